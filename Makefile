@@ -1,0 +1,51 @@
+# warmuplab: `make help` lists the targets. Each of them creates .venv by itself when it is missing.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+STUDY ?= quick
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help setup test lint sweep run report figures clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-28s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make sweep STUDY=quick ARGS=\"training.steps=100\"   a study, with overrides"
+	@echo "  make run ARGS=\"schedule=noam model=pre_ln seed=3\"  a single run"
+
+# Two stamps: a sweep does not wait for the test tools.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (about a minute with a fast package index) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@echo "Installing the test tools ..."
+	@$(INSTALL) --editable ".[test,bench]"
+	@touch $@
+
+setup: $(VENV)/.installed-test  ## create .venv with everything in it
+
+test: $(VENV)/.installed-test  ## run the tests (ARGS="-k schedules" picks some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-test  ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+sweep: $(VENV)/.installed  ## train a study and report it (STUDY=quick, ARGS="overrides")
+	@$(BIN)/python scripts/train.py -m +study=$(STUDY) $(ARGS) && $(BIN)/python scripts/report.py $(STUDY)
+
+run: $(VENV)/.installed  ## train a single run (ARGS="overrides")
+	@$(BIN)/python scripts/train.py $(ARGS)
+
+report: $(VENV)/.installed  ## collect a study's runs and write its tables and figures (STUDY=quick)
+	@$(BIN)/python scripts/report.py $(STUDY)
+
+clean:  ## remove .venv and caches; keeps outputs and results
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

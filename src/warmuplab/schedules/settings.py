@@ -111,7 +111,7 @@ def _check_length(shape: str, settings: dict[str, Any]) -> None:
     if shape in UNTUNED_RULES or (shape == "none" and (fraction or steps)):
         key = "steps" if fraction is None else "fraction"
         if settings[key] is not None:
-            problem = "no warmup has no length" if shape == "none" else f"the length of {shape} follows from beta2"
+            problem = "shape none has no length" if shape == "none" else f"the length of {shape} follows from beta2"
             remedy = f"choose schedule/warmup={shape}, or set schedule.warmup.{key}=null"
             raise ConfigError(f"schedule.warmup.{key}", settings[key], problem, remedy)
     elif shape != "none" and fraction is None and steps is None:

@@ -146,5 +146,4 @@ class WithWarmup:
 
 
 def _lift(factor: Array, start_factor: float) -> Array:
-    """s + (1 - s) f, written so that a factor of 1 stays exactly 1."""
-    return start_factor * (1 - factor) + factor if start_factor else factor
+    return start_factor + (1 - start_factor) * factor

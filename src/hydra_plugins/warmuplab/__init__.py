@@ -1,0 +1,111 @@
+"""Hydra's side of a sweep, thin: `hydra/sweeper=grids` and `hydra/launcher=population`.
+
+Hydra imports this module at every start and inspects what it finds here, so it imports nothing heavy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+@dataclass
+class GridsConf:
+    """`grids` is a list of mappings from a key or group to the values it takes, each a Cartesian product."""
+
+    _target_: str = "hydra_plugins.warmuplab.GridsSweeper"
+    grids: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class PopulationConf:
+    """See `warmuplab.launching.Slots`."""
+
+    _target_: str = "hydra_plugins.warmuplab.PopulationLauncher"
+    cluster: str = "local"
+    workers: int | None = None
+    members: int | None = None
+
+
+ConfigStore.instance().store(group="hydra/sweeper", name="grids", node=GridsConf, provider="warmuplab")
+ConfigStore.instance().store(group="hydra/launcher", name="population", node=PopulationConf, provider="warmuplab")
+
+
+class GridsSweeper(BasicSweeper):
+    """The union of several grids, without repetition; what the command line says replaces a key in each of them."""
+
+    def __init__(self, grids: Sequence[dict[str, Any]]) -> None:
+        super().__init__(max_batch_size=None)
+        self.grids = grids
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Hand all jobs to the launcher at once."""
+        assert self.launcher is not None
+        results = [self.launcher.launch(self.jobs(arguments), initial_job_idx=0)]
+        for result in results[0]:
+            _ = result.return_value  # raises what a job raised
+        return results
+
+    def jobs(self, arguments: list[str]) -> list[list[str]]:
+        """The overrides of every job."""
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        typed = parser.parse_overrides(arguments)
+        replaced = {override.get_key_element() for override in typed}
+        jobs: dict[tuple[str, ...], None] = {}
+        for grid in self.grids or [{}]:
+            entries = parser.parse_overrides([f"{key}={_values(value)}" for key, value in grid.items()])
+            kept = [entry for entry in entries if entry.get_key_element() not in replaced]
+            jobs |= dict.fromkeys(tuple(job) for job in self.split_arguments([*kept, *typed], None)[0])
+        return [list(job) for job in jobs]
+
+
+class PopulationLauncher(Launcher):
+    """Trains jobs that differ in seed and schedule only in lockstep."""
+
+    def __init__(self, cluster: str, workers: int | None, members: int | None) -> None:
+        self.cluster, self.workers, self.members = cluster, workers, members
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what composing the jobs needs; the task function is for launchers that train one job at a time."""
+        self.hydra_context, self.config = hydra_context, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Validate every job, then train; ends the program with status 1 when a run failed."""
+        from warmuplab import launching
+        from warmuplab.config import from_mapping
+
+        loader = self.hydra_context.config_loader
+        configs = [
+            from_mapping(_without_hydra(loader.load_sweep_config(self.config, list(job)))) for job in job_overrides
+        ]
+        runs = launching.launch(configs, launching.Slots(self.cluster, self.workers, self.members))
+        failed = launching.failures(runs)
+        if failed:
+            print(f"{len(failed)} of {len(runs)} runs failed; the same command tries them again:")
+            print("\n".join(f"  {line}" for line in failed))
+            raise SystemExit(1)
+        return [JobReturn(overrides=list(job), status=JobStatus.COMPLETED) for job in job_overrides]
+
+
+def _values(value: Any) -> str:
+    """A grid's values in Hydra's sweep syntax: a list of choices, or the text as it is."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return str(value)
+    return ",".join("null" if item is None else str(item) for item in value)
+
+
+def _without_hydra(composed: DictConfig) -> DictConfig:
+    composed = composed.copy()
+    from omegaconf import open_dict
+
+    with open_dict(composed):
+        del composed["hydra"]
+    return composed

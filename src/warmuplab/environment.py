@@ -1,0 +1,67 @@
+"""What a result was obtained with: commit, versions, hardware."""
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+CODE = ("src", "conf", "scripts", "pyproject.toml", "constraints.txt")  # a change elsewhere cannot change a result
+REPORTED_PACKAGES = ("torch", "numpy", "hydra-core", "tokenizers", "warmuplab")
+
+
+@cache
+def commit() -> dict[str, Any]:
+    """`commit` (None outside a git checkout) and whether the code was `dirty`, that is, other than committed."""
+    root = Path(__file__).parent
+    head = _git(root, "rev-parse", "HEAD")
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if head is None or top is None:
+        return {"commit": None, "dirty": None}
+    return {"commit": head, "dirty": bool(_git(Path(top), "status", "--porcelain", "--", *CODE))}
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that can change a number."""
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in REPORTED_PACKAGES}
+
+
+def hardware(device: str) -> dict[str, Any]:
+    """The machine as a reader wants to know it; `device` is `cpu` or `cuda`."""
+    import torch
+
+    facts: dict[str, Any] = {
+        "device": device,
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+    if device == "cuda":
+        facts["gpu"] = torch.cuda.get_device_name()
+    return facts
+
+
+def describe_hardware(facts: dict[str, Any]) -> str:
+    """`hardware` in a few words."""
+    return str(facts["gpu"]) if "gpu" in facts else f"{facts['cores']} CPU cores ({facts['cpu']})"
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        finished = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return finished.stdout.strip()
+
+
+@cache
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

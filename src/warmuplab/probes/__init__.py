@@ -1,0 +1,1 @@
+"""What is measured while training, beside what training yields by itself. A probe changes nothing."""

@@ -1,0 +1,47 @@
+"""How far a population is: said by a worker, read by the launcher and by people."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from warmuplab.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A population after `step` of its `steps`."""
+
+    step: int
+    steps: int
+    loss: float | None
+    """Mean training loss of the members that have not diverged, in nats per token; None when all have."""
+    diverged: int
+    members: int
+    seconds: float
+    """Since training began."""
+
+    def __str__(self) -> str:
+        loss = "all diverged" if self.loss is None else f"loss {self.loss:.3f}"
+        members = f" (mean of {self.members - self.diverged} of {self.members} members)" if self.members > 1 else ""
+        left = duration(self.seconds / self.step * (self.steps - self.step))
+        return f"step {self.step:>{len(str(self.steps))}}/{self.steps}  {loss}{members}  {left} left"
+
+    def write(self, path: Path) -> None:
+        """Say it in a file, for whoever started this process, here or on another machine."""
+        write_json(path, asdict(self))
+
+    @staticmethod
+    def read(path: Path) -> "Progress | None":
+        """What `write` said last, None before the first time."""
+        content = read_json(path)
+        return None if content is None else Progress(**content)
+
+
+Report = Callable[[Progress], None]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

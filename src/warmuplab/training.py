@@ -1,0 +1,135 @@
+"""The loop: step, probe, record. Trains a population from its first step to its summaries."""
+
+import math
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from warmuplab import environment, records, schedules, summaries
+from warmuplab.batches import DeviceSplit, TrainingBatches, probe_indices, shared_batch, validation_batches
+from warmuplab.metrics import Metrics
+from warmuplab.model import Transformer
+from warmuplab.population import Population
+from warmuplab.probes.overfitting import OverfittingProbe
+from warmuplab.progress import Progress, Report
+from warmuplab.records import Run
+from warmuplab.tokens import TokenizedCorpus
+
+VALIDATION_BATCH_SIZE = 128
+SECONDS_BETWEEN_REPORTS = 2.0  # a report waits for the device, so it must be rare
+
+
+def train(runs: Sequence[Run], corpus: TokenizedCorpus, population_name: str, report: Report) -> None:
+    """Train `runs`, which differ in seed and schedule only, and write their records."""
+    for run in runs:
+        records.begin(run)
+    started = datetime.now(UTC)
+    trainer = Trainer(runs, corpus)
+    seconds = trainer.run(report)
+    facts = {
+        "population": {"name": population_name, "members": [run.run_id for run in runs]},
+        "corpus": {
+            "name": runs[0].config.data.name,
+            "fingerprint": corpus.fingerprint,
+            "unigram_entropy": corpus.unigram_entropy,
+            "sentences": len(corpus.train),
+            "vocabulary_size": corpus.vocabulary_size,
+            "steps_per_epoch": trainer.batches.sampler.steps_per_epoch,
+        },
+        "weights": trainer.population.model.size,
+        "timings": {
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(seconds, 3),
+            "seconds_per_member_step": round(seconds / len(runs) / trainer.steps, 6),
+        },
+        **environment.commit(),
+        "versions": environment.versions(),
+        "hardware": environment.hardware(trainer.population.device.type),
+    }
+    for run, (metrics, summary) in zip(runs, trainer.results(), strict=True):
+        records.finish(run, metrics, {"study": run.config.study, "seed": run.config.seed} | summary | facts)
+
+
+class Trainer:
+    """A population on its way through its steps."""
+
+    def __init__(self, runs: Sequence[Run], corpus: TokenizedCorpus) -> None:
+        config = runs[0].config
+        self.steps, self._training, self._probes = config.training.steps, config.training, config.probes
+        self.early_steps = early_steps(self._probes.early_fraction, self.steps)
+        self._unigram_entropy = corpus.unigram_entropy
+        self._lr_MxT = [schedules.learning_rates(run.config.schedule, self.steps) for run in runs]
+        seeds = [run.config.seed for run in runs]
+        self.population = Population(
+            Transformer(config.model, corpus.vocabulary_size),
+            config.optimizer,
+            torch.from_numpy(np.stack(self._lr_MxT)),
+            seeds,
+            config.hardware,
+            self._training.label_smoothing,
+        )
+        device, members = self.population.device, len(runs)
+        self.batches = TrainingBatches(corpus.train, self._training.batch_size, seeds, device)
+        self._validation = validation_batches(corpus.validation, members, VALIDATION_BATCH_SIZE, device)
+        self.metrics = Metrics(members, self.steps, device, self.population.weights_MxP.dtype)
+        held_out = probe_indices(corpus.validation, self._probes.batch_size)
+        self._probe = OverfittingProbe(
+            self.population, shared_batch(DeviceSplit(corpus.validation, device), held_out, members), self.metrics
+        )
+
+    def run(self, report: Report) -> float:
+        """Train to the end, or until every member has diverged; returns the seconds it took."""
+        began = last_report = time.perf_counter()
+        for step in range(self.steps):
+            loss_M = self._train_step(step)
+            validated = self._validate_after(step)
+            now = time.perf_counter()
+            if step == 0 or step == self.steps - 1 or now - last_report > SECONDS_BETWEEN_REPORTS:
+                report(self._progress(step, loss_M, now - began))
+                last_report = now
+            if validated and not self.population.alive_M.any():
+                break
+        return time.perf_counter() - began
+
+    def results(self) -> list[tuple[pd.DataFrame, dict[str, Any]]]:
+        """Metrics and summary of every member."""
+        diverged_at = self.population.diverged_at_M.tolist()
+        return [
+            (table, summaries.summarise(table, self.early_steps, step if step >= 0 else None, self._unigram_entropy))
+            for table, step in zip(self.metrics.tables(self._lr_MxT), diverged_at, strict=True)
+        ]
+
+    def _train_step(self, step: int) -> torch.Tensor:
+        probing = self._probes.enabled and (step < self.early_steps or step % self._probes.every == 0)
+        batch = self.batches.at(step)
+        if probing:
+            self._probe.before_step(step)
+        result = self.population.step(batch)
+        self.metrics.record("train/loss", step, result.loss_M)
+        self.metrics.record("grad/norm", step, result.grad_norm_M)
+        self.metrics.record("update/relative", step, result.update_relative_M)
+        if probing:
+            self._probe.after_step(step, batch, result.loss_M)
+        return result.loss_M
+
+    def _validate_after(self, step: int) -> bool:
+        """Measure `val/loss` with the weights that `step` left, where it is due."""
+        if (step + 1) % self._training.validate_every and step + 1 < self.steps:
+            return False
+        self.metrics.record("val/loss", step, self.population.mean_losses(self._validation))
+        return True
+
+    def _progress(self, step: int, loss_M: torch.Tensor, seconds: float) -> Progress:
+        alive = int(self.population.alive_M.sum())
+        loss = float(loss_M.nanmean()) if alive else None
+        return Progress(step + 1, self.steps, loss, len(loss_M) - alive, len(loss_M), seconds)
+
+
+def early_steps(early_fraction: float, steps: int) -> int:
+    """Steps of the early window: the fraction of the run, rounded half up."""
+    return math.floor(early_fraction * steps + 0.5)

@@ -1,0 +1,139 @@
+"""A worker is a command: `python -m warmuplab.worker FILE` trains the population that a file lists.
+
+The launcher starts as many of these as there are slots; anyone can start one by hand.
+"""
+
+import ctypes
+import hashlib
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from warmuplab import config as configuration
+from warmuplab import records, tokens
+from warmuplab.config import DataConfig, RunConfig
+from warmuplab.errors import ConfigError
+from warmuplab.files import read_json, write_json
+from warmuplab.progress import Progress, Report
+from warmuplab.records import Run
+from warmuplab.tokens import TokenizedCorpus
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+_KEPT_BYTES = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class PopulationFile:
+    """A file that lists the complete configurations of the runs to train in lockstep."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def progress_path(self) -> Path:
+        """Where the worker says how far it is: the fields of `training.Progress`."""
+        return self.path.with_suffix(".progress.json")
+
+    @property
+    def log_path(self) -> Path:
+        """Where the launcher keeps what the worker prints."""
+        return self.path.with_suffix(".log")
+
+    def read(self) -> list[Run]:
+        """The runs. Raises `ConfigError` for a file that cannot be read or lists what cannot train together."""
+        content = read_json(self.path)
+        if not isinstance(content, dict) or not content.get("runs"):
+            raise ConfigError("FILE", self.path, "not a population", "give a file that a sweep wrote")
+        configs = [configuration.from_mapping(mapping) for mapping in content["runs"]]
+        if len({records.population_key(config) for config in configs}) > 1:
+            raise ConfigError("FILE", self.path, "its runs differ in more than seed and schedule", "split the file")
+        corpus = load_corpus(configs[0])
+        return [records.identify(config, corpus.fingerprint) for config in configs]
+
+
+def write_population(runs: Sequence[Run]) -> PopulationFile:
+    """The file for `runs`, under the folder of their study; its name says which runs they are."""
+    config = runs[0].config
+    name = hashlib.sha256(json.dumps([run.run_id for run in runs]).encode()).hexdigest()[:8]
+    file = PopulationFile(Path(config.outputs) / config.study / "populations" / f"{name}.json")
+    write_json(file.path, {"runs": [configuration.to_mapping(run.config) for run in runs]})
+    return file
+
+
+def load_corpus(config: RunConfig) -> TokenizedCorpus:
+    """The tokenized corpus of a run, cached beside the run directories."""
+    return _corpus(json.dumps(asdict(config.data)), config.outputs)
+
+
+@cache
+def _corpus(data: str, outputs: str) -> TokenizedCorpus:
+    return tokens.load(DataConfig(**json.loads(data)), Path(outputs) / ".cache")
+
+
+def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
+    """Train and publish `runs`; an exception is recorded in each run's directory. Returns whether all went well."""
+    import torch
+
+    from warmuplab import training
+
+    torch.set_num_threads(runs[0].config.hardware.threads)
+    keep_freed_memory()
+    try:
+        training.train(runs, load_corpus(runs[0].config), name, report)
+    except ConfigError:
+        raise
+    except Exception as error:
+        for run in runs:
+            if not run.is_complete:
+                records.fail(run, f"{type(error).__name__}: {error}", traceback.format_exc())
+        return False
+    from warmuplab import tracking
+
+    for run in runs:
+        tracking.publish(run.directory)
+    return True
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep large buffers between steps, where by default it returns each one and page-faults it back.
+
+    Without it 15-30 % of a training step on the CPU goes into page faults. No effect with another C library.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+    mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train the population in the file that `arguments` name; returns the exit status."""
+    from warmuplab.cli import one_line_errors
+
+    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
+        print("usage: python -m warmuplab.worker FILE", file=sys.stderr)
+        return 2
+    file = PopulationFile(Path(arguments[0]))
+    with one_line_errors():
+        runs = [run for run in file.read() if run.config.overwrite or not run.is_complete]
+        if not runs:
+            print(f"{file.name}: every run is complete already; overwrite=true would train them again")
+            return 0
+
+        def report(progress: Progress) -> None:
+            progress.write(file.progress_path)
+            print(progress, flush=True)
+
+        return 0 if train_population(runs, file.name, report) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -12,7 +12,7 @@ from warmuplab.schedules.numerics import Array, Schedule, check_whole, whole_por
 from warmuplab.schedules.settings import normalized
 from warmuplab.schedules.warmups import UNTUNED_RULES, UntunedWarmup, Warmup, WithWarmup
 
-# Steps evaluated at once for a table: the temporaries stay in the cache, and the whole is twice as fast as in one piece.
+# Steps evaluated at once for a table: the temporaries stay in the cache, which makes the whole twice as fast.
 CHUNK = 16_384
 
 Made = TypeVar("Made")

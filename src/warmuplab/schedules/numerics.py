@@ -73,8 +73,10 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
 
 
 def portion(fraction: float, steps: int) -> float:
-    """`fraction * steps` as typed: 0.29 of 100 is 29, not 28.999999999999996."""
-    return float(Decimal(repr(float(fraction))) * steps)
+    """`fraction * steps` as meant: 0.29 of 100 is 29, not 28.999999999999996, and 7 / 11 of 11 is 7."""
+    product = float(Decimal(repr(float(fraction))) * steps)
+    whole = round(product)
+    return float(whole) if math.isclose(product, whole, rel_tol=1e-14) else product
 
 
 def whole_portion(fraction: float, steps: int) -> int:

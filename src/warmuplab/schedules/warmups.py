@@ -22,6 +22,9 @@ UNTUNED_RULES = ("untuned_linear", "untuned_exponential", "untuned_radam")
 # the normalisation which takes it there leaves the shape alone.
 TIME_CONSTANTS = 5.0
 
+# Time constants 1 / (1 - beta2) after which an untuned rule is 1 in float64, as exp(-50) vanishes beside 1.
+SATURATION = 50.0
+
 
 @dataclass(frozen=True)
 class Warmup:
@@ -102,14 +105,18 @@ class UntunedWarmup:
 
     @on_steps
     def __call__(self, t: Array) -> Array:
+        factor = np.ones(t.shape)
+        rising = t < (self.steps if self.rule == "untuned_linear" else SATURATION / (1 - self.beta2))
+        if rising.any():
+            factor[rising] = _lift(self._rise(t[rising]), self.start_factor)
+        return factor
+
+    def _rise(self, t: Array) -> Array:
         if self.rule == "untuned_linear":
-            factor = np.minimum((1 - self.beta2) / 2 * t, 1)
-            factor[t >= self.steps] = 1
-        elif self.rule == "untuned_exponential":
-            factor = -np.expm1(-(1 - self.beta2) * t)
-        else:
-            factor = self._rectification(t)
-        return _lift(factor, self.start_factor)
+            return np.minimum((1 - self.beta2) / 2 * t, 1)
+        if self.rule == "untuned_exponential":
+            return -np.expm1(-(1 - self.beta2) * t)
+        return self._rectification(t)
 
     def _rectification(self, t: Array) -> Array:
         """The rectification term of RAdam, shifted so that step 1 is the first for which it is defined."""

@@ -30,9 +30,8 @@ def show(composed: DictConfig) -> None:
     settings = schedules.normalized(composed.schedule)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without braille still shows the form
-    print(heading(settings, warmup, total))
-    print(plot(schedule, total, warmup))
-    print(rows(schedule, total, warmup))
+    parts = heading(settings, warmup, total), plot(schedule, total, warmup), rows(schedule, total, warmup)
+    print("\n".join(parts))  # at once: `| head` may close the pipe after the first lines
     if composed.get("out") is not None:
         write_csv(schedule, total, composed.out)
         print(f"{total:,} steps written to {composed.out}")

@@ -39,6 +39,11 @@ def hydra_command(task: Task) -> Callable[[], None]:
         try:
             with one_line_errors():
                 hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="config")(guarded)()
+        except ValueError as error:
+            if "Config group override" not in str(error):  # what Hydra raises for model=3: a group's option is a name
+                raise
+            print(f"error: {error}; {KNOBS_HINT}", file=sys.stderr)
+            raise SystemExit(2) from None
         except RunFailedError as error:
             print(f"failed: {error}", file=sys.stderr)
             raise SystemExit(1) from None
@@ -75,10 +80,10 @@ def one_line(error: Exception) -> str:
 
 def train_one(composed: DictConfig) -> None:
     """Train the composed run in this process, unless it is finished."""
-    from warmuplab import records, worker
+    from warmuplab import worker
 
     config = configuration.from_mapping(composed)
-    run = records.identify(config, worker.load_corpus(config).fingerprint)
+    run = worker.prepare(config)
     if run.is_complete and not config.overwrite:
         print(f"{run.directory}: {run.summary['status']} already; overwrite=true trains it again")  # type: ignore[index]
         return

@@ -232,7 +232,8 @@ def _check_model(model: ModelConfig) -> None:
         _at_least(f"model.{name}", getattr(model, name), 1)
     _one_of("model.norm", model.norm, ("post", "pre"))
     if model.width % model.heads:
-        multiple = model.heads * max(1, round(model.width / model.heads))
+        step = math.lcm(model.heads, 2)
+        multiple = step * max(1, round(model.width / step))
         raise ConfigError(
             "model.width", model.width, f"not divisible by model.heads={model.heads}", f"use model.width={multiple}"
         )

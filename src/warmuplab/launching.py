@@ -14,7 +14,7 @@ from warmuplab.config import RunConfig
 from warmuplab.errors import ConfigError
 from warmuplab.progress import Progress, duration
 from warmuplab.records import Run
-from warmuplab.worker import PopulationFile, load_corpus, train_population, write_population
+from warmuplab.worker import PopulationFile, prepare, train_population, write_population
 
 CPU_MEMBERS = 8  # of a population on a CPU: more spill out of its caches and gain nothing
 POLL_SECONDS = 0.5
@@ -47,12 +47,12 @@ def launch(configs: Sequence[RunConfig], slots: Slots, say: Say = print) -> list
             raise ConfigError(
                 f"hydra.launcher.{name}", number, "must be at least 1", f"use hydra.launcher.{name}=1 or more"
             )
-    runs = list({run.run_id: run for run in map(_identify, configs)}.values())
+    runs = list({run.run_id: run for run in map(prepare, configs)}.values())
     to_train = [run for run in runs if run.config.overwrite or not run.is_complete]
     _say_what_is_left_out(runs, to_train, say)
     if not to_train:
         return runs
-    on_gpu = _check_device({run.config.hardware.device for run in to_train})
+    on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
     populations = pack(to_train, slots.members or (len(to_train) if on_gpu else CPU_MEMBERS))
     threads = max(run.config.hardware.threads for run in to_train)
     workers = min(slots.workers or (1 if on_gpu else max(1, (os.cpu_count() or 1) // threads)), len(populations))
@@ -83,12 +83,7 @@ def failures(runs: Sequence[Run]) -> list[str]:
     return [f"{run.directory}: {(run.summary or {}).get('error', 'no summary')}" for run in runs if not run.is_complete]
 
 
-def _identify(config: RunConfig) -> Run:
-    return records.identify(config, load_corpus(config).fingerprint)
-
-
-def _check_device(devices: set[str]) -> bool:
-    """Whether training happens on a GPU. Raises `ConfigError` for a GPU that is not there."""
+def _is_on_gpu(devices: set[str]) -> bool:
     from warmuplab.population import pick_device
 
     return any(pick_device(device).type == "cuda" for device in sorted(devices))

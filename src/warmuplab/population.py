@@ -116,7 +116,8 @@ class Population:
         # A select, not a weight of 0: that times NaN would still be NaN.
         self.weights_MxP.copy_(torch.where(self.alive_M[:, None], moved_MxP, before_MxP))
         norm_M = torch.linalg.vector_norm(before_MxP, dim=1)
-        return torch.linalg.vector_norm(before_MxP.sub_(self.weights_MxP), dim=1) / norm_M
+        moved_M: torch.Tensor = torch.linalg.vector_norm(before_MxP.sub_(self.weights_MxP), dim=1)
+        return moved_M / norm_M
 
     def _of_the_living(self, value_M: torch.Tensor) -> torch.Tensor:
         return torch.where(self.alive_M, value_M, torch.nan)

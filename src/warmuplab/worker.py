@@ -54,8 +54,7 @@ class PopulationFile:
         configs = [configuration.from_mapping(mapping) for mapping in content["runs"]]
         if len({records.population_key(config) for config in configs}) > 1:
             raise ConfigError("FILE", self.path, "its runs differ in more than seed and schedule", "split the file")
-        corpus = load_corpus(configs[0])
-        return [records.identify(config, corpus.fingerprint) for config in configs]
+        return [prepare(config) for config in configs]
 
 
 def write_population(runs: Sequence[Run]) -> PopulationFile:
@@ -75,6 +74,23 @@ def load_corpus(config: RunConfig) -> TokenizedCorpus:
 @cache
 def _corpus(data: str, outputs: str) -> TokenizedCorpus:
     return tokens.load(DataConfig(**json.loads(data)), Path(outputs) / ".cache")
+
+
+def prepare(config: RunConfig) -> Run:
+    """The run of `config`, named after its corpus. Raises `ConfigError` for what this machine or corpus cannot do."""
+    corpus = load_corpus(config)
+    if config.training.batch_size > len(corpus.train):
+        raise ConfigError(
+            "training.batch_size",
+            config.training.batch_size,
+            f"the training split has {len(corpus.train)} sentences",
+            f"use training.batch_size={len(corpus.train)} or less",
+        )
+    if config.hardware.device == "cuda":
+        from warmuplab.population import pick_device  # slow to import
+
+        pick_device("cuda")
+    return records.identify(config, corpus.fingerprint)
 
 
 def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:

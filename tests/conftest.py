@@ -1,0 +1,58 @@
+"""What several tests need: composed configurations and a small corpus."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.pop("WANDB_MODE", None)
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from warmuplab import corpora, tokens
+from warmuplab.cli import CONFIG_FOLDER
+from warmuplab.config import RunConfig, from_mapping
+
+SMALL = ("model.width=16", "model.heads=2", "model.depth=1", "model.feed_forward=32", "data.vocabulary_size=300")
+QUICK = (*SMALL, "training.steps=6", "training.batch_size=8", "probes.batch_size=8", "tracker=none")
+
+
+def composed(*overrides: str) -> RunConfig:
+    """The validated run that these overrides give."""
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        return from_mapping(compose("config", list(overrides)))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)  # as workers do; two test processes share the cores
+
+
+@pytest.fixture(scope="session")
+def small_pairs() -> corpora.Pairs:
+    """Invented sentence pairs of many lengths."""
+    words = ["red", "boat", "sails", "over", "the", "calm", "sea", "at", "dawn", "and", "never", "returns"]
+    pairs = []
+    for i in range(400):
+        source = [words[(i * 7 + k * (i % 5 + 1)) % len(words)] for k in range(1 + i % 17)]
+        pairs.append((" ".join([*source, str(i)]), " ".join([*source[::-1], *source[: i % 4], str(i)])))
+    return pairs
+
+
+@pytest.fixture(scope="session")
+def small_folder(small_pairs: corpora.Pairs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pairs as line-aligned files, as `data.path` takes them."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for split, pairs in (("train", small_pairs[:320]), ("val", small_pairs[320:])):
+        for language, side in (("en", 0), ("de", 1)):
+            (folder / f"{split}.{language}").write_text("".join(pair[side] + "\n" for pair in pairs), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_corpus(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tokens.TokenizedCorpus:
+    """The pairs as token ids."""
+    data = composed("data=multi30k", f"data.path={small_folder}", "data.vocabulary_size=300").data
+    return tokens.load(data, tmp_path_factory.mktemp("cache"))

@@ -30,8 +30,9 @@ def show(composed: DictConfig) -> None:
     settings = schedules.normalized(composed.schedule)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without braille still shows the form
-    parts = heading(settings, warmup, total), plot(schedule, total, warmup), rows(schedule, total, warmup)
-    print("\n".join(parts))  # at once: `| head` may close the pipe after the first lines
+    print(heading(settings, warmup, total))
+    print(plot(schedule, total, warmup))
+    print(rows(schedule, total, warmup))
     if composed.get("out") is not None:
         write_csv(schedule, total, composed.out)
         print(f"{total:,} steps written to {composed.out}")

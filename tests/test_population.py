@@ -81,7 +81,12 @@ def test_equals_one_optimizer_per_member(
     for m, seed in enumerate(seeds):
         losses, last = one_member_at_a_time(small_corpus, make, seed, lr_MxT[m], *overrides)
         assert losses_TxM[:, m].tolist() == pytest.approx(losses, rel=1e-6)
-        assert torch.allclose(together.weights_MxP[m], last, rtol=1e-5, atol=1e-7)
+        for part_name, part in together.model.unpack(together.weights_MxP).items():
+            if not part_name.endswith(
+                "key.bias"
+            ):  # cancels in the softmax: its gradient is rounding noise, which Adam blows up
+                expected = together.model.unpack(last[None])[part_name][0]
+                assert torch.allclose(part[m], expected, rtol=1e-5, atol=1e-7), part_name
 
 
 def test_a_member_packed_with_others_follows_the_same_run_alone(small_corpus: TokenizedCorpus) -> None:
@@ -181,7 +186,7 @@ def test_an_optimizer_outside_the_allow_list_is_refused(small_corpus: TokenizedC
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_cuda_where_there_is_none_is_refused() -> None:
     assert pick_device("auto").type == "cpu"
-    with pytest.raises(ConfigError, match="use hardware.device=cpu"):
+    with pytest.raises(ConfigError, match=r"use hardware\.device=cpu"):
         pick_device("cuda")
 
 

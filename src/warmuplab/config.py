@@ -214,7 +214,7 @@ def validate(config: RunConfig) -> None:
     _at_least("seed", config.seed, 0)
     if not config.study or config.study != Path(config.study).name or config.study.startswith("."):
         raise ConfigError("study", config.study, "not a folder name", "use letters, digits, - and _")
-    schedules.learning_rates(config.schedule, config.training.steps)
+    schedules.build(config.schedule, config.training.steps)
 
 
 def _check_data(data: DataConfig) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
@@ -42,7 +42,8 @@ def hydra_command(task: Task) -> Callable[[], None]:
         except ValueError as error:
             if "Config group override" not in str(error):  # what Hydra raises for model=3: a group's option is a name
                 raise
-            print(f"error: {error}; {KNOBS_HINT}", file=sys.stderr)
+            typed = next((a for a in sys.argv[1:] if (CONFIG_FOLDER / a.partition("=")[0]).is_dir()), "")
+            print(f"error: {typed}: not the name of an option; {KNOBS_HINT}", file=sys.stderr)
             raise SystemExit(2) from None
         except RunFailedError as error:
             print(f"failed: {error}", file=sys.stderr)
@@ -69,6 +70,9 @@ def one_line(error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file is not None:
         group, _, option = error.missing_cfg_file.rpartition("/")
         return f"{group}={option}: no such option; choose one of {', '.join(error.options or ())}"
+    if isinstance(error, OverrideParseException):
+        problem = error.message.strip().partition("\n")[0]
+        return f"{error.override}: {problem}; write key=value, with quotes around what is special to the shell"
     cause = error.__cause__ if isinstance(error, ConfigCompositionException) else error
     if isinstance(cause, ValidationError) and cause.full_key:
         problem = str(cause.msg).partition("\n")[0].replace("$", "")

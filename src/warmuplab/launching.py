@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import IO
@@ -80,7 +81,11 @@ def pack(runs: Sequence[Run], largest: int) -> list[list[Run]]:
 
 def failures(runs: Sequence[Run]) -> list[str]:
     """A line for each run without a result: its directory and why."""
-    return [f"{run.directory}: {(run.summary or {}).get('error', 'no summary')}" for run in runs if not run.is_complete]
+    return [
+        f"{run.directory}: {(run.summary or {}).get('error', 'its directory cannot be written')}"
+        for run in runs
+        if not run.is_complete
+    ]
 
 
 def _is_on_gpu(devices: set[str]) -> bool:
@@ -170,9 +175,9 @@ class _Sweep:
         if worker.process.returncode != 0:
             for run in worker.population:
                 if run.summary is None:  # it could not say so itself: killed, or out of memory
-                    records.fail(
-                        run, f"its worker ended with status {worker.process.returncode}; see {worker.file.log_path}"
-                    )
+                    why = f"its worker ended with status {worker.process.returncode}; see {worker.file.log_path}"
+                    with suppress(OSError):  # a directory that cannot be written must not end the sweep
+                        records.fail(run, why)
             self._say(f"population {worker.file.name} failed; see {worker.file.log_path}")
 
     def _line(self) -> str:

@@ -1,0 +1,62 @@
+"""The sweeper: a study is the union of its grids, and what is typed replaces a key in each of them."""
+
+from typing import Any
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+
+# Hydra imports its plugins anew when it first looks for them, so the class is to be had from it alone.
+GridsSweeper = next(plugin for plugin in Plugins.instance().discover(Sweeper) if plugin.__name__ == "GridsSweeper")
+
+
+class Context:
+    config_loader = None
+
+
+def jobs(grids: list[dict[str, Any]], *typed: str, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    sweeper = GridsSweeper(grids)
+    sweeper.hydra_context = Context()
+    parser = OverridesParser.create()
+    monkeypatch.setattr(OverridesParser, "create", lambda config_loader: parser)
+    return sweeper.jobs(list(typed))
+
+
+def test_each_grid_is_a_product_and_the_study_their_union(monkeypatch: pytest.MonkeyPatch) -> None:
+    grids = [{"model": ["pre_ln", "post_ln"], "seed": "range(2)"}, {"schedule": "cosine", "seed": [0]}]
+    assert jobs(grids, monkeypatch=monkeypatch) == [
+        ["model=pre_ln", "seed=0"],
+        ["model=pre_ln", "seed=1"],
+        ["model=post_ln", "seed=0"],
+        ["model=post_ln", "seed=1"],
+        ["schedule=cosine", "seed=0"],
+    ]
+
+
+def test_a_job_of_two_grids_comes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert jobs([{"seed": [0, 1]}, {"seed": [1, 2]}], monkeypatch=monkeypatch) == [["seed=0"], ["seed=1"], ["seed=2"]]
+
+
+def test_what_is_typed_replaces_the_key_in_every_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    grids = [{"model": ["pre_ln", "post_ln"], "seed": [0, 1]}, {"seed": [2], "schedule": "cosine"}]
+    assert jobs(grids, "seed=7", "training.steps=9", monkeypatch=monkeypatch) == [
+        ["model=pre_ln", "seed=7", "training.steps=9"],
+        ["model=post_ln", "seed=7", "training.steps=9"],
+        ["schedule=cosine", "seed=7", "training.steps=9"],
+    ]
+
+
+def test_without_grids_the_command_line_is_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert jobs([], "seed=0,1", "optimizer.betas=[0.9,0.98]", monkeypatch=monkeypatch) == [
+        ["seed=0", "optimizer.betas=[0.9,0.98]"],
+        ["seed=1", "optimizer.betas=[0.9,0.98]"],
+    ]
+
+
+def test_values_keep_their_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    grids = [{"optimizer.clip_norm": [None, 1.0], "schedule.peak_lr": [1e-05]}]
+    assert jobs(grids, monkeypatch=monkeypatch) == [
+        ["optimizer.clip_norm=null", "schedule.peak_lr=1e-05"],
+        ["optimizer.clip_norm=1.0", "schedule.peak_lr=1e-05"],
+    ]

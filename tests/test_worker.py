@@ -1,0 +1,99 @@
+"""The worker: one command trains the population in a file, and says so in its directory when it cannot."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from conftest import QUICK, composed
+from warmuplab import training, worker
+from warmuplab.errors import ConfigError
+from warmuplab.progress import Progress
+from warmuplab.records import Run
+
+
+def runs_in(folder: Path, *overrides: str, seeds: tuple[int, ...] = (0, 1)) -> list[Run]:
+    return [worker.prepare(composed(*QUICK, f"outputs={folder}", f"seed={seed}", *overrides)) for seed in seeds]
+
+
+def test_the_command_trains_what_the_file_lists(tmp_path: Path) -> None:
+    runs = runs_in(tmp_path)
+    file = worker.write_population(runs)
+    command = [sys.executable, "-m", "warmuplab.worker", str(file.path)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "step 6/6" in finished.stdout
+    for run in runs:
+        assert run.summary is not None
+        assert run.summary["status"] == "finished"
+        assert run.summary["population"] == {"name": file.name, "members": [run.run_id for run in runs]}
+        assert len(pd.read_parquet(run.directory / "metrics.parquet")) == 6
+    progress = Progress.read(file.progress_path)
+    assert progress is not None
+    assert (progress.step, progress.members) == (6, 2)
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "complete already" in again.stdout
+
+
+def test_repeating_a_run_gives_the_same_bytes(tmp_path: Path) -> None:
+    written = []
+    for folder in ("one", "two"):
+        (run,) = runs_in(tmp_path / folder, seeds=(3,))
+        assert worker.train_population([run], "alone", lambda _: None)
+        written.append((run.directory / "metrics.parquet").read_bytes())
+    assert written[0] == written[1]
+
+
+def test_a_failure_is_written_into_every_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("out of luck")
+
+    runs = runs_in(tmp_path)
+    monkeypatch.setattr(training.Trainer, "run", broken)
+    assert not worker.train_population(runs, "p", lambda _: None)
+    for run in runs:
+        assert run.summary is not None
+        assert (run.summary["status"], run.summary["error"]) == ("failed", "RuntimeError: out of luck")
+        assert "Traceback" in (run.directory / "error.txt").read_text()
+
+
+def test_a_failed_run_is_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = runs_in(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Trainer, "run", lambda *_: 1 / 0)
+        worker.train_population(runs, "p", lambda _: None)
+    assert worker.train_population(runs, "p", lambda _: None)
+    assert all(run.is_complete and not (run.directory / "error.txt").exists() for run in runs)
+
+
+def test_a_file_of_runs_that_cannot_train_together_is_refused(tmp_path: Path) -> None:
+    file = worker.write_population([*runs_in(tmp_path), *runs_in(tmp_path, "training.steps=7")])
+    with pytest.raises(ConfigError, match="more than seed and schedule"):
+        file.read()
+
+
+@pytest.mark.parametrize("content", [None, "{", "{}", '{"runs": []}'])
+def test_a_file_that_is_no_population_is_one_line(
+    tmp_path: Path, content: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "population.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SystemExit) as caught:
+        worker.main([str(path)])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_more_sentences_than_there_are_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"training\.batch_size=100000"):
+        worker.prepare(composed("training.batch_size=100000"))
+
+
+def test_the_file_holds_complete_configurations(tmp_path: Path) -> None:
+    runs = runs_in(tmp_path, "schedule=cosine")
+    listed = json.loads(worker.write_population(runs).path.read_text())["runs"]
+    assert listed == [asdict(run.config) for run in runs]

@@ -123,7 +123,7 @@ def test_any_multirun_is_packed(tmp_path: Path) -> None:
 def test_another_launcher_trains_one_run_at_a_time(tmp_path: Path) -> None:
     finished = command("-m", *QUICK, f"outputs={tmp_path}", "seed=0,1", "hydra/launcher=basic")
     assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.count("finished: held-out loss") == 2
+    assert finished.stdout.count("held-out loss") == 2
 
 
 def test_a_failed_run_ends_the_sweep_with_status_1_and_its_directory(tmp_path: Path) -> None:

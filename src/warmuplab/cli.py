@@ -102,7 +102,5 @@ def describe(summary: dict[str, Any]) -> str:
     values = summary["values"]
     if summary["status"] == "diverged":
         return f"diverged at step {summary['diverged_at']}"
-    return (
-        f"finished: held-out loss {values['val/loss']:.3f}, {values['spike/count']} spikes"
-        f" in {duration(summary['timings']['seconds'])}"
-    )
+    spikes = "" if values["spike/count"] is None else f", spikes: {values['spike/count']}"
+    return f"finished in {duration(summary['timings']['seconds'])}: held-out loss {values['val/loss']:.3f}{spikes}"

@@ -7,7 +7,7 @@ forward pass reads. Nothing mixes members: every operation is batched over the l
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -103,7 +103,7 @@ class Transformer:
         table = weights["embedding"].flatten(0, 1)
         offsets_M = torch.arange(members, device=ids_MxBxT.device) * self.vocabulary_size
         embedded = F.embedding(ids_MxBxT + offsets_M[:, None, None], table) * math.sqrt(self.config.width)
-        positions = sinusoidal_positions(length, self.config.width).to(embedded)
+        positions = _positions_on(embedded.device, embedded.dtype, length, self.config.width)
         return (embedded + positions).flatten(1, 2)
 
     def _stack(
@@ -164,6 +164,12 @@ def sinusoidal_positions(length: int, width: int) -> torch.Tensor:
     frequencies = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
     angles = torch.arange(length)[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+@lru_cache
+def _positions_on(device: torch.device, dtype: torch.dtype, length: int, width: int) -> torch.Tensor:
+    """`sinusoidal_positions`, kept on the device: copying them there at every step would wait for it."""
+    return sinusoidal_positions(length, width).to(device, dtype)
 
 
 def _linear(weights: Weights, name: str, state: torch.Tensor) -> torch.Tensor:

@@ -47,5 +47,8 @@ run: $(VENV)/.installed  ## train a single run (ARGS="overrides")
 report: $(VENV)/.installed  ## collect a study's runs and write its tables and figures (STUDY=quick)
 	@$(BIN)/python scripts/report.py $(STUDY)
 
+figures: $(VENV)/.installed  ## draw the figures of the notes: schedules as pure functions
+	@$(BIN)/python scripts/figures.py notes
+
 clean:  ## remove .venv and caches; keeps outputs and results
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,46 @@
+"""Collect a study and write its tables and figures: `python scripts/report.py quick`."""
+
+import argparse
+from pathlib import Path
+
+from warmuplab.cli import one_line_errors
+
+
+def main() -> None:
+    """Read the command line, write `results/<study>/` and print the result table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", help="a folder of run directories, or of collected results where there are none")
+    parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the collected studies")
+    arguments = parser.parse_args()
+    with one_line_errors():
+        report(arguments.study, arguments.outputs, arguments.results)
+
+
+def report(name: str, outputs: Path, results: Path) -> None:
+    """Collect, write the report and print what a user wants to know."""
+    from rich.console import Console
+
+    from warmuplab import results as collecting
+    from warmuplab.claims import arms, statements, tables
+    from warmuplab.claims.report import obtained, write_report
+
+    study, notes = collecting.update(name, outputs, results)
+    written = write_report(study)
+    arranged = arms.arrange(study)
+    console = Console(highlight=False)
+    console.print(obtained(study), markup=False)
+    console.print()
+    for table in tables.terminal_tables(arranged, name):
+        console.print(table)
+    console.print("Loss in nats per token: mean (smallest–largest) over seeds. Gap: early overfitting.", markup=False)
+    for line in statements.shows(study, arranged)[:1]:
+        console.print(line, markup=False)
+    for path in written:
+        print(path)  # unbroken, whatever the width
+    for note in notes:
+        print(f"note: {note}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From collected results to what they say: arms, tables, statements, figures. Nothing here imports the trainer."""

@@ -1,0 +1,166 @@
+"""`results/<study>/report.md`: what a study showed, from `results/<study>/` alone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from warmuplab.claims import statements
+from warmuplab.claims.arms import Arms, arrange
+from warmuplab.claims.tables import listed, number, plural, result_table
+from warmuplab.environment import describe_hardware
+from warmuplab.files import write_text
+from warmuplab.progress import duration
+from warmuplab.results import Study
+
+REPORT, FIGURES = "report.md", "figures"
+
+CAPTIONS = {
+    "final_loss": "Final held-out loss over warmup and peak learning rate.",
+    "held_out_loss": "Held-out loss while training.",
+    "training_loss": "Training loss at every step.",
+    "early_overfitting": "Early overfitting: what each step taught about its own batch beyond what it taught about"
+    " held-out text, summed up over the early window.",
+}
+
+
+def write_report(study: Study) -> list[Path]:
+    """Draw the figures and write the report of `study`; the files, the report first (an SVG lies beside each PNG)."""
+    from warmuplab.claims import figures  # a second of imports that the text alone does not need
+
+    arms = arrange(study)
+    for old in sorted((study.folder / FIGURES).glob("*.*g")):
+        if old.stem in CAPTIONS:
+            old.unlink()  # of a study that had it, before it was collected again
+    drawn = figures.draw_all(study, arms, study.folder / FIGURES)
+    write_text(study.folder / REPORT, compose(study, arms, [path.stem for path in drawn]))
+    return [study.folder / REPORT, *drawn]
+
+
+def compose(study: Study, arms: Arms, drawn: Sequence[str]) -> str:
+    """The text of the report, which embeds the figures named in `drawn`."""
+    parts = [
+        f"# Study `{study.name}`",
+        obtained(study),
+        "## Result",
+        _legend(study, arms),
+        result_table(arms).markdown(),
+        *(_figure(name) for name in ("final_loss",) if name in drawn),
+        "## What this shows",
+        _bullets(statements.shows(study, arms)),
+        "## What this does not show",
+        _bullets(statements.does_not_show(study, arms)),
+        *_failures(study),
+        *(["## Curves"] if set(drawn) - {"final_loss"} else []),
+        *(_figure(name) for name in CAPTIONS if name in drawn and name != "final_loss"),
+        "## How to reproduce it",
+        _reproduction(study),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def obtained(study: Study) -> str:
+    """On what hardware and at what size the study was obtained, in one sentence."""
+    manifest = study.manifest
+    runs = plural(manifest["runs"]["total"], "run")
+    if not manifest["hardware"]:
+        return f"Nothing was obtained, on any hardware and at any size: all of the {runs} failed."
+    machines = listed(dict.fromkeys(map(describe_hardware, manifest["hardware"])))
+    steps = listed(f"{steps:,}" for steps in manifest["steps"])
+    corpora = listed(f"`{corpus['name']}` ({corpus['sentences']:,} sentence pairs)" for corpus in manifest["corpora"])
+    return (
+        f"Obtained on {machines} with {_model(manifest)}, in {runs} of {steps} steps of"
+        f" {_values(manifest, 'training.batch_size')} sentence pairs from the corpus {corpora}."
+    )
+
+
+def _model(manifest: Mapping[str, Any]) -> str:
+    depth = listed(f"{depth}+{depth}" for depth in _all(manifest, "model.depth"))
+    weights = listed(f"{weights:,}" for weights in manifest["weights"])
+    return f"transformers of {depth} layers of width {_values(manifest, 'model.width')} ({weights} weights)"
+
+
+def _legend(study: Study, arms: Arms) -> str:
+    seeds = arms.runs["seed"].nunique()
+    entropies = listed(
+        f"{corpus['unigram_entropy']:.2f}" + (f" ({corpus['name']})" if len(study.manifest["corpora"]) > 1 else "")
+        for corpus in study.manifest["corpora"]
+    )
+    over = f"the mean over {seeds} seeds, with the smallest and the largest" if seeds > 1 else "of the one seed"
+    lines = [f"*Held-out loss*: at the end, on the whole validation split, in nats per token; {over}."]
+    if study.manifest["corpora"]:
+        lines[0] += f" The unigram entropy, what a model reaches that knows word frequencies only, is {entropies}."
+    if "spike/count" in arms.runs:
+        lines.append("*Spikes*: of the training loss, per run; *Largest*: the highest of them, in nats.")
+    if "overfit/gap_sum" in arms.runs:
+        early = listed(f"{int(steps):,}" for steps in sorted(arms.runs["early_steps"].dropna().unique()))
+        lines.append(
+            "*Gap*, early overfitting: drop of the loss on the batch just trained on minus drop on held-out text,"
+            f" summed over the first {early} steps, in nats per token; mean over seeds."
+        )
+    lines.append(
+        "*Runs*: *trained* ended clearly below the unigram entropy, *stuck* finished without; *diverged* met a loss"
+        " that is not finite and counts at the unigram entropy; *failed* ended in an error and is in no mean."
+    )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _failures(study: Study) -> list[str]:
+    failed = study.runs[study.runs["status"] == "failed"]
+    if failed.empty:
+        return []
+    lines = [f"`{run['run_id']}`: {_plain(run['error'])}" for run in failed.to_dict("records")]
+    return ["## Failed runs", _bullets(lines)]
+
+
+def _reproduction(study: Study) -> str:
+    manifest = study.manifest
+    parts = []
+    if manifest["command"]:
+        commit = manifest["commits"][0]["commit"] if manifest["commits"] else None
+        checkout = f"git checkout {commit}\n" if commit else ""
+        parts.append(f"```\n{checkout}{manifest['command']}\n```")
+    else:
+        parts.append(
+            "The runs were launched by hand: `runs.parquet` and `manifest.json` list what each was told, and every run"
+            " directory holds its `config.yaml`."
+        )
+    if manifest["seconds"] is not None:
+        wall = duration(manifest["wall_seconds"])
+        parts.append(
+            f"It took {duration(manifest['seconds'])} of training, {wall} from the first start to the last end."
+        )
+    if manifest["versions"]:
+        parts.append(f"Versions: {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}.")
+    for corpus in manifest["corpora"]:
+        entropy = number(corpus["unigram_entropy"], 4)
+        parts.append(
+            f"Corpus `{corpus['name']}`: fingerprint {corpus['fingerprint']}, unigram entropy {entropy} nats per token."
+        )
+    again = f"python scripts/report.py {study.name}"
+    parts.append(
+        f"This page and its figures come from `runs.parquet`, `curves.parquet` and `manifest.json`: `{again}`."
+    )
+    return "\n\n".join(parts)
+
+
+def _figure(name: str) -> str:
+    return f"![{CAPTIONS[name]}]({FIGURES}/{name}.png)\n\n*{CAPTIONS[name]}*"
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _plain(error: object) -> str:
+    """An error as text of a page, whatever it contains."""
+    return " ".join(str(error).split()).replace("<", "&lt;").replace("`", "'")[:300]
+
+
+def _all(manifest: Mapping[str, Any], key: str) -> list[Any]:
+    """Every value that a configuration key takes in the study."""
+    values: list[Any] = manifest["varying"].get(key) or [manifest["configuration"].get(key)]
+    return values
+
+
+def _values(manifest: Mapping[str, Any], key: str) -> str:
+    return listed(_all(manifest, key))

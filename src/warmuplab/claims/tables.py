@@ -1,0 +1,92 @@
+"""The result table of a study: a row per arm, for a report and for a terminal."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from warmuplab.claims.arms import OUTCOMES, Arms
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """Cells as text: `rows` under `header`, in the order to show them."""
+
+    header: list[str]
+    rows: list[list[str]]
+
+    def markdown(self) -> str:
+        """As a Markdown table."""
+        lines = [self.header, ["---"] * len(self.header), *self.rows]
+        return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+
+
+def result_table(arms: Arms) -> ResultTable:
+    """Final held-out loss, spikes, early overfitting and outcome of every arm; a role that does not vary has no column.
+
+    Loss is the mean over seeds with the smallest and largest in brackets; spikes are per run with the largest height in
+    nats; the gap is the mean over seeds, in nats.
+    """
+    roles = {"setting": arms.settings, "rate": arms.rates, "warmup": arms.warmups}
+    titles = {"setting": "Setting", "rate": "Peak lr", "warmup": "Warmup"}
+    shown = [role for role, labels in roles.items() if labels != [""]]
+    header = [titles[role] for role in shown] + ["Held-out loss", "Spikes", "Largest", "Gap", "Runs"]
+    rows = [[str(arm[role]) for role in shown] + _cells(arm) for arm in arms.table.to_dict("records")]
+    return ResultTable(header, rows)
+
+
+def terminal_tables(arms: Arms, title: str) -> "list[Table]":
+    """The result table for 80 columns: one part per setting, a repeated peak rate written once."""
+    from rich import box
+    from rich.table import Table
+
+    whole = result_table(arms)
+    by_setting = arms.settings != [""]
+    header = whole.header[1:] if by_setting else whole.header
+    tables = []
+    for setting in arms.settings:
+        table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, title_justify="left")
+        table.title = f"{title} {setting}".strip()
+        for name in header:
+            justify: Literal["left", "right"] = "right" if name in ("Spikes", "Largest", "Gap") else "left"
+            table.add_column(name, justify=justify, no_wrap=name != "Runs")
+        rows = [row[1:] if by_setting else row for row in whole.rows if not by_setting or row[0] == setting]
+        for row, above in zip(rows, [None, *rows], strict=False):
+            repeats = arms.rates != [""] and arms.warmups != [""] and above is not None and above[0] == row[0]
+            table.add_row(*(["", *row[1:]] if repeats else row))
+        tables.append(table)
+    return tables
+
+
+def _cells(arm: dict[Any, Any]) -> list[str]:
+    loss = number(arm["loss"])
+    if arm["runs"] - arm["failed"] > 1:
+        loss += f" ({number(arm['loss_min'])}–{number(arm['loss_max'])})"
+    return [loss, number(arm["spikes"], 1), number(arm["largest_spike"]), number(arm["gap"]), outcome_text(arm)]
+
+
+def outcome_text(arm: Any) -> str:
+    """How many of an arm's runs ended how: `1 trained, 1 stuck`."""
+    return ", ".join(f"{arm[outcome]} {outcome}" for outcome in OUTCOMES if arm[outcome])
+
+
+def number(value: Any, digits: int = 2) -> str:
+    """A measured value, or a dash where nothing was measured."""
+    return MISSING if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def listed(items: Iterable[object]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    texts: Sequence[str] = [str(item) for item in items]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}" if texts else "nothing"
+
+
+def plural(count: int, thing: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")

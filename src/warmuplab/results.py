@@ -1,0 +1,269 @@
+"""From run directories to committed evidence: `outputs/<study>/*/` into `results/<study>/`, and back from there.
+
+Everything that looks at runs (report, figures, dashboard) reads `results/<study>/` alone, through `load`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from warmuplab import records
+from warmuplab.errors import ConfigError
+from warmuplab.files import read_json, replace_atomically, write_json
+from warmuplab.thinning import kept_positions
+
+RUNS, CURVES, MANIFEST = "runs.parquet", "curves.parquet", "manifest.json"
+
+# Columns of `runs.parquet` that every study has, beside `run_id`, `seed` and `status`.
+FACTS = {
+    "trained": "boolean",  # whether it ended well below the unigram entropy
+    "diverged_at": "Int64",  # step of the first loss that was not finite
+    "error": "str",  # of a failed run
+    "early_steps": "Int64",  # length of the early window
+    "unigram_entropy": "float64",  # of the corpus, nats per token
+    "corpus": "str",  # its fingerprint
+    "weights": "Int64",
+    "population": "str",
+    "seconds": "float64",  # that the population trained
+    "commit": "str",
+    "dirty": "boolean",
+}
+
+# Where a run lies and how it is published says nothing about it, and `data.path` is a place on one machine.
+NOT_EVIDENCE = ("study", "outputs", "overwrite", "data.path", "tracker.")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A collected study, as `results/<study>/` holds it."""
+
+    name: str
+    folder: Path
+    """`results/<study>`."""
+    runs: pd.DataFrame
+    """A row per run: `run_id`, `status`, each configuration key that varies, `FACTS` and all summary values."""
+    curves: pd.DataFrame
+    """A row per measurement kept: `run_id`, `metric`, `step`, `value`."""
+    manifest: dict[str, Any]
+    """How and with what the runs were obtained; see `warmuplab.manifest`."""
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """What one run left behind."""
+
+    path: Path
+    summary: dict[str, Any]
+    config: dict[str, Any]
+    """Flat, by dotted keys, without `NOT_EVIDENCE`; empty where the run failed before it could write it."""
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def is_complete(self) -> bool:
+        return self.summary.get("status") in records.COMPLETE
+
+
+def update(study: str, outputs: Path, results: Path) -> tuple[Study, list[str]]:
+    """Collect a study's run directories, if there are any, and load the study; with what a user should know of it.
+
+    Evidence is never replaced by less: where `outputs/<study>` has fewer complete runs than `results/<study>`, as in
+    the middle of a sweep on a fresh clone, the results stay as they are and a note says so. Raises `ConfigError`
+    where neither folder has runs.
+    """
+    if study != Path(study).name or study.startswith("."):
+        raise ConfigError("STUDY", study, "not the name of a study", "see `ls conf/study outputs results`")
+    source, folder = outputs / study, results / study
+    directories = read_directories(source)
+    if not directories:
+        if not (folder / RUNS).exists():
+            problem = f"no finished run in {source} and nothing collected in {folder}"
+            raise ConfigError("STUDY", study, problem, f"train it first: make sweep STUDY={study}")
+        return load(study, results), []
+    found, known = _complete(directories), _complete_in(folder / RUNS)
+    if found < known:
+        note = (
+            f"{source} has {found} complete runs and {folder} has {known}: {folder} stays as it is. Finish the sweep "
+            f"(make sweep STUDY={study}), or collect the part elsewhere (--results FOLDER)."
+        )
+        return load(study, results), [note]
+    collect(study, directories, folder)
+    return load(study, results), _notes(source, directories)
+
+
+def collect(study: str, directories: Sequence[RunDirectory], folder: Path) -> None:
+    """Write `runs.parquet`, `curves.parquet` and `manifest.json` of `directories` to `folder`."""
+    from warmuplab import manifest
+
+    varying = varying_keys(run.config for run in directories)
+    runs = runs_table(directories, varying)
+    with replace_atomically(folder / CURVES) as temporary:
+        curves_table(directories).to_parquet(temporary, index=False, compression="zstd")
+    with replace_atomically(folder / RUNS) as temporary:
+        runs.to_parquet(temporary, index=False, compression="zstd")
+    write_json(folder / MANIFEST, manifest.describe(study, directories, runs, varying))
+
+
+def load(study: str, results: Path) -> Study:
+    """The study that `results/<study>` holds. Raises `ConfigError` where a part of it is missing."""
+    folder = results / study
+    manifest = read_json(folder / MANIFEST)
+    try:
+        if not isinstance(manifest, dict):
+            raise FileNotFoundError(folder / MANIFEST)
+        return Study(study, folder, pd.read_parquet(folder / RUNS), pd.read_parquet(folder / CURVES), manifest)
+    except (OSError, ValueError) as error:
+        remedy = f"restore {RUNS}, {CURVES} and {MANIFEST} there, or make sweep STUDY={study}"
+        raise ConfigError("STUDY", study, f"{folder} is not complete ({error})", remedy) from error
+
+
+def read_directories(source: Path) -> list[RunDirectory]:
+    """The runs in `source` that ended, by name; those still training, or killed, have no summary and are left out."""
+    directories = []
+    for path in sorted(source.glob("*/summary.json")):
+        summary = records.read_summary(path.parent)
+        if summary is not None:
+            directories.append(RunDirectory(path.parent, summary, _read_config(path.parent / "config.yaml")))
+    return directories
+
+
+def varying_keys(configs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Keys whose value is not the same in all of `configs`, and `seed`; an absent key counts as null."""
+    told = [config for config in configs if config]  # nothing can be said about a run that left no configuration
+    keys = list(dict.fromkeys(key for config in told for key in config))
+    return ["seed"] + [
+        key for key in keys if key != "seed" and len({json.dumps(config.get(key)) for config in told}) > 1
+    ]
+
+
+def runs_table(directories: Sequence[RunDirectory], varying: Sequence[str]) -> pd.DataFrame:
+    """`runs.parquet`: a row per run, failed ones too, null where a run has no value.
+
+    Configuration keys have dots, metrics have slashes and facts neither, so no two columns collide.
+    """
+    rows = [_row(run, varying) for run in directories]
+    metrics = dict.fromkeys(name for run in directories for name in run.summary.get("values") or {})
+    values = [run.summary.get("values") or {} for run in directories]
+    columns = {name: _column([row[name] for row in rows]) for name in rows[0]}
+    columns |= {name: pd.Series([row.get(name) for row in values], dtype="float64") for name in metrics}
+    return pd.DataFrame(columns).astype(FACTS)
+
+
+def curves_table(directories: Sequence[RunDirectory]) -> pd.DataFrame:
+    """`curves.parquet`: every series of every run, where measured; long ones thinned with their extremes kept."""
+    parts = []
+    for run in directories:
+        metrics = _read_metrics(run)
+        for name in metrics.columns.drop("step", errors="ignore"):
+            measured = metrics.loc[metrics[name].notna(), ["step", name]]
+            part = measured.iloc[kept_positions(measured[name].to_numpy())]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "run_id": run.run_id,
+                        "metric": str(name),
+                        "step": part["step"].to_numpy(dtype="int32"),
+                        "value": part[name].to_numpy(dtype="float64"),
+                    }
+                )
+            )
+    empty = pd.DataFrame({"run_id": [], "metric": [], "step": [], "value": []})
+    curves = pd.concat(parts, ignore_index=True) if parts else empty
+    return curves.astype({"run_id": "category", "metric": "category", "step": "int32", "value": "float64"})
+
+
+def typed(value: Any) -> Any:
+    """A value of a configuration as one cell: lists as typed on a command line, everything else as it is."""
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, list) else value
+
+
+def _row(run: RunDirectory, varying: Sequence[str]) -> dict[str, Any]:
+    summary = run.summary
+    timings, corpus = summary.get("timings") or {}, summary.get("corpus") or {}
+    config = run.config or {"seed": summary.get("seed")}
+    return {
+        "run_id": run.run_id,
+        "status": summary.get("status"),
+        **{key: typed(config.get(key)) for key in varying},
+        "trained": summary.get("trained"),
+        "diverged_at": summary.get("diverged_at"),
+        "error": summary.get("error"),
+        "early_steps": summary.get("early_steps"),
+        "unigram_entropy": corpus.get("unigram_entropy"),
+        "corpus": corpus.get("fingerprint"),
+        "weights": summary.get("weights"),
+        "population": (summary.get("population") or {}).get("name"),
+        "seconds": timings.get("seconds"),
+        "commit": summary.get("commit"),
+        "dirty": summary.get("dirty"),
+    }
+
+
+def _column(values: list[Any]) -> "pd.Series[Any]":
+    """A column of configuration values: whole numbers and truth values stay what they are where some are null."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return pd.Series(values, dtype="boolean" if None in values else "bool")
+    if kinds == {int}:
+        return pd.Series(values, dtype="Int64" if None in values else "int64")
+    if kinds <= {int, float}:
+        return pd.Series(values, dtype="float64")
+    return pd.Series([None if value is None else str(value) for value in values], dtype="str")
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        loaded = OmegaConf.load(path)
+    except (OSError, ValueError, OmegaConfBaseException):
+        return {}
+    plain = OmegaConf.to_container(loaded) if isinstance(loaded, DictConfig) else {}
+    assert isinstance(plain, dict)
+    return {key: value for key, value in flat(plain).items() if not key.startswith(NOT_EVIDENCE)}
+
+
+def flat(nested: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested mapping by dotted keys, as typed on a command line."""
+    members: dict[str, Any] = {}
+    for key, value in nested.items():
+        members |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return members
+
+
+def _read_metrics(run: RunDirectory) -> pd.DataFrame:
+    path = run.path / "metrics.parquet"
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        if not run.is_complete:
+            return pd.DataFrame({"step": []})  # it failed before it could measure
+        remedy = f"remove {run.path} and train the run again"
+        raise ConfigError("metrics.parquet", path, "cannot be read", remedy) from error
+
+
+def _complete(directories: Sequence[RunDirectory]) -> int:
+    return sum(run.is_complete for run in directories)
+
+
+def _complete_in(runs: Path) -> int:
+    if not runs.exists():
+        return 0
+    return int(pd.read_parquet(runs, columns=["status"])["status"].isin(records.COMPLETE).sum())
+
+
+def _notes(source: Path, directories: Sequence[RunDirectory]) -> list[str]:
+    failed = len(directories) - _complete(directories)
+    unfinished = sum(1 for path in source.glob("*/config.yaml") if not (path.parent / "summary.json").exists())
+    notes = []
+    if failed:
+        notes.append(f"{failed} of {len(directories)} runs failed; the sweep's command tries them again.")
+    if unfinished:
+        notes.append(f"left out, still training or killed: {unfinished} of the runs in {source}.")
+    return notes

@@ -147,7 +147,7 @@ def varying_keys(configs: Iterable[Mapping[str, Any]]) -> list[str]:
 def runs_table(directories: Sequence[RunDirectory], varying: Sequence[str]) -> pd.DataFrame:
     """`runs.parquet`: a row per run, failed ones too, null where a run has no value.
 
-    Configuration keys have dots, metrics have slashes and facts neither, so no two columns collide.
+    Metrics have slashes, configuration keys have none, and no key is named as a fact: no two columns collide.
     """
     rows = [_row(run, varying) for run in directories]
     metrics = dict.fromkeys(name for run in directories for name in run.summary.get("values") or {})

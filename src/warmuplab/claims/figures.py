@@ -29,7 +29,7 @@ from warmuplab.results import Study
 MOST_PANELS = 8  # rows or columns of a figure; a larger study is drawn as far as that, and the footer says so
 SMOOTHED_SHARE = 0.075  # of the steps: batches differ in difficulty, which would hide how training losses differ
 WORDS = {NO_WARMUP: "no warmup"}
-_RASTERIZED_FROM = 40_000  # points of a figure: as vectors they would weigh megabytes
+_RASTERIZED_FROM = 15_000  # points of a figure: as vectors they would weigh megabytes
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def draw_all(study: Study, arms: Arms, folder: Path) -> list[Path]:
         if figure is not None:
             png, _ = style.save(figure, folder / name)
             plt.close(figure)
-            _keep_256_colours(png)
+            if draw is not draw_final_loss:  # a colour scale would show stripes
+                _keep_256_colours(png)
             written.append(png)
     return written
 
@@ -108,7 +109,8 @@ def draw_early_overfitting(study: Study, arms: Arms) -> Figure | None:
     figure, axes = _small_multiples(grid, "step of the early window", "Early overfitting", sharey="row")
     for row, setting in enumerate(grid.rows):
         for column, rate in enumerate(grid.columns):
-            draw_lines(axes[row, column], _lines(gaps, arms, grid, setting, rate))
+            lines = _lines(gaps, arms, grid, setting, rate)
+            draw_lines(axes[row, column], lines, rasterized=len(gaps) > _RASTERIZED_FROM)
             axes[row, column].axhline(0, color="grey", linewidth=0.8)
             axes[row, column].xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes[row, 0].set_ylabel("gap so far [nats/token]", fontsize=8)
@@ -189,8 +191,8 @@ def _grid(arms: Arms) -> Grid:
 
 
 def _colours(count: int) -> list[str]:
-    """Colours of ordered labels: the palette for a few, a scale for many."""
-    if count <= len(style.PALETTE):
+    """Colours of ordered labels: the palette for a few, a scale for more."""
+    if count <= 4:
         return list(style.PALETTE[:count])
     scale = colormaps[style.SEQUENTIAL]
     return [to_hex(scale(0.92 * place / (count - 1))) for place in range(count)]

@@ -7,6 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from warmuplab.thinning import kept_positions
+
+MOST_POINTS = 300  # of a bold line, more than its pixels: as vectors each would be written out
+
 Series = tuple[NDArray[np.integer], NDArray[np.floating]]
 """Steps in order, and the value at each."""
 
@@ -32,7 +36,9 @@ def draw_lines(panel: Axes, lines: Sequence[Line], window: int = 1, rasterized: 
                 panel.plot(steps, values, color=line.colour, linewidth=0.6, alpha=0.45, zorder=2, rasterized=rasterized)
     for line in lines:
         if line.runs:
-            panel.plot(*running_mean(mean_curve(line.runs), window), color=line.colour, linewidth=1.5, zorder=3)
+            steps, values = running_mean(mean_curve(line.runs), window)
+            drawn = kept_positions(values, MOST_POINTS, MOST_POINTS)
+            panel.plot(steps[drawn], values[drawn], color=line.colour, linewidth=1.5, zorder=3)
         for end in line.diverged:
             panel.plot(*end, "X", color=line.colour, markersize=7, markeredgecolor="white", clip_on=False, zorder=5)
 

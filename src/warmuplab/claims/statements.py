@@ -46,7 +46,7 @@ def _best(arms: Arms) -> Iterator[str]:
         if len(arms.keys) > 1:
             found = [f"{number(arm.loss)}{_at(str(arm.warmup), str(arm.rate))}" for arm in best.itertuples()]
             per = "the best peak rate of each warmup" if len(best) > 1 else "its best"
-            yield f"{_of(setting)}lowest mean held-out loss, at {per}: {'; '.join(found)}."
+            yield f"{_of(setting, 'Lowest')} mean held-out loss, at {per}: {'; '.join(found)}."
 
 
 def _largest_rates(arms: Arms) -> Iterator[str]:
@@ -59,7 +59,7 @@ def _largest_rates(arms: Arms) -> Iterator[str]:
         for warmup, arm in of_setting.groupby("warmup", sort=False):
             all_trained = arm[arm["trained"] == arm["runs"]]["rate"]
             found.append(f"{all_trained.iloc[-1] if len(all_trained) else 'none'}{_at(str(warmup))}")
-        yield f"{_of(setting)}largest peak rate at which every seed trained: {'; '.join(found)}."
+        yield f"{_of(setting, 'Largest')} peak rate at which every seed trained: {'; '.join(found)}."
 
 
 def _spikes(arms: Arms) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _spikes(arms: Arms) -> Iterator[str]:
                 height = f", up to {number(largest)} nats high," if spiking and not math.isnan(largest) else ""
                 found.append(f"{spiking} of {plural(len(runs), 'run')}{height}{_at(warmup)}")
         if found:
-            yield f"{_of(setting)}the training loss spiked in {'; '.join(found)}."
+            yield f"{_of(setting, 'The')} training loss spiked in {'; '.join(found)}."
 
 
 def _pairs(arms: Arms) -> Iterator[str]:
@@ -167,8 +167,9 @@ def _measured(arms: Arms) -> pd.DataFrame:
     return arms.table[arms.table["loss"].notna()]
 
 
-def _of(setting: object) -> str:
-    return f"{setting}: " if setting else ""
+def _of(setting: object, first_word: str) -> str:
+    """The start of a sentence about a setting."""
+    return f"{setting}: {first_word.lower()}" if setting else first_word
 
 
 def _at(warmup: str, rate: str = "") -> str:

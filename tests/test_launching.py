@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import QUICK, composed
-from warmuplab import launching, training
+from warmuplab import launching, sweep, training
 from warmuplab.config import RunConfig
 from warmuplab.errors import ConfigError
 from warmuplab.launching import Slots
@@ -98,7 +98,7 @@ def test_a_killed_worker_leaves_failed_runs_and_the_others_go_on(tmp_path: Path)
                 os.kill(self.pid, signal.SIGKILL)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(launching.subprocess, "Popen", Killed)
+        patch.setattr(sweep.subprocess, "Popen", Killed)
         jobs = [*configs(tmp_path, seeds=(0,)), *configs(tmp_path, "training.steps=7", seeds=(0,))]
         runs = launching.launch(jobs, Slots("local", 2, None), lambda _: None)
     assert [(run.summary or {}).get("status") for run in runs] == ["failed", "finished"]

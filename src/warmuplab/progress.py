@@ -17,14 +17,21 @@ class Progress:
     """Mean training loss of the members that have not diverged, in nats per token; None when all have."""
     diverged: int
     members: int
+    spiking: int
+    """Members in whose training loss a spike is under way."""
     seconds: float
     """Since training began."""
 
     def __str__(self) -> str:
         loss = "all diverged" if self.loss is None else f"loss {self.loss:.3f}"
         members = f" (mean of {self.members - self.diverged} of {self.members} members)" if self.members > 1 else ""
-        left = duration(self.seconds / self.step * (self.steps - self.step))
-        return f"step {self.step:>{len(str(self.steps))}}/{self.steps}  {loss}{members}  {left} left"
+        step = f"step {self.step:>{len(str(self.steps))}}/{self.steps}"
+        return f"{step}  {loss}{members}  {duration(self.seconds_left)} left"
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimate from the mean pace so far."""
+        return self.seconds / self.step * (self.steps - self.step)
 
     def write(self, path: Path) -> None:
         """Say it in a file, for whoever started this process, here or on another machine."""

@@ -23,9 +23,13 @@ class Metrics:
             self._series_TxM[name] = torch.full(self._shape, torch.nan, device=self._device, dtype=self._dtype)
         self._series_TxM[name][step] = value_M
 
+    def rows(self, first: int, stop: int) -> dict[str, np.ndarray]:
+        """Every metric from step `first` to before `stop`, `[steps, M]`, copied to the host; waits for the device."""
+        return {name: series[first:stop].cpu().numpy().copy() for name, series in self._series_TxM.items()}
+
     def tables(self, lr_MxT: Sequence[np.ndarray]) -> list[pd.DataFrame]:
         """Per member a row per step: `step`, `lr` and every metric, null where not measured or not finite."""
-        host = {name: series.cpu().numpy() for name, series in self._series_TxM.items()}
+        host = self.rows(0, self._shape[0])
         return [
             pd.DataFrame(
                 {"step": np.arange(self._shape[0]), "lr": lr_T}

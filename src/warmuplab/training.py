@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,23 @@ from warmuplab.probes.overfitting import OverfittingProbe
 from warmuplab.progress import Progress, Report
 from warmuplab.records import Run
 from warmuplab.tokens import TokenizedCorpus
+from warmuplab.tracking import Follow
 
 VALIDATION_BATCH_SIZE = 128
 SECONDS_BETWEEN_REPORTS = 2.0  # a report waits for the device, so it must be rare
 
 
-def train(runs: Sequence[Run], corpus: TokenizedCorpus, population_name: str, report: Report) -> None:
-    """Train `runs`, which differ in seed and schedule only, and write their records."""
+def train(
+    runs: Sequence[Run], corpus: TokenizedCorpus, population_name: str, report: Report, follow: Follow | None = None
+) -> None:
+    """Train `runs`, which differ in seed and schedule only, and write their records.
+
+    `follow` is handed the new rows at every report.
+    """
     for run in runs:
         records.begin(run)
-    started = datetime.now(UTC)
-    trainer = Trainer(runs, corpus)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    trainer = Trainer(runs, corpus, partial(follow, started) if follow else None)
     seconds = trainer.run(report)
     facts = {
         "population": {"name": population_name, "members": [run.run_id for run in runs]},
@@ -43,7 +50,7 @@ def train(runs: Sequence[Run], corpus: TokenizedCorpus, population_name: str, re
         },
         "weights": trainer.population.model.size,
         "timings": {
-            "started": started.isoformat(timespec="seconds"),
+            "started": started,
             "seconds": round(seconds, 3),
             "seconds_per_member_step": round(seconds / len(runs) / trainer.steps, 6),
         },
@@ -56,10 +63,19 @@ def train(runs: Sequence[Run], corpus: TokenizedCorpus, population_name: str, re
 
 
 class Trainer:
-    """A population on its way through its steps."""
+    """A population on its way through its steps.
 
-    def __init__(self, runs: Sequence[Run], corpus: TokenizedCorpus) -> None:
+    At every report `follow` is handed the step after the last one it knows, and the rows of all members since.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        corpus: TokenizedCorpus,
+        follow: Callable[[int, dict[str, np.ndarray]], None] | None = None,
+    ) -> None:
         config = runs[0].config
+        self._follow, self._followed = follow, 0
         self.steps, self._training, self._probes = config.training.steps, config.training, config.probes
         self.early_steps = early_steps(self._probes.early_fraction, self.steps)
         self._unigram_entropy = corpus.unigram_entropy
@@ -92,6 +108,7 @@ class Trainer:
             if step == 0 or step == self.steps - 1 or now - last_report > SECONDS_BETWEEN_REPORTS:
                 report(self._progress(step, loss_M, now - began))
                 last_report = now
+                self._hand_over_rows(step + 1)
             if validated and not self.population.alive_M.any():
                 break
         return time.perf_counter() - began
@@ -123,6 +140,13 @@ class Trainer:
             return False
         self.metrics.record("val/loss", step, self.population.mean_losses(self._validation))
         return True
+
+    def _hand_over_rows(self, stop: int) -> None:
+        if self._follow is None:
+            return
+        lr = np.stack([lr_T[self._followed : stop] for lr_T in self._lr_MxT], axis=1)
+        self._follow(self._followed, {"lr": lr} | self.metrics.rows(self._followed, stop))
+        self._followed = stop
 
     def _progress(self, step: int, loss_M: torch.Tensor, seconds: float) -> Progress:
         alive = int(self.population.alive_M.sum())

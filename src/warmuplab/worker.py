@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from warmuplab import config as configuration
-from warmuplab import records, tokens
+from warmuplab import records, tokens, tracking
 from warmuplab.config import DataConfig, RunConfig
 from warmuplab.errors import ConfigError
 from warmuplab.files import read_json, write_json
@@ -78,6 +78,7 @@ def _corpus(data: str, outputs: str) -> TokenizedCorpus:
 
 def prepare(config: RunConfig) -> Run:
     """The run of `config`, named after its corpus. Raises `ConfigError` for what this machine or corpus cannot do."""
+    tracking.check(config.tracker)
     corpus = load_corpus(config)
     if config.training.batch_size > len(corpus.train):
         raise ConfigError(
@@ -101,19 +102,16 @@ def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
 
     torch.set_num_threads(runs[0].config.hardware.threads)
     keep_freed_memory()
-    try:
-        training.train(runs, load_corpus(runs[0].config), name, report)
-    except ConfigError:
-        raise
-    except Exception as error:
-        for run in runs:
-            if not run.is_complete:
-                records.fail(run, f"{type(error).__name__}: {error}", traceback.format_exc())
-        return False
-    from warmuplab import tracking
-
-    for run in runs:
-        tracking.publish(run.directory)
+    with tracking.publication(runs) as follow:
+        try:
+            training.train(runs, load_corpus(runs[0].config), name, report, follow)
+        except ConfigError:
+            raise
+        except Exception as error:
+            for run in runs:
+                if not run.is_complete:
+                    records.fail(run, f"{type(error).__name__}: {error}", traceback.format_exc())
+            return False
     return True
 
 

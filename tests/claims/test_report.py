@@ -267,3 +267,10 @@ def test_a_study_that_is_nowhere_is_one_line_and_status_2(tmp_path: Path) -> Non
     assert len(finished.stderr.splitlines()) == 1
     assert "make sweep STUDY=nosuch" in finished.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_warmups_in_steps_and_in_fractions_keep_their_own_words(tmp_path: Path) -> None:
+    decays_with_and_without_a_peak(tmp_path / "outputs")
+    study, _ = results.update("tiny", tmp_path / "outputs", tmp_path / "results")
+    arranged = arms.arrange(study)
+    assert arranged.keys == [("linear", "1e-3", "10 %"), ("linear", "2e-3", "10 %"), ("noam", "its own", "4 steps")]

@@ -86,10 +86,11 @@ def arrange(study: Study) -> Arms:
     runs = study.runs.copy()
     if varying:
         runs = runs[(runs["status"] != "failed") | runs[varying].notna().any(axis=1)]
-    warmup_keys = _needed(runs, [key for key in varying if key.startswith(WARMUP)], _warmup_priority)
-    other_keys = _needed(
-        runs, [key for key in varying if key != RATE and not key.startswith(WARMUP)], _setting_priority
-    )
+    lengths = [key for key in (f"{WARMUP}fraction", f"{WARMUP}steps") if key in varying]  # a run has one of them
+    more = [key for key in varying if key.startswith(WARMUP) and key not in lengths]
+    warmup_keys = _needed(runs, lengths, sorted(more, key=lambda key: key != f"{WARMUP}shape"))
+    others = [key for key in varying if key != RATE and not key.startswith(WARMUP)]
+    other_keys = _needed(runs, [], sorted(others, key=_setting_priority))
     rate_keys = [RATE] if RATE in varying else []
     runs["rate"], rates = _label(runs, rate_keys, lambda row: rate_label(row[RATE]))
     runs["warmup"], warmups = _label(runs, warmup_keys, _warmup_label)
@@ -126,19 +127,13 @@ def rate_label(rate: float | None) -> str:
     return f"{float(mantissa):g}e{int(exponent)}"
 
 
-def _needed(runs: pd.DataFrame, keys: list[str], priority: Any) -> list[str]:
-    """The keys that tell the runs apart, without those that follow from the ones before them (as beta from adam)."""
-    needed: list[str] = []
-    for key in sorted(keys, key=priority):
+def _needed(runs: pd.DataFrame, kept: list[str], more: list[str]) -> list[str]:
+    """`kept`, and those of `more` that do not follow from the ones before them (as betas from the name adam)."""
+    needed = list(kept)
+    for key in more:
         if not needed or runs.groupby(needed, dropna=False)[key].nunique(dropna=False).max() > 1:
             needed.append(key)
     return needed
-
-
-def _warmup_priority(key: str) -> tuple[int, str]:
-    order = ("fraction", "steps", "shape")
-    name = key.removeprefix(WARMUP)
-    return (order.index(name) if name in order else len(order)), key
 
 
 def _setting_priority(key: str) -> tuple[bool, bool]:

@@ -91,8 +91,8 @@ def draw_held_out_loss(study: Study, arms: Arms) -> Figure | None:
 
 
 def draw_final_loss(study: Study, arms: Arms) -> Figure | None:
-    """Final held-out loss over warmup and peak rate, a map per setting; None where every run failed."""
-    if not arms.table["loss"].notna().any():
+    """Final held-out loss over warmup and peak rate, a map per setting; None for one arm, or where every run failed."""
+    if len(arms.keys) < 2 or not arms.table["loss"].notna().any():
         return None
     return draw_heatmap(arms, arms.settings[:MOST_PANELS], footer(study, arms))
 
@@ -106,7 +106,7 @@ def draw_early_overfitting(study: Study, arms: Arms) -> Figure | None:
         return None
     gaps = gaps.assign(value=gaps.groupby("run_id", observed=True)["value"].cumsum())
     grid = _grid(arms)
-    figure, axes = _small_multiples(grid, "step of the early window", "Early overfitting", sharey="row")
+    figure, axes = _small_multiples(arms, grid, "step of the early window", "Early overfitting", sharey="row")
     for row, setting in enumerate(grid.rows):
         for column, rate in enumerate(grid.columns):
             lines = _lines(gaps, arms, grid, setting, rate)
@@ -141,7 +141,7 @@ def _draw_losses(study: Study, arms: Arms, metrics: Sequence[str], title: str, w
     if curves.empty:
         return None
     grid = _grid(arms)
-    figure, axes = _small_multiples(grid, "step", title, sharey="all")
+    figure, axes = _small_multiples(arms, grid, "step", title, sharey="all")
     rasterized = len(curves) > _RASTERIZED_FROM
     for row, setting in enumerate(grid.rows):
         for column, rate in enumerate(grid.columns):
@@ -199,7 +199,7 @@ def _colours(count: int) -> list[str]:
 
 
 def _small_multiples(
-    grid: Grid, xlabel: str, title: str, sharey: Literal["all", "row"]
+    arms: Arms, grid: Grid, xlabel: str, title: str, sharey: Literal["all", "row"]
 ) -> tuple[Figure, NDArray[np.object_]]:
     rows, columns = len(grid.rows), len(grid.columns)
     figure, axes = plt.subplots(
@@ -217,6 +217,10 @@ def _small_multiples(
             parts = [setting, f"peak lr {rate}" if rate else ""]
             axes[row, column].set_title(", ".join(filter(None, parts)), fontsize=8, fontweight="normal", pad=4)
             axes[row, column].tick_params(labelsize=8)
+            if not any(len(grid.runs(arms, setting, rate, label)) for label in grid.colours):
+                axes[row, column].annotate(
+                    "not run", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center", color="grey", fontsize=8
+                )
             if row == rows - 1:
                 axes[row, column].set_xlabel(xlabel, fontsize=8)
     return figure, axes
@@ -244,7 +248,8 @@ def _legend(figure: Figure, grid: Grid, stopped: bool = False, entropy: bool = F
     if stopped:
         lines.append(Line2D([], [], color="grey", marker="X", linestyle="", label="diverged"))
     if lines:
-        figure.legend(handles=lines, loc="outside upper right", ncols=min(len(lines), 5), fontsize=8)
+        beside_title = max(1, int((figure.get_figwidth() - 1.6) / 1.25))  # inches of the title, and of an entry
+        figure.legend(handles=lines, loc="outside upper right", ncols=min(len(lines), beside_title), fontsize=8)
 
 
 def _foot(figure: Figure, text: str) -> None:

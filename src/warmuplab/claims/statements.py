@@ -164,7 +164,8 @@ def _incomplete(study: Study) -> Iterator[str]:
 
 
 def _measured(arms: Arms) -> pd.DataFrame:
-    return arms.table[arms.table["loss"].notna()]
+    """The arms in which at least one run came to its end."""
+    return arms.table[arms.table["trained"] + arms.table["stuck"] > 0]
 
 
 def _of(setting: object, first_word: str) -> str:
@@ -175,4 +176,4 @@ def _of(setting: object, first_word: str) -> str:
 def _at(warmup: str, rate: str = "") -> str:
     """` with 10 % warmup at peak rate 4e-3`; nothing of what does not vary."""
     text = "" if not warmup else " without warmup" if warmup == NO_WARMUP else f" with {warmup} warmup"
-    return f"{text} at peak rate {rate}" if rate else text
+    return text + (" at its own peak rate" if rate == OWN_RATE else f" at peak rate {rate}" if rate else "")

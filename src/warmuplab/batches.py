@@ -15,7 +15,7 @@ import torch
 from warmuplab.tokens import Split
 
 MAX_PADDING = 0.1  # share of a bucket's positions, above which it is divided further
-PROBE_LENGTHS = (0.25, 0.75)  # quantiles between which the probe batch's sentences lie: representative, little padding
+PROBE_LENGTHS = (0.3, 0.7)  # quantiles between which the probe batch's sentences lie: representative, little padding
 _BUCKET_STREAM, _PROBE_STREAM = 1, 2  # keep the random streams apart from each other and from those of the seeds
 
 Indices = npt.NDArray[np.int64]
@@ -46,8 +46,12 @@ def make_buckets(split: Split, smallest: int, max_padding: float = MAX_PADDING) 
 
     Each division cuts a bucket in two where, over both sides and all places, that saves most positions.
     """
-    lengths_Nx2 = np.stack([split.source_lengths_N, split.target_lengths_N], axis=1)
-    return _divide(np.arange(len(split)), lengths_Nx2, smallest, max_padding)
+    return _divide(np.arange(len(split)), lengths_of(split), smallest, max_padding)
+
+
+def lengths_of(split: Split) -> Indices:
+    """Source and target length of every sentence, `[N, 2]`."""
+    return np.stack([split.source_lengths_N, split.target_lengths_N], axis=1)
 
 
 def _divide(indices: Indices, lengths_Nx2: Indices, smallest: int, max_padding: float) -> list[Bucket]:
@@ -125,7 +129,7 @@ class DeviceSplit:
     def __init__(self, split: Split, device: torch.device) -> None:
         self._source_NxS = torch.from_numpy(split.source_NxS).to(device)
         self._target_NxT = torch.from_numpy(split.target_NxT).to(device)
-        self._lengths_Nx2 = np.stack([split.source_lengths_N, split.target_lengths_N], axis=1)
+        self._lengths_Nx2 = lengths_of(split)
 
     def gather(self, indices_MxB: Indices, bounds: tuple[int, int] | None = None) -> Batch:
         """The sentences `indices_MxB`, padded to `bounds` (source, target), by default to the longest among them."""
@@ -159,11 +163,43 @@ def validation_batches(split: Split, members: int, batch_size: int, device: torc
 
 
 def probe_indices(split: Split, batch_size: int) -> Indices:
-    """Up to `batch_size` sentences of middling length, the same ones in every run on this split."""
-    totals = split.source_lengths_N + split.target_lengths_N
-    low, high = np.quantile(totals, PROBE_LENGTHS)
-    middling = np.flatnonzero((totals >= low) & (totals <= high))
+    """Up to `batch_size` sentences of middling length on either side, the same ones in every run on this split."""
+    lengths_Nx2 = lengths_of(split)
+    low, high = np.quantile(lengths_Nx2, PROBE_LENGTHS, axis=0, method="nearest")
+    middling = np.flatnonzero(((lengths_Nx2 >= low) & (lengths_Nx2 <= high)).all(axis=1))
+    if not len(middling):  # a tiny split, none of whose sentences is middling on both sides
+        middling = np.arange(len(split))
     return np.sort(np.random.default_rng([_PROBE_STREAM]).permutation(middling)[:batch_size])
+
+
+def alike_in_length(split: Split, wanted_nx2: Indices, among: Indices | None = None) -> Indices:
+    """For each pair of lengths in `wanted_nx2` the sentence of `split` that is nearest and not yet taken.
+
+    Nearest is the smallest sum of the differences of both lengths; `among` restricts the choice to these indices. As
+    many as there are wanted, or fewer where the sentences run out.
+    """
+    candidates = np.arange(len(split)) if among is None else among
+    lengths_cx2 = lengths_of(split)[candidates].astype(np.float64)
+    chosen = []
+    for wanted in wanted_nx2[: len(candidates)]:
+        nearest = int(np.abs(lengths_cx2 - wanted).sum(axis=1).argmin())
+        lengths_cx2[nearest] = np.inf  # taken
+        chosen.append(candidates[nearest])
+    return np.array(chosen, dtype=np.int64)
+
+
+def held_out_like(bucket: Bucket, train: Split, validation: Split, sentences: int) -> Indices:
+    """Up to `sentences` of the `validation` split that fit the bounds of a `train` bucket, with lengths as in there.
+
+    The lengths are those of evenly spaced sentences of the bucket, ordered by length. Where nothing fits the bounds,
+    the nearest sentences are taken all the same.
+    """
+    lengths_nx2 = lengths_of(train)[bucket.indices_n]
+    ordered_nx2 = lengths_nx2[np.argsort(lengths_nx2.sum(axis=1), kind="stable")]
+    places = np.linspace(0, len(ordered_nx2) - 1, sentences).round().astype(np.int64)
+    bounds = (bucket.source_bound, bucket.target_bound)
+    fitting = np.flatnonzero((lengths_of(validation) <= bounds).all(axis=1))
+    return alike_in_length(validation, ordered_nx2[places], fitting if len(fitting) else None)
 
 
 def shared_batch(split: DeviceSplit, indices_B: Indices, members: int) -> Batch:

@@ -127,7 +127,9 @@ class ProbesConfig:
     every: int
     """Steps between measurements after the early window."""
     batch_size: int
-    """Sentences of the fixed held-out probe batch."""
+    """Sentences of the fixed held-out probe batch, and of the two sets that memorisation compares."""
+    curvature: bool
+    """Whether to measure sharpness, at the snapshots of the layers; costs more than all other probes."""
 
 
 @dataclass

@@ -33,7 +33,42 @@ class Metrics:
         return [
             pd.DataFrame(
                 {"step": np.arange(self._shape[0]), "lr": lr_T}
-                | {name: np.where(np.isfinite(values[:, m]), values[:, m], np.nan) for name, values in host.items()}
+                | {name: _finite(values[:, m]) for name, values in host.items()}
             )
             for m, lr_T in enumerate(lr_MxT)
         ]
+
+
+class LayerMetrics:
+    """Values per layer at the few steps where layers are measured, kept on the device until the end."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[int, str], dict[str, torch.Tensor]] = {}
+
+    def record(self, name: str, step: int, layer: str, value_M: torch.Tensor) -> None:
+        """Keep `value_M` as the metric `name` of `layer`, such as `encoder.0`, at `step`."""
+        self._values.setdefault((step, layer), {})[name] = value_M
+
+    def tables(self, members: int) -> list[pd.DataFrame]:
+        """Per member a row per step and layer: `step`, `stack`, `layer` (0 is nearest the input) and every metric.
+
+        Null where not measured or not finite.
+        """
+        host = [{name: value.cpu().numpy() for name, value in row.items()} for row in self._values.values()]
+        names = list(dict.fromkeys(name for row in host for name in row))
+        unmeasured = np.full(members, np.nan)
+        where = {
+            "step": [step for step, _ in self._values],
+            "stack": [layer.split(".")[0] for _, layer in self._values],
+            "layer": [int(layer.split(".")[1]) for _, layer in self._values],
+        }
+        return [
+            pd.DataFrame(
+                where | {name: _finite(np.array([row.get(name, unmeasured)[m] for row in host])) for name in names}
+            )
+            for m in range(members)
+        ]
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(values), values, np.nan)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,16 @@ from warmuplab.tokens import PADDING
 
 Weights = dict[str, torch.Tensor]
 Draw = Callable[[torch.Tensor, torch.Generator], object]
+
+
+class Watch(Protocol):
+    """Is shown what a forward pass computes on its way, and changes nothing of it."""
+
+    def layer(self, name: str, state: torch.Tensor) -> None:
+        """The output `(M, B*length, D)` of the layer `name`, such as `encoder.0`."""
+
+    def attention(self, name: str, query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> None:
+        """Queries and keys `(M*B, H, length, K)` of the block `name`, such as `decoder.0.cross`; no mask: causal."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +76,34 @@ class Transformer:
             parts.append(part.flatten())
         return torch.cat(parts)
 
+    @cached_property
+    def layer_columns(self) -> dict[str, slice]:
+        """The columns of a layer's weights, which lie side by side: `encoder.0` first."""
+        names = [f"{stack}.{layer}" for stack in ("encoder", "decoder") for layer in range(self.config.depth)]
+        columns: dict[str, slice] = {}
+        position = 0
+        for parameter in self.parameters:
+            stop = position + parameter.size
+            name = ".".join(parameter.name.split(".")[:2])
+            if name in names:
+                columns[name] = slice(columns[name].start if name in columns else position, stop)
+            position = stop
+        return columns
+
     def unpack(self, weights_MxP: torch.Tensor) -> Weights:
         """Named views `(M, *shape)` of the rows."""
         parts = weights_MxP.split([parameter.size for parameter in self.parameters], dim=1)
         return {p.name: part.unflatten(1, p.shape) for p, part in zip(self.parameters, parts, strict=True)}
 
-    def logits(self, weights_MxP: torch.Tensor, batch: Batch) -> torch.Tensor:
+    def logits(self, weights_MxP: torch.Tensor, batch: Batch, watch: Watch | None = None) -> torch.Tensor:
         """Unnormalised log-probabilities `(M, B*T, V)` of the next target token at every position."""
         weights = self.unpack(weights_MxP)
         source_mask = _padding_mask(batch.source_MxBxS)
         sentences = batch.source_MxBxS.shape[1]
-        memory = self._stack(weights, "encoder", self._embed(weights, batch.source_MxBxS), sentences, source_mask)
+        attend = _Attention(weights, self.config.heads, sentences, watch)
+        memory = self._stack(weights, "encoder", self._embed(weights, batch.source_MxBxS), attend, source_mask)
         state = self._embed(weights, batch.input_MxBxT)
-        state = self._stack(weights, "decoder", state, sentences, source_mask, memory)
+        state = self._stack(weights, "decoder", state, attend, source_mask, memory)
         return torch.bmm(state, weights["embedding"].transpose(1, 2))
 
     def losses(self, weights_MxP: torch.Tensor, batch: Batch) -> torch.Tensor:
@@ -111,12 +137,11 @@ class Transformer:
         weights: Weights,
         name: str,
         state: torch.Tensor,
-        sentences: int,
+        attend: "_Attention",
         source_mask: torch.Tensor,
         memory: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Run the layers of the encoder (no `memory`) or of the decoder on `state` `(M, B*length, D)`."""
-        attend = _Attention(weights, self.config.heads, sentences)
         for layer in range(self.config.depth):
             prefix = f"{name}.{layer}"
             if memory is None:
@@ -125,6 +150,8 @@ class Transformer:
                 state = self._block(weights, f"{prefix}.self", state, lambda x, p: attend(p, x, x, None))
                 state = self._block(weights, f"{prefix}.cross", state, lambda x, p: attend(p, x, memory, source_mask))
             state = self._block(weights, f"{prefix}.feed_forward", state, lambda x, p: _feed_forward(weights, p, x))
+            if attend.watch is not None:
+                attend.watch.layer(prefix, state)
         return _layer_norm(weights, f"{name}.norm", state) if self.config.norm == "pre" else state
 
     def _block(
@@ -139,8 +166,8 @@ class Transformer:
 class _Attention:
     """Multi-head attention with members folded into the batch of `scaled_dot_product_attention`."""
 
-    def __init__(self, weights: Weights, heads: int, sentences: int) -> None:
-        self._weights, self._heads, self._sentences = weights, heads, sentences
+    def __init__(self, weights: Weights, heads: int, sentences: int, watch: Watch | None) -> None:
+        self._weights, self._heads, self._sentences, self.watch = weights, heads, sentences, watch
 
     def __call__(
         self, name: str, query_from: torch.Tensor, key_from: torch.Tensor, mask: torch.Tensor | None
@@ -150,6 +177,8 @@ class _Attention:
             self._split_heads(_linear(self._weights, f"{name}.{role}", state))
             for role, state in (("query", query_from), ("key", key_from), ("value", key_from))
         )
+        if self.watch is not None:
+            self.watch.attention(name, query, key, mask)
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
         return _linear(self._weights, f"{name}.output", mixed.transpose(1, 2).reshape(query_from.shape))
 

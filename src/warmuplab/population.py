@@ -13,7 +13,7 @@ import torch
 from warmuplab.batches import Batch
 from warmuplab.config import HardwareConfig, OptimizerConfig
 from warmuplab.errors import ConfigError
-from warmuplab.model import Transformer
+from warmuplab.model import Transformer, Watch
 
 # Checked against one optimizer per member; an optimizer whose update is not linear in the learning rate would be wrong
 # here (ASGD, Rprop, Adafactor) or refuses weights of this shape (Muon, LBFGS).
@@ -85,13 +85,13 @@ class Population:
             clip_per_member_(gradient_MxP, grad_norm_M, self._clip_norm)
         update_relative_M = self._update()
         self.step_number += 1
-        return Step(*(self._of_the_living(value_M) for value_M in (loss_M, grad_norm_M, update_relative_M)))
+        return Step(*(self.of_the_living(value_M) for value_M in (loss_M, grad_norm_M, update_relative_M)))
 
     @torch.no_grad()
     def losses(self, batch: Batch) -> torch.Tensor:
         """Loss of every member on `batch` with the present weights, `(M,)` in nats per token."""
         with self._precision():
-            return self._of_the_living(self.model.losses(self.weights_MxP, batch))
+            return self.of_the_living(self.model.losses(self.weights_MxP, batch))
 
     @torch.no_grad()
     def mean_losses(self, batches: Sequence[Batch]) -> torch.Tensor:
@@ -99,6 +99,30 @@ class Population:
         tokens = [batch.label_MxBxT[0].count_nonzero() for batch in batches]  # padding is 0, all members read the same
         total_M = sum((self.losses(batch) * n for batch, n in zip(batches, tokens, strict=True)), self.alive_M * 0.0)
         return total_M / sum(tokens)
+
+    @torch.no_grad()
+    def logits(self, batch: Batch, watch: Watch | None = None) -> torch.Tensor:
+        """Unnormalised log-probabilities `(M, B*T, V)` with the present weights, in their precision."""
+        with self._precision():
+            return self.model.logits(self.weights_MxP, batch, watch).to(self.weights_MxP.dtype)
+
+    def lr_at(self, step: int) -> torch.Tensor:
+        """The learning rate of every member at `step`, `(M,)`."""
+        lr_M: torch.Tensor = self._lr_MxT[:, step]
+        return lr_M
+
+    @torch.no_grad()
+    def preconditioner(self) -> torch.Tensor | None:
+        """What Adam divides a gradient by, `(M, P)`: the root of the unbiased second moment plus eps.
+
+        None for an optimizer without a second moment and before its first step.
+        """
+        state, settings = self._optimizer.state.get(self.weights_MxP, {}), self._optimizer.param_groups[0]
+        if "exp_avg_sq" not in state:
+            return None
+        unbiased_MxP: torch.Tensor = state["exp_avg_sq"] / (1 - settings["betas"][1] ** self.step_number)
+        divisor_MxP: torch.Tensor = unbiased_MxP.sqrt_().add_(settings["eps"])
+        return divisor_MxP
 
     def _bury(self, loss_M: torch.Tensor, grad_norm_M: torch.Tensor) -> None:
         finite_M = loss_M.isfinite() & grad_norm_M.isfinite()
@@ -116,11 +140,12 @@ class Population:
         # A select, not a weight of 0: that times NaN would still be NaN.
         self.weights_MxP.copy_(torch.where(self.alive_M[:, None], moved_MxP, before_MxP))
         norm_M = torch.linalg.vector_norm(before_MxP, dim=1)
-        moved_M: torch.Tensor = torch.linalg.vector_norm(before_MxP.sub_(self.weights_MxP), dim=1)
-        return moved_M / norm_M
+        relative_M: torch.Tensor = torch.linalg.vector_norm(before_MxP.sub_(self.weights_MxP), dim=1) / norm_M
+        return relative_M
 
-    def _of_the_living(self, value_M: torch.Tensor) -> torch.Tensor:
-        return torch.where(self.alive_M, value_M, torch.nan)
+    def of_the_living(self, value_Mx: torch.Tensor) -> torch.Tensor:
+        """`value_Mx` (the members first), not a number where a member has diverged."""
+        return torch.where(self.alive_M.view(-1, *[1] * (value_Mx.ndim - 1)), value_Mx, torch.nan)
 
 
 def pick_device(name: str) -> torch.device:

@@ -87,10 +87,12 @@ def begin(run: Run) -> None:
     write_text(run.directory / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(to_mapping(run.config))))
 
 
-def finish(run: Run, metrics: pd.DataFrame, summary: dict[str, Any]) -> None:
-    """Write the result of a run: its metrics (a row per step), then its summary."""
-    with replace_atomically(run.directory / "metrics.parquet") as temporary:
-        metrics.to_parquet(temporary, index=False)
+def finish(run: Run, metrics: pd.DataFrame, summary: dict[str, Any], layers: pd.DataFrame | None = None) -> None:
+    """Write the result of a run: its metrics (a row per step), those of its layers if measured, then its summary."""
+    for name, table in (("metrics", metrics), ("layers", layers)):
+        if table is not None:
+            with replace_atomically(run.directory / f"{name}.parquet") as temporary:
+                table.to_parquet(temporary, index=False)
     write_json(run.directory / "summary.json", {"run_id": run.run_id} | summary)
 
 

@@ -11,18 +11,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from warmuplab import environment, records, schedules, summaries
-from warmuplab.batches import DeviceSplit, TrainingBatches, probe_indices, shared_batch, validation_batches
+from warmuplab import environment, records, schedules, spikes, summaries
+from warmuplab.batches import TrainingBatches, validation_batches
 from warmuplab.metrics import Metrics
 from warmuplab.model import Transformer
 from warmuplab.population import Population
-from warmuplab.probes.overfitting import OverfittingProbe
+from warmuplab.probes.suite import Probes
 from warmuplab.progress import Progress, Report
 from warmuplab.records import Run
 from warmuplab.tokens import TokenizedCorpus
 from warmuplab.tracking import Follow
 
 VALIDATION_BATCH_SIZE = 128
+WATCHED_STEPS = 100  # over which a report looks for a spike under way
 SECONDS_BETWEEN_REPORTS = 2.0  # a report waits for the device, so it must be rare
 
 
@@ -58,8 +59,8 @@ def train(
         "versions": environment.versions(),
         "hardware": environment.hardware(trainer.population.device.type),
     }
-    for run, (metrics, summary) in zip(runs, trainer.results(), strict=True):
-        records.finish(run, metrics, {"study": run.config.study, "seed": run.config.seed} | summary | facts)
+    for run, (metrics, layers, summary) in zip(runs, trainer.results(), strict=True):
+        records.finish(run, metrics, {"study": run.config.study, "seed": run.config.seed} | summary | facts, layers)
 
 
 class Trainer:
@@ -76,8 +77,8 @@ class Trainer:
     ) -> None:
         config = runs[0].config
         self._follow, self._followed = follow, 0
-        self.steps, self._training, self._probes = config.training.steps, config.training, config.probes
-        self.early_steps = early_steps(self._probes.early_fraction, self.steps)
+        self.steps, self._training = config.training.steps, config.training
+        self.early_steps = early_steps(config.probes.early_fraction, self.steps)
         self._unigram_entropy = corpus.unigram_entropy
         self._lr_MxT = [schedules.learning_rates(run.config.schedule, self.steps) for run in runs]
         seeds = [run.config.seed for run in runs]
@@ -93,9 +94,10 @@ class Trainer:
         self.batches = TrainingBatches(corpus.train, self._training.batch_size, seeds, device)
         self._validation = validation_batches(corpus.validation, members, VALIDATION_BATCH_SIZE, device)
         self.metrics = Metrics(members, self.steps, device, self.population.weights_MxP.dtype)
-        held_out = probe_indices(corpus.validation, self._probes.batch_size)
-        self._probe = OverfittingProbe(
-            self.population, shared_batch(DeviceSplit(corpus.validation, device), held_out, members), self.metrics
+        self._probes = (
+            Probes(config, self.population, self.batches, corpus, seeds, self.early_steps, self.metrics)
+            if config.probes.enabled
+            else None
         )
 
     def run(self, report: Report) -> float:
@@ -113,25 +115,30 @@ class Trainer:
                 break
         return time.perf_counter() - began
 
-    def results(self) -> list[tuple[pd.DataFrame, dict[str, Any]]]:
-        """Metrics and summary of every member."""
-        diverged_at = self.population.diverged_at_M.tolist()
+    def results(self) -> list[tuple[pd.DataFrame, pd.DataFrame | None, dict[str, Any]]]:
+        """Metrics, metrics of the layers (None where not measured) and summary of every member."""
+        tables = [summaries.with_derived(table) for table in self.metrics.tables(self._lr_MxT)]
+        layers = self._probes.layer_tables() if self._probes is not None else [None] * len(tables)
+        diverged_at = [step if step >= 0 else None for step in self.population.diverged_at_M.tolist()]
         return [
-            (table, summaries.summarise(table, self.early_steps, step if step >= 0 else None, self._unigram_entropy))
-            for table, step in zip(self.metrics.tables(self._lr_MxT), diverged_at, strict=True)
+            (
+                metrics,
+                of_layers,
+                summaries.summarise(metrics, self.early_steps, step, self._unigram_entropy, of_layers),
+            )
+            for metrics, of_layers, step in zip(tables, layers, diverged_at, strict=True)
         ]
 
     def _train_step(self, step: int) -> torch.Tensor:
-        probing = self._probes.enabled and (step < self.early_steps or step % self._probes.every == 0)
         batch = self.batches.at(step)
-        if probing:
-            self._probe.before_step(step)
+        if self._probes is not None:
+            self._probes.before_step(step)
         result = self.population.step(batch)
         self.metrics.record("train/loss", step, result.loss_M)
         self.metrics.record("grad/norm", step, result.grad_norm_M)
         self.metrics.record("update/relative", step, result.update_relative_M)
-        if probing:
-            self._probe.after_step(step, batch, result.loss_M)
+        if self._probes is not None:
+            self._probes.after_step(step, batch, result)
         return result.loss_M
 
     def _validate_after(self, step: int) -> bool:
@@ -139,6 +146,8 @@ class Trainer:
         if (step + 1) % self._training.validate_every and step + 1 < self.steps:
             return False
         self.metrics.record("val/loss", step, self.population.mean_losses(self._validation))
+        if self._probes is not None:
+            self._probes.after_validation(step)
         return True
 
     def _hand_over_rows(self, stop: int) -> None:
@@ -151,7 +160,13 @@ class Trainer:
     def _progress(self, step: int, loss_M: torch.Tensor, seconds: float) -> Progress:
         alive = int(self.population.alive_M.sum())
         loss = float(loss_M.nanmean()) if alive else None
-        return Progress(step + 1, self.steps, loss, len(loss_M) - alive, len(loss_M), seconds)
+        return Progress(step + 1, self.steps, loss, len(loss_M) - alive, len(loss_M), self._spiking(step), seconds)
+
+    def _spiking(self, step: int) -> int:
+        """Members in whose training loss a spike is under way after `step`."""
+        recent_TxM = self.metrics.rows(max(0, step + 1 - WATCHED_STEPS), step + 1)["train/loss"]
+        last = [found[-1] for found in map(spikes.find_spikes, recent_TxM.T) if found]
+        return sum(not spike.recovered and spike.end == len(recent_TxM) for spike in last)
 
 
 def early_steps(early_fraction: float, steps: int) -> int:

@@ -1,0 +1,77 @@
+"""Depth stability: how fast each layer of the encoder and of the decoder changes, at log-spaced snapshots.
+
+For a layer with weights w (all of its blocks) and output X on the probe batch, tokens by width:
+
+* `stability/cka_drift`: 1 - linear CKA of X at the previous snapshot and X now (Kornblith et al. 2019, section 3),
+  blind to rotations and to a common scale: CKA(X, Y) = |Y^T X|^2 / (|X^T X| |Y^T Y|) with Frobenius norms and X, Y
+  centred by column;
+* `stability/weight_change`: |w - w at the previous snapshot| / |w at the previous snapshot|;
+* `stability/grad_norm`: |gradient of the training objective| at the step of the snapshot, before clipping;
+* `stability/update_to_weight`: |w' - w| / |w| of the step of the snapshot;
+* `stability/attention_logit`: the largest attention logit of the layer, as in `warmuplab.probes.distribution`.
+
+The first two span the steps between two snapshots, of which there are more the later the snapshot is, and are null at
+the first.
+"""
+
+from collections.abc import Callable
+
+import torch
+
+from warmuplab.population import Population
+from warmuplab.probes.observation import Observation
+
+RecordLayer = Callable[[str, int, str, torch.Tensor], None]
+"""Keeps a metric's values `(M,)` at a step and layer."""
+
+
+class DepthProbe:
+    """Measures every layer around the step of a snapshot."""
+
+    def __init__(self, population: Population, record: RecordLayer) -> None:
+        self._population, self._record = population, record
+        self._columns = population.model.layer_columns
+        self._weights_MxP: torch.Tensor | None = None  # at the last snapshot, as are the activations
+        self._activations: dict[str, torch.Tensor] = {}
+
+    def before_step(self, step: int, seen: Observation) -> None:
+        """Compare with the last snapshot and take a new one; `seen` holds activations."""
+        weights_MxP = self._population.weights_MxP.detach().clone()
+        for layer, columns in self._columns.items():
+            self._record("stability/attention_logit", step, layer, seen.attention_logits[layer])
+            if self._weights_MxP is not None:
+                drift_M = 1 - linear_cka(self._activations[layer], seen.activations[layer])
+                self._record("stability/cka_drift", step, layer, drift_M)
+                change_M = relative_change(self._weights_MxP[:, columns], weights_MxP[:, columns])
+                self._record("stability/weight_change", step, layer, change_M)
+        self._weights_MxP, self._activations = weights_MxP, seen.activations
+
+    def after_step(self, step: int, grad_norm_M: torch.Tensor) -> None:
+        """Measure what the step of the snapshot did; `grad_norm_M` is its gradient's norm before clipping."""
+        gradient_MxP, weights_MxP = self._population.weights_MxP.grad, self._population.weights_MxP.detach()
+        assert gradient_MxP is not None
+        assert self._weights_MxP is not None
+        unclipped_M = grad_norm_M / torch.linalg.vector_norm(gradient_MxP, dim=1)  # clipping scaled all layers alike
+        for layer, columns in self._columns.items():
+            norm_M = torch.linalg.vector_norm(gradient_MxP[:, columns], dim=1)
+            self._record("stability/grad_norm", step, layer, norm_M * unclipped_M)
+            update_M = relative_change(self._weights_MxP[:, columns], weights_MxP[:, columns])
+            self._record("stability/update_to_weight", step, layer, update_M)
+
+
+def linear_cka(x_MxNxD: torch.Tensor, y_MxNxE: torch.Tensor) -> torch.Tensor:
+    """Linear centred kernel alignment of two outputs on the same N tokens, `(M,)`; see the module."""
+    x_MxNxD = x_MxNxD - x_MxNxD.mean(1, keepdim=True)
+    y_MxNxE = y_MxNxE - y_MxNxE.mean(1, keepdim=True)
+
+    def squared(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return torch.bmm(a.transpose(1, 2), b).square().sum((1, 2))
+
+    return squared(y_MxNxE, x_MxNxD) / (squared(x_MxNxD, x_MxNxD) * squared(y_MxNxE, y_MxNxE)).sqrt()
+
+
+def relative_change(before_MxP: torch.Tensor, after_MxP: torch.Tensor) -> torch.Tensor:
+    """Euclidean norm of the change over that of what changed, `(M,)`."""
+    change_M = torch.linalg.vector_norm(after_MxP - before_MxP, dim=1)
+    relative_M: torch.Tensor = change_M / torch.linalg.vector_norm(before_MxP, dim=1)
+    return relative_M

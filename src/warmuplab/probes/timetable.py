@@ -1,0 +1,54 @@
+"""Which probe is due at which step, and what that may cost.
+
+The budget of the default probes is 35 % of the training time. In units of a training step a forward pass over a batch
+costs about 0.4 and one over the probe batch, whose sentences are alike in length, about 0.3.
+
+* *every step of the early window, then every `probes.every`-th, and the last*: the probe batch after the step (at
+  consecutive steps that is also the one before the next), the training batch after the step, and the quarter-size
+  held-out batch of its bucket before and after it: 1.0 of a step over a fifth of the steps, 1.3 over a sixteenth;
+* *memorisation*, twice as many sentences as the probe batch: every `probes.every`-th step, twice as often in the early
+  window, and the first step at which it is defined: 0.5 of a step;
+* *snapshots* of all layers, at `SNAPSHOTS` of the steps above: some norms and small products, 0.1 of a step.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from warmuplab.config import ProbesConfig
+from warmuplab.probes import memorisation
+
+SNAPSHOTS = 12  # about: log-spaced ones that fall on the same step are one
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """Steps, 0-based, at which to measure with the weights that the step starts from (and around it)."""
+
+    due: frozenset[int]
+    """For what is measured at every step of the early window and every so often afterwards."""
+    snapshots: frozenset[int]
+    """For the layers and the curvature; all of them are due."""
+    memorisation: frozenset[int]
+
+
+def make_timetable(probes: ProbesConfig, steps: int, early_steps: int) -> Timetable:
+    """The timetable of a run of `steps`."""
+    last = steps - 1
+    due = {step for step in range(steps) if step < early_steps or step % probes.every == 0} | {last}
+    first = memorisation.first_step(steps)
+    often = max(1, probes.every // 2)
+    remembered = {step for step in range(first, steps) if step % (often if step < early_steps else probes.every) == 0}
+    return Timetable(
+        frozenset(due),
+        frozenset(snapshot_steps(sorted(due))),
+        frozenset(step for step in remembered | {first, last} if first <= step <= last),
+    )
+
+
+def snapshot_steps(due: list[int]) -> list[int]:
+    """Step 0, the last one, and between them about `SNAPSHOTS` log-spaced ones, each moved to the nearest in `due`."""
+    targets = np.concatenate([[0], np.geomspace(1, max(1, due[-1]), SNAPSHOTS)])
+    steps = np.array(due)
+    nearest: list[int] = np.unique(steps[np.abs(steps - targets[:, None]).argmin(axis=1)]).tolist()
+    return nearest

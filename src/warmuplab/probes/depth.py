@@ -60,7 +60,11 @@ class DepthProbe:
 
 
 def linear_cka(x_MxNxD: torch.Tensor, y_MxNxE: torch.Tensor) -> torch.Tensor:
-    """Linear centred kernel alignment of two outputs on the same N tokens, `(M,)`; see the module."""
+    """Linear centred kernel alignment of two outputs on the same N tokens, `(M,)`; see the module.
+
+    In float64: in float32 the rounding of these sums, 1e-7, is as large as the drift of a small step.
+    """
+    x_MxNxD, y_MxNxE = x_MxNxD.double(), y_MxNxE.double()
     x_MxNxD = x_MxNxD - x_MxNxD.mean(1, keepdim=True)
     y_MxNxE = y_MxNxE - y_MxNxE.mean(1, keepdim=True)
 

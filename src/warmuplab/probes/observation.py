@@ -68,7 +68,8 @@ class _Watch:
 
     def layer(self, name: str, state: torch.Tensor) -> None:
         if self.with_activations:
-            self.activations[name] = state[:, self.source_n if name.startswith("encoder") else self.target_n].float()
+            real_n = self.source_n if name.startswith("encoder") else self.target_n
+            self.activations[name] = state[:, real_n].to(torch.promote_types(state.dtype, torch.float32))
 
     def attention(self, name: str, query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> None:
         stack, layer, _ = name.split(".")

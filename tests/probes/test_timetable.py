@@ -1,0 +1,90 @@
+"""Probes are due at every early step, then now and then, and the last step is never missed."""
+
+from itertools import pairwise
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from warmuplab.config import ProbesConfig
+from warmuplab.probes import memorisation
+from warmuplab.probes.timetable import SNAPSHOTS, Timetable, make_timetable, snapshot_steps
+from warmuplab.training import early_steps
+
+steps_st, fraction_st, every_st = st.integers(1, 600), st.floats(0, 1), st.integers(1, 700)
+
+
+def timetable(steps: int, fraction: float, every: int) -> Timetable:
+    return make_timetable(ProbesConfig(True, fraction, every, 8, False), steps, early_steps(fraction, steps))
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=steps_st, fraction=fraction_st, every=every_st)
+@example(steps=1, fraction=0.0, every=16)
+@example(steps=1, fraction=1.0, every=16)
+@example(steps=200, fraction=0.0, every=1000)
+@example(steps=200, fraction=1.0, every=1)
+def test_due_early_then_now_and_then_and_at_both_ends(steps: int, fraction: float, every: int) -> None:
+    due = timetable(steps, fraction, every).due
+    for step in range(steps):
+        expected = step < early_steps(fraction, steps) or step % every == 0 or step == steps - 1
+        assert (step in due) == expected
+    assert due <= set(range(steps))
+    assert {0, steps - 1} <= due
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=steps_st, fraction=fraction_st, every=every_st)
+@example(steps=1, fraction=1.0, every=16)
+@example(steps=2, fraction=0.0, every=1000)
+def test_snapshots_are_a_few_of_the_steps_that_are_due_with_both_ends(steps: int, fraction: float, every: int) -> None:
+    table = timetable(steps, fraction, every)
+    assert {0, steps - 1} <= table.snapshots <= table.due
+    assert len(table.snapshots) <= SNAPSHOTS + 1
+    assert len(table.snapshots) >= min(4, len(table.due))
+
+
+def test_snapshots_are_log_spaced() -> None:
+    snapshots = snapshot_steps(list(range(2049)))
+    assert len(snapshots) >= SNAPSHOTS - 2
+    ratios = [late / early for early, late in pairwise(snapshots[3:])]
+    assert max(ratios) < 1.3 * 2  # 2048 ** (1 / 11) is 2
+    assert min(ratios) > 2 / 1.3
+    due = sorted(timetable(200, 0.2, 16).due)
+    assert snapshot_steps(due) == sorted({min(due, key=lambda d: abs(d - t)) for t in (0, *spaced(199))})
+
+
+def spaced(last: int) -> list[float]:
+    """`SNAPSHOTS` steps from 1 to `last`, each as many times the one before."""
+    return [last ** (i / (SNAPSHOTS - 1)) for i in range(SNAPSHOTS)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=steps_st, fraction=fraction_st, every=every_st)
+@example(steps=1, fraction=1.0, every=16)
+@example(steps=2, fraction=0.0, every=1000)
+@example(steps=20, fraction=1.0, every=1)
+def test_memorisation_begins_behind_the_early_batches_and_goes_on_to_the_end(
+    steps: int, fraction: float, every: int
+) -> None:
+    remembered = timetable(steps, fraction, every).memorisation
+    first, early = memorisation.first_step(steps), early_steps(fraction, steps)
+    if first > steps - 1:
+        assert steps == 1  # nothing comes behind the early batches
+        assert not remembered
+        return
+    assert min(remembered) == first
+    assert max(remembered) == steps - 1
+    for step in range(first + 1, steps - 1):
+        apart = max(1, every // 2) if step < early else every
+        assert (step in remembered) == (step % apart == 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(steps=steps_st, fraction=fraction_st)
+def test_the_early_window_is_the_fraction_rounded_half_up(steps: int, fraction: float) -> None:
+    early = early_steps(fraction, steps)
+    assert 0 <= early <= steps
+    assert -0.5 <= fraction * steps - early <= 0.5
+    assert early_steps(0.0, steps) == 0
+    assert early_steps(1.0, steps) == steps
+    assert early_steps(0.5, 5) == 3

@@ -132,7 +132,7 @@ def _of_layers(layers: pd.DataFrame) -> Values:
     values: Values = {}
     for stack, rows in layers.groupby("stack"):
         deepest = rows["layer"].max()
-        for name in OF_LAYERS:
+        for name in (name for name in OF_LAYERS if name in rows):  # one snapshot alone has nothing between two
             skipped = 1 if name in BETWEEN_SNAPSHOTS else 0
             first, last = (rows.loc[rows["layer"] == layer, name].iloc[skipped:] for layer in (0, deepest))
             means = {"first": first.mean(skipna=False), "last": last.mean(skipna=False)}

@@ -69,7 +69,7 @@ class _Watch:
     def layer(self, name: str, state: torch.Tensor) -> None:
         if self.with_activations:
             real_n = self.source_n if name.startswith("encoder") else self.target_n
-            self.activations[name] = state[:, real_n].to(torch.promote_types(state.dtype, torch.float32))
+            self.activations[name] = _at_least_float32(state[:, real_n])
 
     def attention(self, name: str, query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> None:
         stack, layer, _ = name.split(".")
@@ -79,6 +79,11 @@ class _Watch:
             length = query.shape[-2]
             mask = torch.ones(length, length, dtype=torch.bool, device=query.device).tril()
         logits = (query @ key.transpose(-1, -2)).masked_fill_(~(allowed & mask), -torch.inf)
-        largest_M = logits.view(len(ids_MxBxL), -1).amax(1) / math.sqrt(query.shape[-1])
+        largest_M = _at_least_float32(logits.view(len(ids_MxBxL), -1).amax(1)) / math.sqrt(query.shape[-1])
         name = f"{stack}.{layer}"
         self.attention_logits[name] = torch.maximum(self.attention_logits.get(name, largest_M), largest_M)
+
+
+def _at_least_float32(values: torch.Tensor) -> torch.Tensor:
+    """What a bfloat16 forward pass computed in a precision that NumPy knows; float64 stays."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -68,6 +68,10 @@ def metrics_of(run: Run, outcome: str, probes: bool = True) -> pd.DataFrame:
         for name in ("overfit/self_drop", "overfit/held_drop", "overfit/gap"):
             table[name] = random.normal(0.1, 0.05, steps).astype("float32")
         table["probe/loss"] = (loss + 0.1).astype("float32")
+        table["stability/kl"] = random.lognormal(-4, 1, steps).astype("float32")
+        remembered = np.arange(steps) % 4 == 0
+        table["overfit/unseen_loss"] = np.where(remembered, loss, np.nan).astype("float32")
+        table["overfit/memorisation"] = np.where(remembered, random.normal(-0.1, 0.05, steps), np.nan).astype("float32")
     table["val/loss"] = np.where(np.arange(steps) == steps - 1, end, np.nan).astype("float32")
     if outcome == "diverged":
         table.loc[steps // 2 :, [name for name in table if name not in ("step", "lr")]] = np.nan

@@ -32,8 +32,9 @@ def text_of(study: results.Study) -> str:
 
 
 def table_in(text: str) -> list[dict[str, str]]:
-    """The rows of the result table by their header."""
-    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    """The rows of the first table by their header."""
+    table = next(part for part in text.split("\n\n") if part.startswith("| "))
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines()]
     header, _, *rows = lines
     return [dict(zip(header, row, strict=True)) for row in rows]
 
@@ -87,7 +88,7 @@ def test_pairs_differ_in_the_warmup_alone(study: results.Study) -> None:
         if (a["model.norm"], a["schedule.peak_lr"], a["seed"]) == (b["model.norm"], b["schedule.peak_lr"], b["seed"])
         and (a["schedule.warmup.fraction"], b["schedule.warmup.fraction"]) == (0.1, 0.0)
     ]
-    found = statements.pairs(arranged, "loss", "10 %")
+    found = arms.paired_differences(arranged, "loss", "10 %")
     assert sorted(found) == pytest.approx(sorted(expected))
     lower = sum(difference < 0 for difference in expected)
     said = [line for line in statements.shows(study, arranged) if "held-out loss than" in line]

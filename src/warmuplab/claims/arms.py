@@ -100,6 +100,16 @@ def arrange(study: Study) -> Arms:
     return Arms(runs, settings, rates, warmups)
 
 
+def paired_differences(arms: Arms, column: str, warmup: str) -> "pd.Series[float]":
+    """`column` with `warmup` minus `column` without, per (setting, rate, seed) where both have a value."""
+    if warmup == NO_WARMUP or column not in arms.runs:
+        return pd.Series(dtype="float64")
+    by_pair = arms.runs.groupby(["setting", "rate", "seed", "warmup"])[column].mean().unstack("warmup")
+    if not {warmup, NO_WARMUP} <= set(by_pair.columns):
+        return pd.Series(dtype="float64")
+    return (by_pair[warmup] - by_pair[NO_WARMUP]).dropna()
+
+
 def outcomes(runs: pd.DataFrame) -> "pd.Series[str]":
     """Each run's place among `OUTCOMES`: stuck is a run that finished no better than word frequencies would."""
     trained = runs["trained"].fillna(False).astype(bool)

@@ -1,60 +1,44 @@
-"""The figures of a study: loss curves, the final loss over warmup and peak rate, early overfitting.
+"""The figures of a study: loss curves, the final loss over warmup and peak rate, early overfitting, stability."""
 
-Small multiples: a row per setting, a column per peak rate, a colour per warmup; every seed a thin line, the mean bold.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-from numpy.typing import NDArray
+from matplotlib.ticker import MaxNLocator
 
 from warmuplab import style
-from warmuplab.claims.arms import NO_WARMUP, Arms
+from warmuplab.claims.arms import Arms
 from warmuplab.claims.heatmap import draw_heatmap
 from warmuplab.claims.lines import Line, draw_dots, draw_lines
-from warmuplab.claims.tables import plural
+from warmuplab.claims.panels import (
+    MOST_PANELS,
+    add_foot,
+    add_legend,
+    footer,
+    grid_of,
+    lines_of,
+    logarithmic,
+    small_multiples,
+)
 from warmuplab.results import Study
 
-MOST_PANELS = 8  # rows or columns of a figure; a larger study is drawn as far as that, and the footer says so
 SMOOTHED_SHARE = 0.075  # of the steps: batches differ in difficulty, which would hide how training losses differ
-WORDS = {NO_WARMUP: "no warmup"}
 _RASTERIZED_FROM = 15_000  # points of a figure: as vectors they would weigh megabytes
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Which arm goes where in a figure of small multiples."""
-
-    rows: list[str]
-    columns: list[str]
-    colours: dict[str, str]
-    by_warmup: bool
-    """Whether colours tell warmups apart; else settings, in a study with one warmup only."""
-
-    def runs(self, arms: Arms, row: str, column: str, colour: str) -> pd.DataFrame:
-        """The runs of one line."""
-        return arms.of(row, column, colour) if self.by_warmup else arms.of(colour, column, arms.warmups[0])
 
 
 def draw_all(study: Study, arms: Arms, folder: Path) -> list[Path]:
     """Draw every figure that the study has data for into `folder`; the PNG files, each with an SVG beside it."""
     style.apply()
-    figures = {
+    figures: dict[str, Callable[[Study, Arms], Figure | None]] = {
         "training_loss": draw_training_loss,
         "held_out_loss": draw_held_out_loss,
         "final_loss": draw_final_loss,
         "early_overfitting": draw_early_overfitting,
+        "memorisation": draw_memorisation,
+        "distribution": draw_distribution,
     }
     written = []
     for name, draw in figures.items():
@@ -80,9 +64,7 @@ def _keep_256_colours(png: Path) -> None:
 
 def draw_training_loss(study: Study, arms: Arms) -> Figure | None:
     """Training loss by step; None where no run has any."""
-    longest = study.curves["step"].max() + 1 if len(study.curves) else 1
-    window = max(1, round(SMOOTHED_SHARE * longest))
-    return _draw_losses(study, arms, ["train/loss"], "Training loss", window)
+    return _draw_losses(study, arms, ["train/loss"], "Training loss", _window(study))
 
 
 def draw_held_out_loss(study: Study, arms: Arms) -> Figure | None:
@@ -105,152 +87,112 @@ def draw_early_overfitting(study: Study, arms: Arms) -> Figure | None:
     if gaps.empty:
         return None
     gaps = gaps.assign(value=gaps.groupby("run_id", observed=True)["value"].cumsum())
-    grid = _grid(arms)
-    figure, axes = _small_multiples(arms, grid, "step of the early window", "Early overfitting", sharey="row")
+    grid = grid_of(arms)
+    figure, axes = small_multiples(arms, grid, "step of the early window", "Early overfitting", sharey="row")
     for row, setting in enumerate(grid.rows):
         for column, rate in enumerate(grid.columns):
-            lines = _lines(gaps, arms, grid, setting, rate)
+            lines = lines_of(gaps, arms, grid, setting, rate)
             draw_lines(axes[row, column], lines, rasterized=len(gaps) > _RASTERIZED_FROM)
             axes[row, column].axhline(0, color="grey", linewidth=0.8)
             axes[row, column].xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes[row, 0].set_ylabel("gap so far [nats/token]", fontsize=8)
-    _legend(figure, grid)
-    _foot(
+    add_legend(figure, grid)
+    add_foot(
         figure,
         "Gap: drop of the loss on the batch just trained on, minus drop on held-out text.\n" + footer(study, arms),
     )
     return figure
 
 
-def footer(study: Study, arms: Arms) -> str:
-    """Study, runs, seeds, commit."""
-    runs, commits = study.manifest["runs"], study.manifest["commits"]
-    states = [
-        f"{str(entry['commit'])[:7]}{' (modified)' if entry['dirty'] else ''}" for entry in commits if entry["commit"]
-    ]
-    code = f", commit {states[0]}" if len(states) == 1 else f", {len(states)} states of the code" if states else ""
-    seeds = arms.runs["seed"].nunique()
-    mean = f", mean of {seeds} seeds" if seeds > 1 else ", one seed"
-    left_out = max(len(arms.settings), len(arms.rates)) > MOST_PANELS
-    part = f" The first {MOST_PANELS} settings and rates are drawn." if left_out else ""
-    return f"Study {study.name}: {plural(runs['total'], 'run')}{mean}{code}.{part}"
+def draw_memorisation(study: Study, arms: Arms) -> Figure | None:
+    """How much better the earliest sentences are predicted than unseen ones, by the loss on the latter.
+
+    Runs that learn at different speeds are read at the same held-out loss. None without the probe.
+    """
+    by_metric = study.curves[study.curves["metric"].isin(["overfit/memorisation", "overfit/unseen_loss"])]
+    if by_metric["metric"].nunique() < 2:
+        return None
+    wide = by_metric.pivot_table("value", ["run_id", "step"], "metric", observed=True).dropna().reset_index()
+    curves = wide.rename(columns={"overfit/memorisation": "value"})
+    grid = grid_of(arms)
+    figure, axes = small_multiples(arms, grid, "loss on unseen text", "Memorisation of early batches", sharey="row")
+    for row, setting in enumerate(grid.rows):
+        for column, rate in enumerate(grid.columns):
+            for line in lines_of(curves, arms, grid, setting, rate, by="overfit/unseen_loss"):
+                for losses, values in line.runs:
+                    axes[row, column].plot(losses, values, color=line.colour, linewidth=1.1, alpha=0.8)
+            axes[row, column].axhline(0, color="grey", linewidth=0.8)
+        axes[row, 0].set_ylabel("early minus unseen [nats/token]", fontsize=8)
+    largest, smallest = curves["overfit/unseen_loss"].quantile([0.98, 0.0])
+    axes[0, 0].set_xlim(largest, smallest - 0.02 * (largest - smallest))  # training goes to the right
+    add_legend(figure, grid)
+    add_foot(
+        figure,
+        "Loss on sentences of the first 5 % of the steps minus loss on unseen ones of like length; a line per run,"
+        f" below 0: remembered.\n{footer(study, arms)}",
+    )
+    return figure
+
+
+def draw_distribution(study: Study, arms: Arms) -> Figure | None:
+    """How far each step moved the output distribution; None without the probe."""
+    curves = study.curves[(study.curves["metric"] == "stability/kl") & (study.curves["value"] > 0)]
+    if curves.empty:
+        return None
+    grid = grid_of(arms)
+    figure, axes = small_multiples(arms, grid, "step", "Movement of the output distribution", sharey="all")
+    for row, setting in enumerate(grid.rows):
+        for column, rate in enumerate(grid.columns):
+            lines = lines_of(curves, arms, grid, setting, rate)
+            draw_lines(axes[row, column], lines, rasterized=len(curves) > _RASTERIZED_FROM)
+        axes[row, 0].set_ylabel("KL of one step [nats]", fontsize=8)
+    axes[0, 0].set_yscale("log")
+    axes[0, 0].set_ylim(max(1e-6, curves["value"].quantile(0.01)), 1.5 * curves["value"].max())
+    add_legend(figure, grid, stopped=bool((arms.runs["status"] == "diverged").any()))
+    add_foot(
+        figure,
+        "KL(before || after a step) on the fixed held-out batch; every step of the early window, then every 16th at"
+        f" most.\n{footer(study, arms)}",
+    )
+    return figure
+
+
+def _window(study: Study) -> int:
+    longest = study.curves["step"].max() + 1 if len(study.curves) else 1
+    return max(1, round(SMOOTHED_SHARE * longest))
 
 
 def _draw_losses(study: Study, arms: Arms, metrics: Sequence[str], title: str, window: int = 1) -> Figure | None:
     curves = study.curves[study.curves["metric"].isin(metrics)]
     if curves.empty:
         return None
-    grid = _grid(arms)
-    figure, axes = _small_multiples(arms, grid, "step", title, sharey="all")
+    grid = grid_of(arms)
+    figure, axes = small_multiples(arms, grid, "step", title, sharey="all")
     rasterized = len(curves) > _RASTERIZED_FROM
     for row, setting in enumerate(grid.rows):
         for column, rate in enumerate(grid.columns):
             panel = axes[row, column]
             for metric in metrics:
-                series = curves[curves["metric"] == metric]
-                lines = _lines(series, arms, grid, setting, rate)
-                if metric == "val/loss":
-                    draw_dots(panel, lines)
-                else:
-                    draw_lines(panel, lines, window, rasterized)
+                lines = lines_of(curves[curves["metric"] == metric], arms, grid, setting, rate)
+                _draw_loss(panel, metric, lines, window, rasterized)
             of_row = arms.runs[arms.runs["setting"] == setting] if grid.by_warmup else arms.runs
             entropy = of_row["unigram_entropy"].max()
             if pd.notna(entropy):
                 panel.axhline(entropy, color="grey", linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
         axes[row, 0].set_ylabel("loss [nats/token]", fontsize=8)
-    _logarithmic(axes[0, 0], curves["value"])
+    logarithmic(axes[0, 0], curves["value"])
     what = ""
     if {"probe/loss", "val/loss"} <= set(curves["metric"].unique()):
         what = "Lines: one fixed held-out batch; dots: the whole validation split.\n"
     elif window > 2:
         what = f"Thin: every seed; bold: running mean over {window} steps.\n"
-    _legend(figure, grid, stopped=bool((arms.runs["status"] == "diverged").any()), entropy=True)
-    _foot(figure, what + footer(study, arms))
+    add_legend(figure, grid, stopped=bool((arms.runs["status"] == "diverged").any()), entropy=True)
+    add_foot(figure, what + footer(study, arms))
     return figure
 
 
-def _lines(curves: pd.DataFrame, arms: Arms, grid: Grid, row: str, column: str) -> list[Line]:
-    """What a panel shows of one metric's `curves`."""
-    lines = []
-    for label, colour in grid.colours.items():
-        runs = grid.runs(arms, row, column, label).set_index("run_id")["outcome"]
-        series = {
-            run_id: (part["step"].to_numpy(), part["value"].to_numpy())
-            for run_id, part in curves[curves["run_id"].isin(runs.index)].groupby("run_id", observed=True)
-        }
-        ends = [(steps[-1], values[-1]) for run_id, (steps, values) in series.items() if runs[run_id] == "diverged"]
-        lines.append(Line(colour, list(series.values()), ends))
-    return lines
-
-
-def _grid(arms: Arms) -> Grid:
-    by_warmup = arms.warmups != [""] or arms.settings == [""]
-    labels = arms.warmups if by_warmup else arms.settings
-    rows = arms.settings[:MOST_PANELS] if by_warmup else [""]
-    return Grid(rows, arms.rates[:MOST_PANELS], dict(zip(labels, _colours(len(labels)), strict=True)), by_warmup)
-
-
-def _colours(count: int) -> list[str]:
-    """Colours of ordered labels: the palette for a few, a scale for more."""
-    if count <= 4:
-        return list(style.PALETTE[:count])
-    scale = colormaps[style.SEQUENTIAL]
-    return [to_hex(scale(0.92 * place / (count - 1))) for place in range(count)]
-
-
-def _small_multiples(
-    arms: Arms, grid: Grid, xlabel: str, title: str, sharey: Literal["all", "row"]
-) -> tuple[Figure, NDArray[np.object_]]:
-    rows, columns = len(grid.rows), len(grid.columns)
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(max(4.5, 0.8 + 1.65 * columns), 1.1 + 1.6 * rows),
-        sharex=True,
-        sharey=sharey,
-        squeeze=False,
-        layout="constrained",
-    )
-    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
-    for row, setting in enumerate(grid.rows):
-        for column, rate in enumerate(grid.columns):
-            parts = [setting, f"peak lr {rate}" if rate else ""]
-            axes[row, column].set_title(", ".join(filter(None, parts)), fontsize=8, fontweight="normal", pad=4)
-            axes[row, column].tick_params(labelsize=8)
-            if not any(len(grid.runs(arms, setting, rate, label)) for label in grid.colours):
-                axes[row, column].annotate(
-                    "not run", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center", color="grey", fontsize=8
-                )
-            if row == rows - 1:
-                axes[row, column].set_xlabel(xlabel, fontsize=8)
-    return figure, axes
-
-
-def _logarithmic(axes: Axes, values: "pd.Series[float]") -> None:
-    """A logarithmic axis of plain numbers: a spike to 40 and the difference between 2 and 3 both stay visible."""
-    axes.set_yscale("log")
-    subs = (1.0, 2.0, 3.0, 5.0) if values.max() > 4 * values.min() else (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
-    axes.yaxis.set_major_locator(LogLocator(subs=subs))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _legend(figure: Figure, grid: Grid, stopped: bool = False, entropy: bool = False) -> None:
-    lines = []
-    if len(grid.colours) > 1:
-        suffix = " warmup" if grid.by_warmup else ""
-        lines = [
-            Line2D([], [], color=colour, linewidth=1.8, label=WORDS.get(label, f"{label}{suffix}"))
-            for label, colour in grid.colours.items()
-        ]
-    if entropy:
-        lines.append(Line2D([], [], color="grey", linewidth=0.9, linestyle=(0, (4, 2)), label="unigram entropy"))
-    if stopped:
-        lines.append(Line2D([], [], color="grey", marker="X", linestyle="", label="diverged"))
-    if lines:
-        beside_title = max(1, int((figure.get_figwidth() - 1.6) / 1.25))  # inches of the title, and of an entry
-        figure.legend(handles=lines, loc="outside upper right", ncols=min(len(lines), beside_title), fontsize=8)
-
-
-def _foot(figure: Figure, text: str) -> None:
-    figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color="dimgrey")
+def _draw_loss(panel: Axes, metric: str, lines: Sequence[Line], window: int, rasterized: bool) -> None:
+    if metric == "val/loss":
+        draw_dots(panel, lines)
+    else:
+        draw_lines(panel, lines, window, rasterized)

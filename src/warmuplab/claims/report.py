@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from warmuplab.claims import statements
+from warmuplab.claims import measures, statements
 from warmuplab.claims.arms import Arms, arrange
 from warmuplab.claims.tables import listed, number, plural, result_table
 from warmuplab.environment import describe_hardware
@@ -20,6 +20,9 @@ CAPTIONS = {
     "training_loss": "Training loss at every step.",
     "early_overfitting": "Early overfitting: what each step taught about its own batch beyond what it taught about"
     " held-out text, summed up over the early window.",
+    "memorisation": "Memorisation of the first batches: how much better their sentences are predicted than unseen ones,"
+    " read at the same loss on the latter.",
+    "distribution": "How far each step moved the output distribution.",
 }
 
 
@@ -45,6 +48,7 @@ def compose(study: Study, arms: Arms, drawn: Sequence[str]) -> str:
         _legend(study, arms),
         result_table(arms).markdown(),
         *(_figure(name) for name in ("final_loss",) if name in drawn),
+        *_measurements(arms),
         "## What this shows",
         _bullets(statements.shows(study, arms)),
         "## What this does not show",
@@ -102,6 +106,11 @@ def _legend(study: Study, arms: Arms) -> str:
         " that is not finite and counts at the unigram entropy; *failed* ended in an error and is in no mean."
     )
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _measurements(arms: Arms) -> list[str]:
+    table = measures.measure_table(arms)
+    return [] if table is None else ["## More measurements", _bullets(measures.legend(arms)), table.markdown()]
 
 
 def _failures(study: Study) -> list[str]:

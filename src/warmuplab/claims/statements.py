@@ -5,29 +5,34 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from warmuplab.claims.arms import NO_WARMUP, OWN_RATE, Arms
+from warmuplab.claims import measures
+from warmuplab.claims.arms import NO_WARMUP, OWN_RATE, Arms, paired_differences
 from warmuplab.claims.tables import listed, number, plural
 from warmuplab.results import Study
 
 
 def shows(study: Study, arms: Arms) -> list[str]:
     """What came out, one sentence or two per finding."""
-    return [*_outcomes(study), *_best(arms), *_largest_rates(arms), *_spikes(arms), *_pairs(arms)]
+    return [
+        *_outcomes(study),
+        *_best(arms),
+        *_largest_rates(arms),
+        *_spikes(arms),
+        *_pairs(arms),
+        *measures.shows(arms),
+    ]
 
 
 def does_not_show(study: Study, arms: Arms) -> list[str]:
     """What the data cannot carry, as far as the data themselves tell."""
-    return [*_seeds(arms), *_edges(arms), *_smaller_steps(study, arms), *_one_size(study), *_incomplete(study)]
-
-
-def pairs(arms: Arms, column: str, warmup: str) -> "pd.Series[float]":
-    """`column` with `warmup` minus `column` without, per (setting, rate, seed) that has both."""
-    if column not in arms.runs:
-        return pd.Series(dtype="float64")
-    by_pair = arms.runs.groupby(["setting", "rate", "seed", "warmup"])[column].mean().unstack("warmup")
-    if not {warmup, NO_WARMUP} <= set(by_pair.columns):
-        return pd.Series(dtype="float64")
-    return (by_pair[warmup] - by_pair[NO_WARMUP]).dropna()
+    return [
+        *_seeds(arms),
+        *_edges(arms),
+        *_smaller_steps(study, arms),
+        *measures.does_not_show(arms),
+        *_one_size(study),
+        *_incomplete(study),
+    ]
 
 
 def _outcomes(study: Study) -> Iterator[str]:
@@ -84,7 +89,7 @@ def _pairs(arms: Arms) -> Iterator[str]:
     what = {"loss": "ended at a lower held-out loss", "overfit/gap_sum": "overfitted its first batches less"}
     for column, phrase in what.items():
         for warmup in arms.warmups:
-            difference = pairs(arms, column, warmup) if warmup != NO_WARMUP else pd.Series(dtype="float64")
+            difference = paired_differences(arms, column, warmup)
             if len(difference):
                 yield (
                     f"In {int((difference < 0).sum())} of {plural(len(difference), 'pair')} of runs that differ in the"
@@ -136,8 +141,9 @@ def _smaller_steps(study: Study, arms: Arms) -> Iterator[str]:
             ratios.append(f"{ratio:.2f} times that without for {warmup} warmup")
     if ratios:
         yield (
-            f"Over the early window the mean learning rate is {listed(ratios)}. Smaller steps overfit less by"
-            " themselves, so a smaller gap is not the warmup's own effect until it is compared at the same early rate."
+            f"Over the early window the mean learning rate is {listed(ratios)}. Smaller steps overfit less and move the"
+            " output distribution and the layers less by themselves, so less of that is not the warmup's own effect"
+            " until it is compared at the same early rate."
         )
 
 

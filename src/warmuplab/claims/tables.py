@@ -33,12 +33,17 @@ def result_table(arms: Arms) -> ResultTable:
     Loss is the mean over seeds with the smallest and largest in brackets; spikes are per run with the largest height in
     nats; the gap is the mean over seeds, in nats.
     """
-    roles = {"setting": arms.settings, "rate": arms.rates, "warmup": arms.warmups}
-    titles = {"setting": "Setting", "rate": "Peak lr", "warmup": "Warmup"}
-    shown = [role for role, labels in roles.items() if labels != [""]]
-    header = [titles[role] for role in shown] + ["Held-out loss", "Spikes", "Largest", "Gap", "Runs"]
+    shown = roles_of(arms)
+    header = [*shown.values(), "Held-out loss", "Spikes", "Largest", "Gap", "Runs"]
     rows = [[str(arm[role]) for role in shown] + _cells(arm) for arm in arms.table.to_dict("records")]
     return ResultTable(header, rows)
+
+
+def roles_of(arms: Arms) -> dict[str, str]:
+    """The columns that place an arm, with their titles: the roles that vary."""
+    labels = {"setting": arms.settings, "rate": arms.rates, "warmup": arms.warmups}
+    titles = {"setting": "Setting", "rate": "Peak lr", "warmup": "Warmup"}
+    return {role: titles[role] for role, there in labels.items() if there != [""]}
 
 
 def terminal_tables(arms: Arms, title: str) -> "list[Table]":

@@ -1,0 +1,142 @@
+"""A training from its configuration to its files: what was measured is in the record and follows from it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from conftest import QUICK, composed
+from short_runs import sentences_at, trainer_of
+from warmuplab import jitter, spikes, training
+from warmuplab.batches import probe_indices
+from warmuplab.levels import LEVELS, name_of
+from warmuplab.records import Run
+from warmuplab.tokens import TokenizedCorpus
+
+STEPS, EARLY = 60, 12
+RUN = (
+    *QUICK,
+    "hardware=cpu",
+    f"training.steps={STEPS}",
+    "training.validate_every=20",
+    "probes=full",
+    "schedule.peak_lr=2e-2",
+)
+
+
+@pytest.fixture(scope="module")
+def records_of(
+    small_corpus: TokenizedCorpus, tmp_path_factory: pytest.TempPathFactory
+) -> list[tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]]:
+    """Metrics, layers and summary as read back from the directories of two members."""
+    torch.set_num_threads(1)  # this comes before what does so for every test
+    folder = tmp_path_factory.mktemp("outputs")
+    runs = [Run(composed(*RUN, f"outputs={folder}", f"seed={seed}"), f"run-{seed}") for seed in (0, 1)]
+    training.train(runs, small_corpus, "a-population", lambda _: None)
+    return [read(run.directory) for run in runs]
+
+
+def read(directory: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    tables = (pd.read_parquet(directory / f"{name}.parquet") for name in ("metrics", "layers"))
+    return *tables, json.loads((directory / "summary.json").read_text())  # type: ignore[return-value]
+
+
+def test_the_files_hold_every_measurement(
+    records_of: list[tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]], small_corpus: TokenizedCorpus
+) -> None:
+    for seed, (metrics, layers, summary) in enumerate(records_of):
+        assert len(metrics) == STEPS
+        for prefix, count in (("overfit/", 7), ("stability/", 7), ("curvature/", 4)):
+            names = [name for name in metrics if name.startswith(prefix)]
+            assert len(names) == count
+            assert metrics[names].notna().any().all()
+        assert set(layers["stack"]) == {"encoder", "decoder"}
+        assert summary["status"] == "finished"
+        assert (summary["seed"], summary["early_steps"]) == (seed, EARLY)
+        assert summary["corpus"]["unigram_entropy"] == small_corpus.unigram_entropy
+        assert metrics["val/loss"].notna().to_numpy().nonzero()[0].tolist() == [19, 39, 59]
+
+
+def test_the_summary_follows_from_the_tables(
+    records_of: list[tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]], small_corpus: TokenizedCorpus
+) -> None:
+    for metrics, layers, summary in records_of:
+        values, early = summary["values"], metrics[:EARLY]
+        assert values["train/loss"] == pytest.approx(metrics["train/loss"][-3:].mean())
+        assert values["val/loss"] == metrics["val/loss"].iloc[-1]
+        assert summary["trained"] == (values["val/loss"] <= small_corpus.unigram_entropy - 0.2)
+        for name in ("self_drop", "held_drop", "gap"):
+            assert values[f"overfit/{name}_sum"] == pytest.approx(early[f"overfit/{name}"].sum(), rel=1e-6)
+        assert values["stability/kl_max"] == early["stability/kl"].max()
+        assert values["stability/kl_path"] == pytest.approx(early["stability/kl"].sum(), rel=1e-6)
+        assert values["stability/attention_logit_max"] == metrics["stability/attention_logit"].max()
+        assert values["overfit/memorisation"] == metrics["overfit/memorisation"].iloc[-1]
+        assert values["curvature/edge_max"] == metrics["curvature/edge"].max()
+        assert values["curvature/preconditioned_sharpness"] == metrics["curvature/preconditioned_sharpness"].iloc[-1]
+        assert values["spike/count"] == len(spikes.find_spikes(metrics["train/loss"]))
+        assert values["spike/probe_count"] is None  # of 12 values nothing is said
+        np.testing.assert_allclose(metrics["stability/jitter"], jitter.local_jitter(metrics["train/loss"]))
+        snapshots = layers[(layers["stack"] == "decoder") & (layers["step"] < EARLY) & (layers["step"] > 0)]
+        assert values["stability/decoder_cka_drift_last"] == pytest.approx(snapshots["stability/cka_drift"].mean())
+        for level in LEVELS:
+            reached = values[f"probe/reached_{name_of(level)}"]
+            lowest = metrics["probe/loss"].min()
+            assert reached in (0, 1)
+            assert reached <= (lowest <= small_corpus.unigram_entropy - level)
+            assert (values[f"overfit/gap_sum_to_{name_of(level)}"] is None) == (not reached)
+        assert values["probe/reached_0.25_below"] == 1  # so the test has something to tell
+        assert values["probe/reached_3_below"] == 0
+
+
+def test_every_value_has_a_name_of_the_contract(
+    records_of: list[tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]],
+) -> None:
+    name = re.compile(r"((train|val|probe|grad|update|overfit|stability|spike|curvature)/[a-z0-9_.]+)")
+    for metrics, layers, summary in records_of:
+        assert all(name.fullmatch(column) for column in metrics.columns.drop(["step", "lr"]))
+        assert all(name.fullmatch(column) for column in layers.columns.drop(["step", "stack", "layer"]))
+        assert all(name.fullmatch(value) for value in summary["values"])
+
+
+def test_a_member_measures_the_same_alone_as_in_a_population(small_corpus: TokenizedCorpus) -> None:
+    """Up to rounding: float64 leaves little of it."""
+    shared = ("hardware.dtype=float64", "training.steps=10", "probes=full", "probes.early_fraction=0.5")
+    members = (("seed=0",), ("seed=1", "schedule.peak_lr=8e-3"))
+    together, alone = trainer_of(small_corpus, members, *shared), trainer_of(small_corpus, members[1:], *shared)
+    for trainer in (together, alone):
+        trainer.run(lambda _: None)
+    ours, theirs = together.results()[1], alone.results()[0]
+    pd.testing.assert_frame_equal(ours[0], theirs[0], rtol=1e-6, atol=1e-9)
+    assert ours[1] is not None
+    assert theirs[1] is not None
+    pd.testing.assert_frame_equal(ours[1], theirs[1], rtol=1e-6, atol=1e-9)
+
+
+def test_what_is_followed_while_training_is_what_the_record_says(
+    small_corpus: TokenizedCorpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_REPORTS", -1.0)  # a report after every step
+    trainer = trainer_of(small_corpus, (("seed=0",), ("seed=1",)), "probes.early_fraction=0.5", "probes.every=2")
+    followed: list[tuple[int, dict[str, np.ndarray]]] = []
+    trainer._follow = lambda first, rows: followed.append((first, rows))
+    trainer.run(lambda _: None)
+    assert [first for first, _ in followed] == [0, 1, 2, 3, 4, 5]
+    for m, (metrics, *_) in enumerate(trainer.results()):
+        for name in metrics.columns.drop(["step", "stability/jitter"]):
+            series = np.concatenate([rows.get(name, np.full((1, 2), np.nan))[:, m] for _, rows in followed])
+            np.testing.assert_array_equal(series, metrics[name], err_msg=name)
+
+
+def test_the_probe_batch_is_the_same_for_all_seeds_and_schedules(small_corpus: TokenizedCorpus) -> None:
+    """Members that start from the same weights agree on it before their first step, whatever else they read."""
+    members = (("seed=3",), ("seed=3", "schedule=cosine", "schedule.peak_lr=0.1"), ("seed=4",))
+    trainer = trainer_of(small_corpus, members)
+    trainer.run(lambda _: None)
+    first = [metrics.loc[0, "probe/loss"] for metrics, *_ in trainer.results()]
+    assert first[0] == first[1] != first[2]
+    assert len(sentences_at(small_corpus.validation, probe_indices(small_corpus.validation, 8))) == 8

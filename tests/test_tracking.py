@@ -99,6 +99,15 @@ def own(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if not name.startswith("_")}
 
 
+def merged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was logged in several rows of one step, together."""
+    together: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        assert not together.get(row["step"], {}).keys() & own(row).keys() - {"step"}, "a value came twice"
+        together.setdefault(row["step"], {}).update(own(row))
+    return list(together.values())
+
+
 def test_an_offline_run_holds_every_metric_and_every_summary_value(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +131,30 @@ def test_an_offline_run_holds_every_metric_and_every_summary_value(
     expected = summary()["values"] | {"status": "diverged", "diverged_at": 6, "trained": False}
     assert {name: shown.get(name) for name in expected} == expected
     assert set(shown) <= {name for name, value in expected.items() if value is not None} | set(table.columns)
+
+
+def test_layers_are_a_section_of_their_own(tmp_path: Path) -> None:
+    places = [(step, stack, layer) for step in (0, 5) for stack in ("encoder", "decoder") for layer in (0, 1)]
+    layers = pd.DataFrame(places, columns=["step", "stack", "layer"])
+    layers["stability/cka_drift"] = [None] * 4 + [0.1, 0.2, 0.3, 0.4]
+    layers["stability/grad_norm"] = np.arange(1.0, 9.0)
+    run = begun(tmp_path)
+    records.finish(run, series(), summary(), layers)
+    assert tracking.publish(run.directory)
+    entries = logged(run.directory)
+    rows = [own(row["item"]) for row in entries["history"]]
+    of_layers = [{name: row[name] for name in row if name.startswith("layers/")} for row in rows]
+    names = ["encoder_0", "encoder_1", "decoder_0", "decoder_1"]
+    first = {f"layers/grad_norm/{name}": value for name, value in zip(names, (1, 2, 3, 4), strict=True)}
+    later = {f"layers/grad_norm/{name}": value for name, value in zip(names, (5, 6, 7, 8), strict=True)}
+    later |= {f"layers/cka_drift/{name}": value for name, value in zip(names, (0.1, 0.2, 0.3, 0.4), strict=True)}
+    assert of_layers == [first, {}, {}, {}, {}, later, {}]
+    assert [{name: row[name] for name in row.keys() - later.keys()} for row in rows] == measured(series())
+    step_metrics = {metric["name"]: metric.get("step_metric") for metric in entries["metric"]}
+    assert all(step_metrics[name] == "step" for name in later)
+    shown = json.loads(inspect(run.directory / "wandb", "--summary"))["summary"]
+    assert not any(name.startswith("layers/") for name in shown)
+    assert shown["train/loss"] == summary()["values"]["train/loss"]
 
 
 def test_the_configuration_is_complete(tmp_path: Path) -> None:
@@ -288,7 +321,9 @@ def test_a_population_trained_online_is_on_the_server_once(tmp_path: Path, monke
             for directory in directories:
                 run, record = by_name[directory.name], records.read_summary(directory)
                 assert record is not None
-                assert [own(row) for row in run.rows] == measured(pd.read_parquet(directory / "metrics.parquet"))
+                table = tracking.recorded_series(directory)
+                assert "layers/cka_drift/decoder_0" in table
+                assert merged(run.rows) == measured(table)
                 values = {name: value for name, value in record["values"].items() if value is not None}
                 assert values.items() <= run.summary.items()
                 assert run.config["record"]["commit"] == record["commit"]
@@ -326,11 +361,7 @@ def test_rows_arrive_while_training_goes_on(
             records.finish(runs[0], late, summary(started))
             records.fail(runs[1], "RuntimeError: out of luck")
         by_name = {run.fields["displayName"]: run for run in server.runs.values()}
-    merged: dict[int, dict[str, Any]] = {}
-    for row in by_name["finishes"].rows:
-        assert not merged.get(row["step"], {}).keys() & own(row).keys() - {"step"}, "a value came twice"
-        merged.setdefault(row["step"], {}).update(own(row))
-    assert list(merged.values()) == measured(late)
+    assert merged(by_name["finishes"].rows) == measured(late)
     assert by_name["finishes"].summary["train/loss"] == summary()["values"]["train/loss"]
     # Its record has no metrics: these rows can only have come before the end.
     assert [own(row) for row in by_name["fails"].rows] == measured(tables[1].iloc[:4])

@@ -120,7 +120,7 @@ class _Member:
         if summary is None or summary["status"] not in records.COMPLETE:
             self._view.abandon()
         else:
-            self._view.close(pd.read_parquet(self.directory / "metrics.parquet"), summary)
+            self._view.close(tracking.recorded_series(self.directory), summary)
 
     def _attempt(self, action: Callable[[], None]) -> None:
         if self.problem is not None:

@@ -26,6 +26,7 @@ from warmuplab.records import Run
 
 MODES = ("online", "offline", "disabled")
 OUTCOME = ("status", "diverged_at", "trained")  # of `summary.json`, beside `values`; the rest tells how it came about
+LAYERS = "layers/"  # of W&B only: in the record they are a table of their own
 INIT_SECONDS = 30.0  # for W&B's server to answer at first
 FINISH_SECONDS = 60.0  # for the upload to end, after the last row
 
@@ -109,7 +110,7 @@ def publish(directory: Path) -> bool:
         if summary is None or summary["status"] not in records.COMPLETE:
             raise ValueError("there is no finished run")
         with View(directory, summary["run_id"], summary["timings"]["started"], mode) as view:
-            view.close(pd.read_parquet(directory / "metrics.parquet"), summary)
+            view.close(recorded_series(directory), summary)
     except Exception as error:
         warn(directory, f"{type(error).__name__}: {error}")
         return False
@@ -120,6 +121,21 @@ def warn(directory: Path, problem: str) -> None:
     """Say in one line on standard error that a record is not published, and how to do it."""
     remedy = f"the record is unharmed, `python -m warmuplab.tracking {shlex.quote(str(directory))}` publishes it"
     print(" ".join(f"warning: {directory}: not published to W&B ({problem}); {remedy}".split()), file=sys.stderr)
+
+
+def recorded_series(directory: Path) -> pd.DataFrame:
+    """The `metrics.parquet` of a record and, beside it, its `layers.parquet` with a column per metric and layer.
+
+    Such as `layers/cka_drift/encoder_0`: a section of their own in W&B, where the layers of a metric are neighbours. No
+    dots: in a metric's name W&B takes them for nested keys, which `define_metric` then misses.
+    """
+    metrics = pd.read_parquet(directory / "metrics.parquet")
+    if not (directory / "layers.parquet").exists():
+        return metrics
+    layers = pd.read_parquet(directory / "layers.parquet").set_index(["step", "stack", "layer"])
+    wide = layers.unstack(["stack", "layer"])
+    wide.columns = pd.Index([f"{LAYERS}{name.split('/')[-1]}/{stack}_{layer}" for name, stack, layer in wide.columns])
+    return metrics.join(wide, on="step")
 
 
 class View:
@@ -171,7 +187,8 @@ class View:
 
     def _define(self, table: pd.DataFrame) -> None:
         for name in table.columns.difference(list(self._known), sort=False):
-            self._run.define_metric(name, step_metric="step")
+            # The last snapshot of a layer sums up nothing; how the last layer differs from the first is in `values`.
+            self._run.define_metric(name, step_metric="step", summary="none" if name.startswith(LAYERS) else None)
             self._known.add(name)
 
     def _log_row(self, row: Mapping[Any, float], step: int | None = None) -> None:

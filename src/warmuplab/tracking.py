@@ -132,10 +132,12 @@ def recorded_series(directory: Path) -> pd.DataFrame:
     metrics = pd.read_parquet(directory / "metrics.parquet")
     if not (directory / "layers.parquet").exists():
         return metrics
-    layers = pd.read_parquet(directory / "layers.parquet").set_index(["step", "stack", "layer"])
-    wide = layers.unstack(["stack", "layer"])
-    wide.columns = pd.Index([f"{LAYERS}{name.split('/')[-1]}/{stack}_{layer}" for name, stack, layer in wide.columns])
-    return metrics.join(wide, on="step")
+    layers = pd.read_parquet(directory / "layers.parquet")
+    place = layers["stack"] + "_" + layers["layer"].astype(str)
+    for name in layers.columns.drop(["step", "stack", "layer"]):
+        wide = layers.assign(place=place).pivot(index="step", columns="place", values=name)
+        metrics = metrics.join(wide.add_prefix(f"{LAYERS}{name.split('/')[-1]}/"), on="step")
+    return metrics
 
 
 class View:

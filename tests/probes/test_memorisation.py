@@ -59,6 +59,14 @@ def test_early_sentences_were_read_before_the_first_measurement(small_corpus: To
         assert sorted(abs(s - centre[0]) + abs(t - centre[1]) for s, t in lengths(early)) == distance[:12]
 
 
+def test_early_sentences_are_all_that_were_read_where_there_is_room(small_corpus: TokenizedCorpus) -> None:
+    trainer = trainer_of(small_corpus, MEMBERS, *RUN)
+    probe = probe_of(trainer, small_corpus, sentences=100)
+    for m, seed in enumerate(SEEDS):
+        batches = [sentences_of(trainer.batches.at(step), m) for step in range(3)]
+        assert set(sentences_of(probe.early, m)) == {sentence for batch in batches for sentence in batch}, seed
+
+
 def test_early_sentences_follow_from_the_seed(small_corpus: TokenizedCorpus) -> None:
     probe = probe_of(trainer_of(small_corpus, MEMBERS, *RUN), small_corpus)
     early, unseen = ([sentences_of(batch, m) for m in range(3)] for batch in (probe.early, probe.unseen))

@@ -117,6 +117,16 @@ def test_an_early_window_that_was_not_measured_to_its_end_has_no_sum() -> None:
     assert values["overfit/gap_sum"] is values["stability/kl_path"] is values["stability/kl_max"] is None
 
 
+def test_an_empty_early_window_has_no_values() -> None:
+    full = np.full(STEPS, 0.5)
+    metrics = table(probe_loss=full, overfit_gap=full, stability_kl=full)
+    found = summarise(metrics, 0, None, ENTROPY, LAYERS)["values"]
+    early = ("overfit/gap_sum", "stability/kl_path", "stability/kl_max", "spike/probe_count")
+    assert [found[name] for name in early] == [None] * 4
+    assert not any(name.startswith("stability/encoder") for name in found)
+    assert found["overfit/gap_sum_to_1_below"] == 0  # below the level from the first step on
+
+
 def test_matched_levels_read_and_sum_where_the_probe_loss_gets_there() -> None:
     steps = np.arange(STEPS)
     metrics = table(

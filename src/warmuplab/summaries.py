@@ -96,7 +96,11 @@ def summarise(
 
 
 def _early(early: pd.DataFrame) -> Values:
-    values = {total: _finite(early[name].sum(skipna=False)) for name, total in SUMMED.items() if name in early}
+    values = {
+        total: _finite(early[name].sum(skipna=False, min_count=1))  # an empty window has no sum
+        for name, total in SUMMED.items()
+        if name in early
+    }
     if "stability/kl" in early:
         values["stability/kl_max"] = _finite(early["stability/kl"].max(skipna=False))
     if "probe/loss" in early:

@@ -121,6 +121,21 @@ def test_a_diverged_member_is_null_from_then_on_and_its_neighbours_never_notice(
         assert not np.isinf(metrics.drop(columns="lr").to_numpy()).any()
 
 
+def test_a_member_frozen_with_finite_weights_is_null_as_well(small_corpus: TokenizedCorpus) -> None:
+    """As where a gradient overflowed: probes could still measure it, and what they found would be no part of a run."""
+    trainer = trainer_of(small_corpus, (CALM, LIVES), *RUN, "probes=full")
+    trainer.population.alive_M[DIVERGING] = False
+    trainer.run(lambda _: None)
+    assert trainer.population.weights_MxP.isfinite().all()
+    (calm, calm_layers, _), (frozen, frozen_layers, _) = trainer.results()
+    assert frozen.drop(columns=["step", "lr"]).isna().all(axis=None)
+    assert calm["probe/loss"].notna().any()
+    assert frozen_layers is not None
+    assert calm_layers is not None
+    assert frozen_layers[list(OF_LAYERS)].isna().all(axis=None)
+    assert calm_layers[list(OF_LAYERS)].notna().any().all()
+
+
 @pytest.mark.parametrize("probes", NAMES)
 def test_the_metrics_are_those_agreed_on(small_corpus: TokenizedCorpus, probes: str) -> None:
     for metrics, layers, summary in trained(small_corpus, (CALM, SPIKING), f"probes={probes}").results():

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +41,9 @@ def test_snapshots_are_a_few_of_the_steps_that_are_due_with_both_ends(steps: int
     table = timetable(steps, fraction, every)
     assert {0, steps - 1} <= table.snapshots <= table.due
     assert len(table.snapshots) <= SNAPSHOTS + 1
-    assert len(table.snapshots) >= min(4, len(table.due))
+    for target in (0.0, *spaced(steps - 1)):  # none that is due lies nearer to it
+        nearest = min(abs(step - target) for step in table.due)
+        assert min(abs(step - target) for step in table.snapshots) == pytest.approx(nearest, abs=1e-6)
 
 
 def test_snapshots_are_log_spaced() -> None:
@@ -55,7 +58,7 @@ def test_snapshots_are_log_spaced() -> None:
 
 def spaced(last: int) -> list[float]:
     """`SNAPSHOTS` steps from 1 to `last`, each as many times the one before."""
-    return [last ** (i / (SNAPSHOTS - 1)) for i in range(SNAPSHOTS)]
+    return [max(1, last) ** (i / (SNAPSHOTS - 1)) for i in range(SNAPSHOTS)]
 
 
 @settings(max_examples=150, deadline=None)

@@ -125,7 +125,8 @@ class PlainTransformer:
                 state = self._block(layer, "cross", state, memory)
             state = self._block(layer, "feed_forward", state, None)
             self._outputs[layer] = state
-        return self._norm(f"{stack}.norm", state) if self.config.norm == "pre" else state
+        ends_in_norm = self.config.final_norm if stack == "decoder" else self.config.norm == "pre"
+        return self._norm(f"{stack}.norm", state) if ends_in_norm else state
 
     def _block(self, layer: str, kind: str, state: Floats, memory: Floats | None) -> Floats:
         name = f"{layer}.{kind}"

@@ -48,8 +48,11 @@ def torch_reference(model: Transformer, row: torch.Tensor, batch: Batch) -> torc
         config.width, config.heads, config.depth, config.depth, config.feed_forward, dropout=0.0,
         batch_first=True, norm_first=config.norm == "pre", dtype=torch.float64,
     )  # fmt: skip
-    if config.norm == "post":  # torch ends a stack with a norm in either case
-        peer.encoder.norm = peer.decoder.norm = None
+    # Torch ends both stacks with a norm in either case.
+    if config.norm == "post":
+        peer.encoder.norm = None
+    if not config.final_norm:
+        peer.decoder.norm = None
 
     def copy_attention(name: str, attention: torch.nn.MultiheadAttention) -> None:
         roles = [f"{name}.{role}" for role in ("query", "key", "value")]
@@ -74,8 +77,9 @@ def torch_reference(model: Transformer, row: torch.Tensor, batch: Batch) -> torc
             copy_linear(f"{name}.feed_forward.upper", layer.linear1)
             copy_linear(f"{name}.feed_forward.lower", layer.linear2)
             copy_norm(f"{name}.feed_forward", layer.norm3 if stack == "decoder" else layer.norm2)
-    if config.norm == "pre":
+    if peer.encoder.norm is not None:
         copy_norm("encoder", peer.encoder.norm)
+    if peer.decoder.norm is not None:
         copy_norm("decoder", peer.decoder.norm)
 
     def embed(ids_BxT: torch.Tensor) -> torch.Tensor:
@@ -92,9 +96,10 @@ def torch_reference(model: Transformer, row: torch.Tensor, batch: Batch) -> torc
     return state @ named["embedding"].T
 
 
+@pytest.mark.parametrize("final_norm", ["true", "false"])
 @pytest.mark.parametrize("norm", ["post", "pre"])
-def test_equals_the_transformer_of_torch(norm: str) -> None:
-    model = make(norm)
+def test_equals_the_transformer_of_torch(norm: str, final_norm: str) -> None:
+    model = make(norm, f"model.final_norm={final_norm}")
     weights_MxP, batch = weights(model, 1, 2), random_batch(2)
     logits = model.logits(weights_MxP, batch)
     losses = model.losses(weights_MxP, batch)

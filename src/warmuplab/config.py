@@ -52,6 +52,8 @@ class ModelConfig:
     """F: hidden size of the feed-forward blocks."""
     norm: str
     """Place of layer normalisation: `post` (after the residual sum, as published) or `pre` (Xiong et al. 2020)."""
+    final_norm: bool
+    """Whether the decoder ends in a layer normalisation of its own; what pre-LN's encoder does anyhow."""
 
 
 @dataclass

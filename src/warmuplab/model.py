@@ -152,7 +152,7 @@ class Transformer:
             state = self._block(weights, f"{prefix}.feed_forward", state, lambda x, p: _feed_forward(weights, p, x))
             if attend.watch is not None:
                 attend.watch.layer(prefix, state)
-        return _layer_norm(weights, f"{name}.norm", state) if self.config.norm == "pre" else state
+        return _layer_norm(weights, f"{name}.norm", state) if name in _normalised_stacks(self.config) else state
 
     def _block(
         self, weights: Weights, name: str, state: torch.Tensor, inner: Callable[[torch.Tensor, str], torch.Tensor]
@@ -245,9 +245,17 @@ def _parameters(config: ModelConfig, vocabulary_size: int) -> list[Parameter]:
             parameters += _linear_parameters(f"{name}.upper", width, config.feed_forward)
             parameters += _linear_parameters(f"{name}.lower", config.feed_forward, width)
             parameters += _norm_parameters(name, width)
-        if config.norm == "pre":
+        if stack in _normalised_stacks(config):
             parameters += _norm_parameters(stack, width)
     return parameters
+
+
+def _normalised_stacks(config: ModelConfig) -> list[str]:
+    """The stacks that end in a layer normalisation of their own.
+
+    The encoder of pre-LN always does: attention to the raw sum of its blocks would depend on their number.
+    """
+    return ["encoder"] * (config.norm == "pre") + ["decoder"] * config.final_norm
 
 
 def _linear_parameters(name: str, inputs: int, outputs: int) -> list[Parameter]:

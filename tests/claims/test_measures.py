@@ -1,4 +1,4 @@
-"""Measurements of the arms: means of what their runs hold, read at a level that is stated, with what is missing said."""
+"""Measurements of the arms: means of what their runs hold, read at a stated level, with what is missing said."""
 
 import statistics
 from pathlib import Path

@@ -70,7 +70,10 @@ def test_every_number_of_the_table_follows_from_the_runs(study: results.Study) -
         measured = [run for run in arm if run["status"] != "failed"]
         counts = [run["spike/count"] for run in measured if not pd.isna(run["spike/count"])]
         assert row["Spikes"] == f"{statistics.fmean(counts):.1f}"
-        heights = [run["spike/max_height"] for run in measured if not pd.isna(run["spike/max_height"])]
+        on_probe = [run["spike/probe_count"] for run in measured if not pd.isna(run["spike/probe_count"])]
+        assert row["Probe"] == (f"{statistics.fmean(on_probe):.1f}" if on_probe else tables.MISSING)
+        kinds = ("spike/max_height", "spike/probe_max_height")
+        heights = [run[kind] for run in measured for kind in kinds if not pd.isna(run[kind])]
         assert row["Largest"] == (f"{max(heights):.2f}" if heights else tables.MISSING)
         gaps = [run["overfit/gap_sum"] for run in measured if not pd.isna(run["overfit/gap_sum"])]
         assert row["Gap"] == f"{statistics.fmean(gaps):.2f}"

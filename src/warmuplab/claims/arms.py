@@ -41,8 +41,9 @@ class Arms:
         """A row per arm, in the order to show them.
 
         Columns: `setting`, `rate`, `warmup`; `runs` and how many of them ended in each of `OUTCOMES`; mean, `_min` and
-        `_max` over seeds of `loss` in nats per token; `spikes` per run and `largest_spike` in nats; `gap`, the mean
-        early overfitting in nats. Null where nothing was measured.
+        `_max` over seeds of `loss` in nats per token; `spikes` of the training loss and `probe_spikes` of the probe
+        loss in the early window, per run, and `largest_spike` of either in nats; `gap`, the mean early overfitting in
+        nats. Null where nothing was measured.
         """
         return pd.DataFrame([self._arm(*key) for key in self.keys])
 
@@ -75,7 +76,8 @@ class Arms:
             "loss_min": runs["loss"].min(),
             "loss_max": runs["loss"].max(),
             "spikes": _mean(runs, "spike/count"),
-            "largest_spike": runs["spike/max_height"].max() if "spike/max_height" in runs else math.nan,
+            "probe_spikes": _mean(runs, "spike/probe_count"),
+            "largest_spike": max_height(runs),
             "gap": _mean(runs, "overfit/gap_sum"),
         }
 
@@ -202,6 +204,12 @@ def _setting_label(row: dict[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def max_height(runs: pd.DataFrame) -> float:
+    """Height in nats of the largest spike of `runs`, of the training loss or of the probe loss."""
+    heights = runs[[name for name in ("spike/max_height", "spike/probe_max_height") if name in runs]]
+    return float(heights.max().max()) if heights.size else math.nan
 
 
 def _mean(runs: pd.DataFrame, column: str) -> float:

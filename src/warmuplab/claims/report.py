@@ -94,12 +94,19 @@ def _legend(study: Study, arms: Arms) -> str:
     if study.manifest["corpora"]:
         lines[0] += f" The unigram entropy, what a model reaches that knows word frequencies only, is {entropies}."
     if "spike/count" in arms.runs:
-        lines.append("*Spikes*: of the training loss, per run; *Largest*: the highest of them, in nats.")
+        lines.append(
+            "*Spikes*: of the training loss, per run; *Probe*: of the loss on the fixed held-out batch, in the early"
+            " window, where no batch is harder than another; *Largest*: the highest of either, in nats."
+        )
     if "overfit/gap_sum" in arms.runs:
         early = listed(f"{int(steps):,}" for steps in sorted(arms.runs["early_steps"].dropna().unique()))
         lines.append(
             "*Gap*, early overfitting: drop of the loss on the batch just trained on minus drop on held-out text,"
             f" summed over the first {early} steps, in nats per token; mean over seeds."
+        )
+    if "pre" in _all(study.manifest, "model.norm") and _all(study.manifest, "model.final_norm") == [False]:
+        lines.append(
+            "*pre-LN*: with no layer normalisation behind the decoder's last layer (`model.final_norm=false`)."
         )
     lines.append(
         "*Runs*: *trained* ended clearly below the unigram entropy, *stuck* finished without; *diverged* met a loss"

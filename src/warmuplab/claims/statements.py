@@ -68,20 +68,28 @@ def _largest_rates(arms: Arms) -> Iterator[str]:
 
 
 def _spikes(arms: Arms) -> Iterator[str]:
-    if "spike/count" not in arms.runs:
-        return
-    measured = arms.runs[arms.runs["spike/count"].notna()]
-    for setting in arms.settings:
-        found = []
-        for warmup in arms.warmups:
-            runs = measured[(measured["setting"] == setting) & (measured["warmup"] == warmup)]
-            if len(runs):
-                spiking = int((runs["spike/count"] > 0).sum())
-                largest = runs["spike/max_height"].max() if "spike/max_height" in runs else math.nan
-                height = f", up to {number(largest)} nats high," if spiking and not math.isnan(largest) else ""
-                found.append(f"{spiking} of {plural(len(runs), 'run')}{height}{_at(warmup)}")
-        if found:
-            yield f"{_of(setting, 'The')} training loss spiked in {'; '.join(found)}."
+    losses = {"spike/": "training loss", "spike/probe_": "probe loss, in the early window,"}
+    for prefix, loss in losses.items():
+        if f"{prefix}count" not in arms.runs:
+            continue
+        measured = arms.runs[arms.runs[f"{prefix}count"].notna()]
+        for setting in arms.settings:
+            of_setting = measured[measured["setting"] == setting]
+            found = [
+                f"{_spiking(of_setting[of_setting['warmup'] == warmup], prefix)}{_at(warmup)}"
+                for warmup in arms.warmups
+                if (of_setting["warmup"] == warmup).any()
+            ]
+            if found:
+                yield f"{_of(setting, 'The')} {loss} spiked in {'; '.join(found)}."
+
+
+def _spiking(runs: pd.DataFrame, prefix: str) -> str:
+    """`2 of 8 runs, up to 1.30 nats high,`."""
+    spiking = runs[runs[f"{prefix}count"] > 0]
+    largest = spiking[f"{prefix}max_height"].max() if f"{prefix}max_height" in runs else math.nan
+    height = "" if math.isnan(largest) else f", up to {number(largest)} nats high,"
+    return f"{len(spiking)} of {plural(len(runs), 'run')}{height}"
 
 
 def _pairs(arms: Arms) -> Iterator[str]:

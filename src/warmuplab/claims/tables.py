@@ -31,10 +31,10 @@ def result_table(arms: Arms) -> ResultTable:
     """Final held-out loss, spikes, early overfitting and outcome of every arm; a role that does not vary has no column.
 
     Loss is the mean over seeds with the smallest and largest in brackets; spikes are per run with the largest height in
-    nats; the gap is the mean over seeds, in nats.
+    nats, of the training loss and, in the early window, of the probe loss; the gap is the mean over seeds, in nats.
     """
     shown = roles_of(arms)
-    header = [*shown.values(), "Held-out loss", "Spikes", "Largest", "Gap", "Runs"]
+    header = [*shown.values(), "Held-out loss", "Spikes", "Probe", "Largest", "Gap", "Runs"]
     rows = [[str(arm[role]) for role in shown] + _cells(arm) for arm in arms.table.to_dict("records")]
     return ResultTable(header, rows)
 
@@ -59,7 +59,7 @@ def terminal_tables(arms: Arms, title: str) -> "list[Table]":
         table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, title_justify="left")
         table.title = f"{title} {setting}".strip()
         for name in header:
-            justify: Literal["left", "right"] = "right" if name in ("Spikes", "Largest", "Gap") else "left"
+            justify: Literal["left", "right"] = "right" if name in ("Spikes", "Probe", "Largest", "Gap") else "left"
             table.add_column(name, justify=justify, no_wrap=name != "Runs")
         rows = [row[1:] if by_setting else row for row in whole.rows if not by_setting or row[0] == setting]
         for row, above in zip(rows, [None, *rows], strict=False):
@@ -73,7 +73,8 @@ def _cells(arm: dict[Any, Any]) -> list[str]:
     loss = number(arm["loss"])
     if arm["runs"] - arm["failed"] > 1:
         loss += f" ({number(arm['loss_min'])}–{number(arm['loss_max'])})"
-    return [loss, number(arm["spikes"], 1), number(arm["largest_spike"]), number(arm["gap"]), outcome_text(arm)]
+    counts = [number(arm[name], 1) for name in ("spikes", "probe_spikes")]
+    return [loss, *counts, number(arm["largest_spike"]), number(arm["gap"]), outcome_text(arm)]
 
 
 def outcome_text(arm: Any) -> str:

@@ -25,7 +25,7 @@ def a_sweep(folder: Path) -> Sweep:
     for population, state in zip(populations, (DONE, FAILED, TRAINING), strict=False):
         population.state = state
     populations[2].progress = Progress(
-        step=3, steps=6, loss=4.25, diverged=1, members=2, spiking=1, seconds=6.0
+        step=3, steps=6, loss=4.25, diverged=1, members=2, spiking=1, seconds=6.0, work=0.75
     )  # fmt: skip
     return Sweep(populations)
 
@@ -42,7 +42,11 @@ def test_time_left_follows_from_the_pace_of_all_members(tmp_path: Path, monkeypa
     monkeypatch.setattr(sweep.time, "monotonic", lambda: half.began + 60.0)
     assert sum(population.member_steps for population in half.populations) == 48
     assert half.member_steps_per_second == pytest.approx((12 + 12 + 6) / 60)
-    assert half.seconds_left == pytest.approx(18 / (30 / 60))
+    done = (12 + 12 + 0.75 * 12) / 48  # the early half of the third takes three quarters of its time
+    assert half.seconds_left == pytest.approx(60 * (1 - done) / done)
+    third = half.populations[2].progress
+    assert third is not None
+    assert third.seconds_left == pytest.approx(2.0)
 
 
 def test_the_table_fits_80_columns(tmp_path: Path) -> None:
@@ -51,7 +55,7 @@ def test_the_table_fits_80_columns(tmp_path: Path) -> None:
     lines = written.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0].split() == ["population", "members", "step", "loss", "diverged", "spiking", "steps/s", "left"]
-    assert lines[1].split()[1:] == ["2", "3/6", "4.250", "1", "1", "1.0", "0:06"]
+    assert lines[1].split()[1:] == ["2", "3/6", "4.250", "1", "1", "1.0", "0:02"]
     assert "2/4 populations done, 1 failed" in lines[2]
 
 

@@ -21,6 +21,8 @@ class Progress:
     """Members in whose training loss a spike is under way."""
     seconds: float
     """Since training began."""
+    work: float
+    """Share of all the work that is done: steps with probes take longer than those without."""
 
     def __str__(self) -> str:
         loss = "all diverged" if self.loss is None else f"loss {self.loss:.3f}"
@@ -31,7 +33,7 @@ class Progress:
     @property
     def seconds_left(self) -> float:
         """Estimate from the mean pace so far."""
-        return self.seconds / self.step * (self.steps - self.step)
+        return self.seconds * (1 / self.work - 1)
 
     def write(self, path: Path) -> None:
         """Say it in a file, for whoever started this process, here or on another machine."""

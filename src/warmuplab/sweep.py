@@ -45,6 +45,11 @@ class Population:
             return self.member_steps
         return self.progress.step * len(self.runs) if self.progress else 0
 
+    @property
+    def work_done(self) -> float:
+        """Share of its work that is behind it."""
+        return 1.0 if self.state in (DONE, FAILED) else self.progress.work if self.progress else 0.0
+
 
 @dataclass
 class Sweep:
@@ -70,9 +75,9 @@ class Sweep:
     @property
     def seconds_left(self) -> float | None:
         """Estimate from the pace so far; None before the first step."""
-        pace = self.member_steps_per_second
-        left = sum(population.member_steps - population.member_steps_done for population in self.populations)
-        return left / pace if pace else None
+        total = sum(population.member_steps for population in self.populations)
+        done = sum(population.member_steps * population.work_done for population in self.populations)
+        return self.seconds * (total / done - 1) if done else None
 
 
 Show = Callable[[Sweep], None]

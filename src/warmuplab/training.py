@@ -99,6 +99,8 @@ class Trainer:
             if config.probes.enabled
             else None
         )
+        cost_T = np.ones(self.steps) if self._probes is None else self._probes.cost()
+        self._work_T = cost_T.cumsum() / cost_T.sum()
 
     def run(self, report: Report) -> float:
         """Train to the end, or until every member has diverged; returns the seconds it took."""
@@ -160,7 +162,8 @@ class Trainer:
     def _progress(self, step: int, loss_M: torch.Tensor, seconds: float) -> Progress:
         alive = int(self.population.alive_M.sum())
         loss = float(loss_M.nanmean()) if alive else None
-        return Progress(step + 1, self.steps, loss, len(loss_M) - alive, len(loss_M), self._spiking(step), seconds)
+        diverged, spiking, work = len(loss_M) - alive, self._spiking(step), float(self._work_T[step])
+        return Progress(step + 1, self.steps, loss, diverged, len(loss_M), spiking, seconds, work)
 
     def _spiking(self, step: int) -> int:
         """Members in whose training loss a spike is under way after `step`."""

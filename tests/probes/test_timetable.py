@@ -91,3 +91,13 @@ def test_the_early_window_is_the_fraction_rounded_half_up(steps: int, fraction: 
     assert early_steps(0.0, steps) == 0
     assert early_steps(1.0, steps) == steps
     assert early_steps(0.5, 5) == 3
+
+
+@pytest.mark.parametrize("curvature", [False, True])
+def test_measured_steps_cost_more_and_no_step_less_than_one(curvature: bool) -> None:
+    times = timetable(200, 0.2, 16)
+    cost_T = times.cost(200, curvature)
+    assert cost_T.shape == (200,)
+    assert all((cost_T[step] > 1) == (step in times.due | times.memorisation) for step in range(200))
+    assert cost_T.min() == 1
+    assert (cost_T[sorted(times.snapshots)].min() > cost_T[sorted(times.due - times.snapshots)].max()) == curvature

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from warmuplab.batches import Batch, TrainingBatches
 from warmuplab.config import RunConfig
@@ -34,6 +36,7 @@ class Probes:
     ) -> None:
         self._population, self._metrics, self._layers = population, metrics, LayerMetrics()
         sentences, steps = config.probes.batch_size, config.training.steps
+        self._steps = steps
         self._timetable = make_timetable(config.probes, steps, early_steps)
         self._generalisation = GeneralisationProbe(population, corpus, sentences, self._record)
         self._probe_batch = ProbeBatch(population, self._generalisation.held_out)
@@ -83,6 +86,10 @@ class Probes:
     def after_validation(self, step: int) -> None:
         """Measure what goes with a validation after `step`."""
         self._generalisation.after_validation(step)
+
+    def cost(self) -> NDArray[np.float64]:
+        """About how many steps without probes each step of the run takes as long as, `[T]`."""
+        return self._timetable.cost(self._steps, self._curvature is not None)
 
     def layer_tables(self) -> list[pd.DataFrame]:
         """Per member the metrics of its layers; see `LayerMetrics.tables`."""

@@ -14,11 +14,13 @@ costs about 0.4 and one over the probe batch, whose sentences are alike in lengt
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from warmuplab.config import ProbesConfig
 from warmuplab.probes import memorisation
 
 SNAPSHOTS = 12  # about: log-spaced ones that fall on the same step are one
+DUE_COST, MEMORISATION_COST, CURVATURE_COST = 1.4, 1.0, 40.0  # steps that they take as long as, for estimates of time
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,14 @@ class Timetable:
     snapshots: frozenset[int]
     """For the layers and the curvature; all of them are due."""
     memorisation: frozenset[int]
+
+    def cost(self, steps: int, curvature: bool) -> NDArray[np.float64]:
+        """About how many steps without probes each of `steps` takes as long as, `[steps]`."""
+        cost_T = np.ones(steps)
+        cost_T[list(self.due)] += DUE_COST
+        cost_T[list(self.memorisation)] += MEMORISATION_COST
+        cost_T[list(self.snapshots)] += CURVATURE_COST if curvature else 0.0
+        return cost_T
 
 
 def make_timetable(probes: ProbesConfig, steps: int, early_steps: int) -> Timetable:

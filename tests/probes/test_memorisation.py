@@ -67,6 +67,19 @@ def test_early_sentences_are_all_that_were_read_where_there_is_room(small_corpus
         assert set(sentences_of(probe.early, m)) == {sentence for batch in batches for sentence in batch}, seed
 
 
+def test_the_sets_of_a_member_depend_on_no_other(small_corpus: TokenizedCorpus) -> None:
+    """Also where each seed has read another number of sentences, and fewer than are asked for."""
+    trainer = trainer_of(small_corpus, MEMBERS, *RUN)
+    together = probe_of(trainer, small_corpus, sentences=100)
+    for m, seed in enumerate(SEEDS):
+        alone = trainer_of(small_corpus, (MEMBERS[m],), *RUN)
+        probe = MemorisationProbe(
+            alone.population, alone.batches, small_corpus, [seed], STEPS, 100, record=lambda *_: None
+        )
+        assert sentences_of(probe.early, 0) == sentences_of(together.early, m)
+        assert sentences_of(probe.unseen, 0) == sentences_of(together.unseen, m)
+
+
 def test_early_sentences_follow_from_the_seed(small_corpus: TokenizedCorpus) -> None:
     probe = probe_of(trainer_of(small_corpus, MEMBERS, *RUN), small_corpus)
     early, unseen = ([sentences_of(batch, m) for m in range(3)] for batch in (probe.early, probe.unseen))

@@ -50,8 +50,9 @@ class MemorisationProbe:
         self.first_step = first_step(steps)
         centre_2 = np.median(lengths_of(corpus.validation), axis=0)
         early = {seed: early_sentences(batches, corpus, seed, self.first_step, centre_2) for seed in set(seeds)}
-        size = min(sentences, len(corpus.validation), *map(len, early.values()))  # tiny runs repeat sentences
-        early_MxB = np.stack([early[seed][:size] for seed in seeds])
+        size = min(sentences, len(corpus.validation))
+        # A tiny run has read fewer and counts them more than once: its members must not depend on each other's sets.
+        early_MxB = np.stack([np.resize(early[seed], size) for seed in seeds])
         unseen_MxB = np.stack(
             [alike_in_length(corpus.validation, lengths_of(corpus.train)[indices]) for indices in early_MxB]
         )

@@ -1,6 +1,7 @@
 """Collect a study and write its tables and figures: `python scripts/report.py quick`."""
 
 import argparse
+import signal
 from pathlib import Path
 
 from warmuplab.cli import one_line_errors
@@ -33,7 +34,11 @@ def report(name: str, outputs: Path, results: Path) -> None:
     console.print()
     for table in tables.terminal_tables(arranged, name):
         console.print(table)
-    console.print("Loss in nats per token: mean (smallest–largest) over seeds. Gap: early overfitting.", markup=False)
+    console.print(
+        "Loss in nats per token: mean (smallest–largest) over seeds. Spikes of the training loss / of the fixed"
+        " held-out batch. Above: steps with a loss above the initial one. Gap: early overfitting.",
+        markup=False,
+    )
     for line in statements.shows(study, arranged)[:1]:
         console.print(line, markup=False)
     for path in written:
@@ -43,4 +48,6 @@ def report(name: str, outputs: Path, results: Path) -> None:
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end quietly when `| head` has seen enough
     main()

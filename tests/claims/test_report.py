@@ -69,9 +69,12 @@ def test_every_number_of_the_table_follows_from_the_runs(study: results.Study) -
         assert row["Held-out loss"] == f"{statistics.fmean(losses):.2f}{spread}"
         measured = [run for run in arm if run["status"] != "failed"]
         counts = [run["spike/count"] for run in measured if not pd.isna(run["spike/count"])]
-        assert row["Spikes"] == f"{statistics.fmean(counts):.1f}"
         on_probe = [run["spike/probe_count"] for run in measured if not pd.isna(run["spike/probe_count"])]
-        assert row["Probe"] == (f"{statistics.fmean(on_probe):.1f}" if on_probe else tables.MISSING)
+        assert row["Spikes"] == f"{statistics.fmean(counts):.1f} / " + (
+            f"{statistics.fmean(on_probe):.1f}" if on_probe else tables.MISSING
+        )
+        above = [run["spike/steps_above_initial"] for run in measured]
+        assert row["Above"] == f"{statistics.fmean(above):.1f}"
         kinds = ("spike/max_height", "spike/probe_max_height")
         heights = [run[kind] for run in measured for kind in kinds if not pd.isna(run[kind])]
         assert row["Largest"] == (f"{max(heights):.2f}" if heights else tables.MISSING)

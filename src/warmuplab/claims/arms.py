@@ -41,9 +41,9 @@ class Arms:
         """A row per arm, in the order to show them.
 
         Columns: `setting`, `rate`, `warmup`; `runs` and how many of them ended in each of `OUTCOMES`; mean, `_min` and
-        `_max` over seeds of `loss` in nats per token; `spikes` of the training loss and `probe_spikes` of the probe
-        loss in the early window, per run, and `largest_spike` of either in nats; `gap`, the mean early overfitting in
-        nats. Null where nothing was measured.
+        `_max` over seeds of `loss` in nats per token; per run `spikes` of the training loss, `probe_spikes` of the
+        probe loss in the early window, `above_initial`, steps with a training loss above the initial one;
+        `largest_spike` of either in nats; `gap`, the mean early overfitting in nats. Null where nothing was measured.
         """
         return pd.DataFrame([self._arm(*key) for key in self.keys])
 
@@ -78,6 +78,7 @@ class Arms:
             "spikes": _mean(runs, "spike/count"),
             "probe_spikes": _mean(runs, "spike/probe_count"),
             "largest_spike": max_height(runs),
+            "above_initial": _mean(runs, "spike/steps_above_initial"),
             "gap": _mean(runs, "overfit/gap_sum"),
         }
 

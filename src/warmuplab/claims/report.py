@@ -95,8 +95,10 @@ def _legend(study: Study, arms: Arms) -> str:
         lines[0] += f" The unigram entropy, what a model reaches that knows word frequencies only, is {entropies}."
     if "spike/count" in arms.runs:
         lines.append(
-            "*Spikes*: of the training loss, per run; *Probe*: of the loss on the fixed held-out batch, in the early"
-            " window, where no batch is harder than another; *Largest*: the highest of either, in nats."
+            "*Spikes*, per run: of the training loss / of the loss on the fixed held-out batch in the early window,"
+            " where no batch is harder than another; *Largest*: the highest of either, in nats. A jump is a spike where"
+            " it stands out of the noise that the run has by then, so a run that is wild from the first steps on may"
+            " have none: *Above* is the number of steps per run with a training loss above the initial one."
         )
     if "overfit/gap_sum" in arms.runs:
         early = listed(f"{int(steps):,}" for steps in sorted(arms.runs["early_steps"].dropna().unique()))

@@ -31,10 +31,11 @@ def result_table(arms: Arms) -> ResultTable:
     """Final held-out loss, spikes, early overfitting and outcome of every arm; a role that does not vary has no column.
 
     Loss is the mean over seeds with the smallest and largest in brackets; spikes are per run with the largest height in
-    nats, of the training loss and, in the early window, of the probe loss; the gap is the mean over seeds, in nats.
+    nats, of the training loss / of the probe loss in the early window; above are the steps per run with a training loss
+    above the initial one; the gap is the mean over seeds, in nats.
     """
     shown = roles_of(arms)
-    header = [*shown.values(), "Held-out loss", "Spikes", "Probe", "Largest", "Gap", "Runs"]
+    header = [*shown.values(), "Held-out loss", "Spikes", "Largest", "Above", "Gap", "Runs"]
     rows = [[str(arm[role]) for role in shown] + _cells(arm) for arm in arms.table.to_dict("records")]
     return ResultTable(header, rows)
 
@@ -59,7 +60,7 @@ def terminal_tables(arms: Arms, title: str) -> "list[Table]":
         table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, title_justify="left")
         table.title = f"{title} {setting}".strip()
         for name in header:
-            justify: Literal["left", "right"] = "right" if name in ("Spikes", "Probe", "Largest", "Gap") else "left"
+            justify: Literal["left", "right"] = "right" if name in ("Spikes", "Largest", "Above", "Gap") else "left"
             table.add_column(name, justify=justify, no_wrap=name != "Runs")
         rows = [row[1:] if by_setting else row for row in whole.rows if not by_setting or row[0] == setting]
         for row, above in zip(rows, [None, *rows], strict=False):
@@ -73,8 +74,9 @@ def _cells(arm: dict[Any, Any]) -> list[str]:
     loss = number(arm["loss"])
     if arm["runs"] - arm["failed"] > 1:
         loss += f" ({number(arm['loss_min'])}–{number(arm['loss_max'])})"
-    counts = [number(arm[name], 1) for name in ("spikes", "probe_spikes")]
-    return [loss, *counts, number(arm["largest_spike"]), number(arm["gap"]), outcome_text(arm)]
+    spikes = " / ".join(number(arm[name], 1) for name in ("spikes", "probe_spikes"))
+    spiking = [spikes, number(arm["largest_spike"]), number(arm["above_initial"], 1)]
+    return [loss, *spiking, number(arm["gap"]), outcome_text(arm)]
 
 
 def outcome_text(arm: Any) -> str:

@@ -122,7 +122,7 @@ def draw_memorisation(study: Study, arms: Arms) -> Figure | None:
                 for losses, values in line.runs:
                     axes[row, column].plot(losses, values, color=line.colour, linewidth=1.1, alpha=0.8)
             axes[row, column].axhline(0, color="grey", linewidth=0.8)
-        axes[row, 0].set_ylabel("early minus unseen [nats/token]", fontsize=8)
+        axes[row, 0].set_ylabel("early − unseen [nats]", fontsize=8)
     largest, smallest = curves["overfit/unseen_loss"].quantile([0.98, 0.0])
     axes[0, 0].set_xlim(largest, smallest - 0.02 * (largest - smallest))  # training goes to the right
     add_legend(figure, grid)

@@ -78,6 +78,18 @@ def metrics_of(run: Run, outcome: str, probes: bool = True) -> pd.DataFrame:
     return table
 
 
+def layers_of(run: Run) -> pd.DataFrame:
+    """Invented metrics of the layers at a few steps; the first has nothing to compare with."""
+    random = np.random.default_rng(zlib.crc32(run.run_id.encode()))
+    steps = np.unique(np.geomspace(1, run.config.training.steps, 5).astype(int) - 1)
+    where = [(step, stack, layer) for step in steps for stack in ("encoder", "decoder") for layer in range(2)]
+    table = pd.DataFrame(where, columns=["step", "stack", "layer"])
+    for name in ("cka_drift", "weight_change", "grad_norm", "update_to_weight", "attention_logit"):
+        table[f"stability/{name}"] = random.uniform(0.01, 1, len(table)).astype("float32")
+    table.loc[table["step"] == 0, ["stability/cka_drift", "stability/weight_change"]] = np.nan
+    return table
+
+
 def leave(
     outputs: Path,
     outcome: str = "trained",
@@ -108,6 +120,7 @@ def leave(
         | {"population": population, "timings": timings}
         | FACTS
         | (facts or {}),
+        layers_of(run) if probes else None,
     )
     return run
 

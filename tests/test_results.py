@@ -15,6 +15,7 @@ from conftest import composed
 from synthetic_study import ENTROPY, configured, keys_of, leave, small_study
 from warmuplab import records, reproduction, results
 from warmuplab.errors import ConfigError
+from warmuplab.spikes import find_spikes
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,46 @@ def test_a_spike_of_a_long_run_is_kept(tmp_path: Path) -> None:
     losses = study.curves[study.curves["metric"] == "train/loss"]
     assert len(losses) < 500
     assert losses.loc[losses["value"].idxmax(), ["step", "value"]].tolist() == [1717, 40.0]
+
+
+def test_spikes_are_those_of_the_whole_series(tmp_path: Path) -> None:
+    run, calm = (leave(tmp_path / "outputs", training__steps=3000, seed=seed) for seed in (0, 1))
+    path = run.directory / "metrics.parquet"
+    metrics = pd.read_parquet(path)
+    metrics.loc[1717:1730, "train/loss"] += np.linspace(20, 0, 14).astype("float32")
+    metrics.loc[1718, "train/loss"] += 30  # the peak; its start lies within the same bin and is not an extreme of it
+    metrics.to_parquet(path)
+    results.update("tiny", tmp_path / "outputs", tmp_path / "results")
+    spikes = pd.read_parquet(tmp_path / "results" / "tiny" / "spikes.parquet")
+    expected = find_spikes(metrics["train/loss"])
+    found = spikes[spikes["run_id"] == run.run_id]
+    assert found["start"].tolist() == [spike.start for spike in expected]
+    assert (found["start"].tolist(), found["peak"].tolist()) == ([1717], [1718])
+    assert found["height"].tolist() == [spike.height for spike in expected]
+    assert found["loss"].tolist() == [float(metrics["train/loss"][1718])]
+    assert len(spikes) - len(found) == len(
+        find_spikes(pd.read_parquet(calm.directory / "metrics.parquet")["train/loss"])
+    )
+    curves = results.load("tiny", tmp_path / "results").curves
+    losses = curves[(curves["metric"] == "train/loss") & (curves["run_id"] == run.run_id)]
+    assert {1717, 1718} <= set(losses["step"])
+    assert len(losses) < 500
+
+
+def test_layers_are_collected_as_recorded_and_are_absent_where_no_run_has_any(tmp_path: Path) -> None:
+    runs = [leave(tmp_path / "outputs", seed=seed, probes=seed < 2) for seed in range(3)]
+    results.update("tiny", tmp_path / "outputs", tmp_path / "results")
+    path = tmp_path / "results" / "tiny" / "layers.parquet"
+    layers = pd.read_parquet(path)
+    assert set(layers["run_id"]) == {run.run_id for run in runs[:2]}
+    for run in runs[:2]:
+        recorded = pd.read_parquet(run.directory / "layers.parquet")
+        collected = layers[layers["run_id"] == run.run_id].reset_index(drop=True)[recorded.columns]
+        pd.testing.assert_frame_equal(collected, recorded, check_dtype=False, check_categorical=False)
+    for run in runs[:2]:
+        (run.directory / "layers.parquet").unlink()
+    results.update("tiny", tmp_path / "outputs", tmp_path / "results")
+    assert not path.exists()
 
 
 def test_the_manifest_says_how_and_with_what(collected: tuple[Path, results.Study]) -> None:

@@ -36,3 +36,9 @@ def test_a_one_step_spike_survives_in_a_long_run() -> None:
     kept = kept_positions(values)
     assert 54_321 in kept
     assert len(kept) <= KEPT + 2
+
+
+def test_positions_that_matter_stay_whatever_their_values() -> None:
+    values = np.arange(5000.0)
+    assert {777, 778} <= set(kept_positions(values, always=[777, 778]).tolist())
+    assert 777 not in kept_positions(values)

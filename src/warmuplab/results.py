@@ -16,9 +16,10 @@ from omegaconf.errors import OmegaConfBaseException
 from warmuplab import records
 from warmuplab.errors import ConfigError
 from warmuplab.files import read_json, replace_atomically, write_json
-from warmuplab.thinning import kept_positions
+from warmuplab.series_tables import curves_and_spikes, layers_table
 
 RUNS, CURVES, MANIFEST = "runs.parquet", "curves.parquet", "manifest.json"
+SPIKES, LAYERS = "spikes.parquet", "layers.parquet"  # a clone collected before there were these has neither
 
 # Columns of `runs.parquet` that every study has, beside `run_id`, `seed` and `status`.
 FACTS = {
@@ -100,15 +101,19 @@ def update(study: str, outputs: Path, results: Path) -> tuple[Study, list[str]]:
 
 
 def collect(study: str, directories: Sequence[RunDirectory], folder: Path) -> None:
-    """Write `runs.parquet`, `curves.parquet` and `manifest.json` of `directories` to `folder`."""
+    """Write the tables and `manifest.json` of `directories` to `folder`; no `layers.parquet` where none were measured."""
     from warmuplab import manifest
 
     varying = varying_keys(run.config for run in directories)
     runs = runs_table(directories, varying)
-    with replace_atomically(folder / CURVES) as temporary:
-        curves_table(directories).to_parquet(temporary, index=False, compression="zstd")
-    with replace_atomically(folder / RUNS) as temporary:
-        runs.to_parquet(temporary, index=False, compression="zstd")
+    curves, spikes = curves_and_spikes(directories)
+    layers = layers_table(directories)
+    for name, table in ((CURVES, curves), (SPIKES, spikes), (LAYERS, layers), (RUNS, runs)):
+        if table is None:
+            (folder / name).unlink(missing_ok=True)  # of an earlier collection
+            continue
+        with replace_atomically(folder / name) as temporary:
+            table.to_parquet(temporary, index=False, compression="zstd")
     write_json(folder / MANIFEST, manifest.describe(study, directories, runs, varying))
 
 
@@ -155,29 +160,6 @@ def runs_table(directories: Sequence[RunDirectory], varying: Sequence[str]) -> p
     columns = {name: _column([row[name] for row in rows]) for name in rows[0]}
     columns |= {name: pd.Series([row.get(name) for row in values], dtype="float64") for name in metrics}
     return pd.DataFrame(columns).astype(FACTS)
-
-
-def curves_table(directories: Sequence[RunDirectory]) -> pd.DataFrame:
-    """`curves.parquet`: every series of every run, where measured; long ones thinned with their extremes kept."""
-    parts = []
-    for run in directories:
-        metrics = _read_metrics(run)
-        for name in metrics.columns.drop("step", errors="ignore"):
-            measured = metrics.loc[metrics[name].notna(), ["step", name]]
-            part = measured.iloc[kept_positions(measured[name].to_numpy())]
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "run_id": run.run_id,
-                        "metric": str(name),
-                        "step": part["step"].to_numpy(dtype="int32"),
-                        "value": part[name].to_numpy(dtype="float64"),
-                    }
-                )
-            )
-    empty = pd.DataFrame({"run_id": [], "metric": [], "step": [], "value": []})
-    curves = pd.concat(parts, ignore_index=True) if parts else empty
-    return curves.astype({"run_id": "category", "metric": "category", "step": "int32", "value": "float64"})
 
 
 def typed(value: Any) -> Any:
@@ -235,17 +217,6 @@ def flat(nested: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in nested.items():
         members |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return members
-
-
-def _read_metrics(run: RunDirectory) -> pd.DataFrame:
-    path = run.path / "metrics.parquet"
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        if not run.is_complete:
-            return pd.DataFrame({"step": []})  # it failed before it could measure
-        remedy = f"remove {run.path} and train the run again"
-        raise ConfigError("metrics.parquet", path, "cannot be read", remedy) from error
 
 
 def _complete(directories: Sequence[RunDirectory]) -> int:

@@ -1,0 +1,100 @@
+"""What the runs of a study measured step by step, as tables for `results/<study>/`: curves, spikes, layers."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from warmuplab.errors import ConfigError
+from warmuplab.spikes import Spike, find_spikes
+from warmuplab.thinning import kept_positions
+
+if TYPE_CHECKING:
+    from warmuplab.results import RunDirectory
+
+LOSS = "train/loss"
+
+_CURVES = {"run_id": "category", "metric": "category", "step": "int32", "value": "float64"}
+_SPIKES = {"run_id": "category", "start": "int32", "peak": "int32", "end": "int32", "height": "float64"}
+_SPIKES |= {"loss": "float64", "recovered": "bool"}
+_LAYERS = {"run_id": "category", "stack": "category", "layer": "int16", "step": "int32"}
+
+
+def curves_and_spikes(directories: Sequence["RunDirectory"]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`curves.parquet` and `spikes.parquet`, in one pass over the records.
+
+    The first has every series of every run, where measured; long ones thinned with their extremes kept. The second has
+    a row per spike of the training loss, found in the whole series: what is thinned would shift its start and hide its
+    noise. `loss` is the loss at the peak. Starts and peaks of spikes are never thinned away.
+    """
+    curves, spikes = [], []
+    for run in directories:
+        metrics = _read_metrics(run)
+        found = find_spikes(metrics[LOSS].to_numpy()) if LOSS in metrics else []
+        spikes.append(_spike_rows(run.run_id, metrics, found))
+        curves += _curve_rows(run.run_id, metrics, found)
+    return _joined(curves, _CURVES), _joined(spikes, _SPIKES)
+
+
+def layers_table(directories: Sequence["RunDirectory"]) -> pd.DataFrame | None:
+    """`layers.parquet`: the rows of every run's own, a column per metric; None where no run measured layers."""
+    parts = []
+    for run in directories:
+        path = run.path / "layers.parquet"
+        if path.exists():
+            try:
+                parts.append(pd.read_parquet(path).assign(run_id=run.run_id))
+            except (OSError, ValueError) as error:
+                remedy = f"remove {run.path} and train the run again"
+                raise ConfigError("layers.parquet", path, "cannot be read", remedy) from error
+    if not parts:
+        return None
+    layers = pd.concat(parts, ignore_index=True)
+    metrics = [str(name) for name in layers if name not in _LAYERS]
+    return layers[[*_LAYERS, *metrics]].astype(_LAYERS | dict.fromkeys(metrics, "float32"))
+
+
+def _curve_rows(run_id: str, metrics: pd.DataFrame, spikes: Sequence[Spike]) -> list[pd.DataFrame]:
+    parts = []
+    for name in metrics.columns.drop("step", errors="ignore"):
+        measured = metrics.loc[metrics[name].notna(), ["step", name]]
+        steps = {step for spike in spikes for step in (spike.start, spike.peak)} if name == LOSS else set()
+        marked = measured.index.isin(metrics.index[list(steps)]).nonzero()[0]
+        part = measured.iloc[kept_positions(measured[name].to_numpy(), always=marked)]
+        values = {"step": part["step"].to_numpy(), "value": part[name].to_numpy(dtype="float64")}
+        parts.append(pd.DataFrame({"run_id": run_id, "metric": str(name)} | values))
+    return parts
+
+
+def _spike_rows(run_id: str, metrics: pd.DataFrame, spikes: Sequence[Spike]) -> pd.DataFrame:
+    first = int(metrics["step"].iloc[0]) if len(metrics) else 0
+    rows = [
+        {
+            "run_id": run_id,
+            "start": first + spike.start,
+            "peak": first + spike.peak,
+            "end": first + spike.end,
+            "height": spike.height,
+            "loss": float(metrics[LOSS].iloc[spike.peak]),
+            "recovered": spike.recovered,
+        }
+        for spike in spikes
+    ]
+    return pd.DataFrame(rows, columns=list(_SPIKES))
+
+
+def _joined(parts: Sequence[pd.DataFrame], types: dict[str, str]) -> pd.DataFrame:
+    filled = [part for part in parts if len(part)]
+    whole = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame({name: [] for name in types})
+    return whole.astype(types)
+
+
+def _read_metrics(run: "RunDirectory") -> pd.DataFrame:
+    path = run.path / "metrics.parquet"
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        if not run.is_complete:
+            return pd.DataFrame({"step": []})  # it failed before it could measure
+        remedy = f"remove {run.path} and train the run again"
+        raise ConfigError("metrics.parquet", path, "cannot be read", remedy) from error

@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test lint sweep run report figures bench clean
+.PHONY: help setup test lint sweep run report figures dashboard bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-28s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ report: $(VENV)/.installed  ## collect a study's runs and write its tables and f
 
 figures: $(VENV)/.installed  ## draw the figures of the notes: schedules as pure functions
 	@$(BIN)/python scripts/figures.py notes
+
+dashboard: $(VENV)/.installed  ## write a study's page, results/<study>/dashboard.html (STUDY=quick)
+	@$(BIN)/python scripts/dashboard.py $(STUDY)
 
 bench: $(VENV)/.installed  ## what the probes cost: train without and with them in turn (ARGS="overrides")
 	@$(BIN)/python scripts/bench.py $(ARGS)

@@ -101,7 +101,7 @@ def update(study: str, outputs: Path, results: Path) -> tuple[Study, list[str]]:
 
 
 def collect(study: str, directories: Sequence[RunDirectory], folder: Path) -> None:
-    """Write the tables and `manifest.json` of `directories` to `folder`; no `layers.parquet` where none were measured."""
+    """Write the tables and `manifest.json` of `directories` to `folder`; no `layers.parquet` without measurements."""
     from warmuplab import manifest
 
     varying = varying_keys(run.config for run in directories)

@@ -1,0 +1,241 @@
+"""What the page of a study shows, as plain data: roles and values of every run, series, spikes, layers, claims."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from warmuplab import style
+from warmuplab.claims import arms as arranging
+from warmuplab.claims.arms import Arms
+from warmuplab.claims.tables import MISSING, listed, plural
+from warmuplab.dashboard import commands, labels
+from warmuplab.dashboard.series import Packer, kept_of
+from warmuplab.environment import describe_hardware
+from warmuplab.files import read_json
+from warmuplab.results import LAYERS, SPIKES, Study
+from warmuplab.series_tables import LOSS
+from warmuplab.spikes import find_spikes
+
+CLAIMS = "claims.json"
+
+# The palette on a dark ground: the same hues, light enough to be told from it and from each other.
+DARK = {style.BLUE: "#3D97D3", style.VERMILION: "#F0793A", style.GREEN: "#2BBF94", style.SKY: "#9AD4F7"}
+DARK |= {style.BLACK: "#E8EAED", style.ORANGE: "#F0B23E", style.PURPLE: "#DB9ABD"}
+
+Plain = dict[str, Any]
+
+
+def assemble(study: Study) -> tuple[Plain, str]:
+    """The data of the page, ready for JSON, and the blob that its series are read from."""
+    arms = arranging.arrange(study)
+    layers = _layers(study)
+    metrics = [str(name) for name in study.curves["metric"].unique()]
+    packer = Packer(kept_of(_lengths(study.curves, layers)))
+    values = labels.summary_values(study.runs)
+    runs = _runs(study, arms, list(values))
+    place = {run["id"]: i for i, run in enumerate(runs)}
+    data: Plain = {
+        "study": study.name,
+        "facts": facts(study),
+        "command": study.manifest.get("command"),
+        "roles": {"setting": arms.settings, "rate": arms.rates, "warmup": arms.warmups},
+        "facets": _facets(runs),
+        "runs": runs,
+        "values": values,
+        "configuration": study.manifest.get("configuration") or {},
+        "metrics": {name: labels.metric(name) for name in labels.ordered(metrics)},
+        "series": _series(study, packer, place, runs),
+        "layers": None if layers is None else _packed_layers(layers, packer, place),
+        "unigram_entropy": _plain(study.runs["unigram_entropy"].max()),
+        "claims": _claims(study),
+        "palette": {"light": list(style.PALETTE), "dark": [DARK[colour] for colour in style.PALETTE]},
+    }
+    data["points"] = packer.count
+    return data, packer.blob()
+
+
+def facts(study: Study) -> list[str]:
+    """What was trained, where and at what size, in a few short phrases."""
+    manifest = study.manifest
+    found = []
+    if manifest.get("corpora"):
+        found.append(listed(f"{corpus['name']} ({corpus['sentences']:,} pairs)" for corpus in manifest["corpora"]))
+    if manifest.get("weights"):
+        found.append(f"{listed(f'{weights:,}' for weights in manifest['weights'])} weights")
+    if manifest.get("steps"):
+        found.append(f"{listed(f'{steps:,}' for steps in manifest['steps'])} steps")
+    if manifest.get("hardware"):
+        found.append(listed(dict.fromkeys(map(describe_hardware, manifest["hardware"]))))
+    commits = manifest.get("commits") or []
+    if len(commits) == 1:
+        found.append(f"commit {str(commits[0]['commit'])[:7]}{' (modified)' if commits[0]['dirty'] else ''}")
+    elif commits:
+        found.append(f"{len(commits)} states of the code")
+    return found
+
+
+def _runs(study: Study, arms: Arms, values: list[str]) -> list[Plain]:
+    """A member per run, in the order of the roles; those that failed before they left a configuration come last."""
+    shared = study.manifest.get("configuration") or {}
+    varying = [str(key) for key in study.manifest.get("varying") or {} if key in study.runs]
+    placed = arms.runs.set_index("run_id")[["setting", "rate", "warmup", "loss", "outcome"]].to_dict("index")
+    spikes = _spikes(study)
+    runs = []
+    for row in study.runs.to_dict("records"):
+        own = {key: _plain(row[key]) for key in varying}
+        config = shared | own
+        arm = placed.get(row["run_id"]) or {}
+        known = bool(arm)
+        runs.append(
+            {
+                "id": str(row["run_id"]),
+                "seed": _plain(row["seed"]),
+                "norm": labels.norm(config) if known else MISSING,
+                "schedule": str(config.get("schedule.decay.name", MISSING)) if known else MISSING,
+                "setting": arm.get("setting", MISSING),
+                "rate": (arm.get("rate") or labels.rate(config)) if known else MISSING,
+                "warmup": (arm.get("warmup") or labels.warmup(config)) if known else MISSING,
+                "roles": [arm.get(role) for role in ("setting", "rate", "warmup")],
+                "outcome": str(arm.get("outcome", row["status"])),
+                "values": [_rounded(arm.get("loss") if name == "loss" else row[name]) for name in values],
+                "config": own,
+                "command": commands.run_command(config) if known else None,
+                "facts": {name: _plain(row[name]) for name in labels.FACTS if name in row},
+                "spikes": spikes.get(str(row["run_id"]), []),
+            }
+        )
+    order = {role: {label: i for i, label in enumerate(getattr(arms, role + "s"))} for role in _ROLES}
+    return sorted(runs, key=lambda run: _order(run, order))
+
+
+_ROLES = ("setting", "rate", "warmup")
+
+
+def _order(run: Plain, order: Mapping[str, Mapping[str, int]]) -> list[float]:
+    places = [order[role].get(label, math.inf) for role, label in zip(_ROLES, run["roles"], strict=True)]
+    return [*places, run["seed"] if run["seed"] is not None else math.inf]
+
+
+def _facets(runs: list[Plain]) -> list[Plain]:
+    """What runs are filtered by, with the values in order; the setting only where it says more than the others."""
+    facets = []
+    for key, title in labels.FACETS.items():
+        values = dict.fromkeys(run[key] for run in runs)
+        if key == "setting" and any(
+            len({(run["setting"], run[other]) for run in runs}) <= len({run[other] for run in runs})
+            for other in ("norm", "schedule")
+        ):
+            continue
+        ordered = sorted(values, key=lambda value: labels.facet_order(key, value))
+        facets.append({"key": key, "title": title, "values": ordered})
+    return facets
+
+
+def _series(study: Study, packer: Packer, place: Mapping[str, int], runs: list[Plain]) -> dict[str, dict[int, Any]]:
+    """Where each series lies in the blob, by metric and place of the run. Peaks of spikes are always kept."""
+    found: dict[str, dict[int, Any]] = {}
+    for (metric, run_id), part in study.curves.groupby(["metric", "run_id"], observed=True, sort=False):
+        if str(run_id) in place:
+            ordered = part.sort_values("step")
+            peaks = [spike[1] for spike in runs[place[str(run_id)]]["spikes"]] if metric == LOSS else []
+            entry = packer.add(ordered["step"], ordered["value"], peaks)
+            if entry is not None:
+                found.setdefault(str(metric), {})[place[str(run_id)]] = entry
+    return found
+
+
+def _spikes(study: Study) -> dict[str, list[list[float]]]:
+    """Per run the `[start, peak, end, height, loss at the peak]` of every spike of the training loss.
+
+    As collected from the whole series; where nothing was collected they are looked for in the series that are whole.
+    """
+    path = study.folder / SPIKES
+    found: dict[str, list[list[float]]] = {}
+    if path.exists():
+        for row in pd.read_parquet(path).to_dict("records"):
+            spike = [_rounded(row.get(name)) for name in ("start", "peak", "end", "height", "loss")]
+            found.setdefault(str(row["run_id"]), []).append(spike)
+        return found
+    losses = study.curves[study.curves["metric"] == "train/loss"]
+    for run_id, part in losses.groupby("run_id", observed=True):
+        steps, values = part["step"].to_numpy(), part["value"].to_numpy()
+        if len(steps) and steps[-1] - steps[0] + 1 == len(steps):
+            found[str(run_id)] = [
+                [
+                    *(int(steps[0]) + step for step in (spike.start, spike.peak, spike.end)),
+                    _rounded(spike.height),
+                    _rounded(values[spike.peak]),
+                ]
+                for spike in find_spikes(values)
+            ]
+    return found
+
+
+def _layers(study: Study) -> pd.DataFrame | None:
+    """A row per run, stack, layer, metric and step; None where the study has no such file."""
+    path = study.folder / LAYERS
+    if not path.exists():
+        return None
+    table = pd.read_parquet(path)
+    keys = [name for name in ("run_id", "stack", "layer", "step") if name in table]
+    if "metric" not in table:  # a column per metric
+        table = table.melt(keys, var_name="metric", value_name="value")
+    if "stack" not in table:
+        table["stack"] = ""
+    return table.dropna(subset=["value"])
+
+
+def _lengths(curves: pd.DataFrame, layers: pd.DataFrame | None) -> list[int]:
+    """How many measurements each series has."""
+    found = curves.groupby(["run_id", "metric"], observed=True).size().tolist()
+    if layers is not None:
+        found += layers.groupby(_LAYER_KEYS, observed=True).size().tolist()
+    return found
+
+
+_LAYER_KEYS = ["metric", "run_id", "stack", "layer"]
+
+
+def _packed_layers(layers: pd.DataFrame, packer: Packer, place: Mapping[str, int]) -> Plain:
+    """The names of layers from the first to the last of each stack, and where their series lie."""
+    pairs = layers[["stack", "layer"]].drop_duplicates()
+    ordered = sorted(pairs.itertuples(index=False), key=lambda pair: (str(pair.stack) != "encoder", *pair))
+    names = {(str(pair.stack), str(pair.layer)): f"{pair.stack} {pair.layer}".strip() for pair in ordered}
+    found: dict[str, dict[int, dict[str, Any]]] = {}
+    for key, part in layers.groupby(_LAYER_KEYS, observed=True, sort=False):
+        metric, run_id, stack, layer = map(str, key)
+        part = part.sort_values("step")
+        entry = packer.add(part["step"], part["value"])
+        if entry is not None and str(run_id) in place:
+            found.setdefault(str(metric), {}).setdefault(place[str(run_id)], {})[names[stack, layer]] = entry
+    metrics = {name: labels.metric(name) for name in labels.ordered(found)}
+    return {"names": list(names.values()), "series": found, "metrics": metrics}
+
+
+def _claims(study: Study) -> list[Plain]:
+    """The claims with the verdicts that were found, as `claims.json` lists them."""
+    content = read_json(study.folder / CLAIMS)
+    claims = content.get("claims") if isinstance(content, dict) else None
+    return [claim for claim in claims if isinstance(claim, dict)] if isinstance(claims, list) else []
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON has it: null for everything that is missing or not finite."""
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value
+
+
+def _rounded(value: Any) -> Any:
+    """Something measured: seven digits are as many as were measured, and half the bytes."""
+    plain = _plain(value)
+    return float(f"{plain:.7g}") if isinstance(plain, float) else plain
+
+
+def description(data: Plain) -> str:
+    """The study in one sentence."""
+    return f"{plural(len(data['runs']), 'run')}: {'; '.join(data['facts'])}"

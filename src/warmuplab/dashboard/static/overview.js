@@ -1,0 +1,306 @@
+// The map of the study: a cell per warmup and peak rate, a map per setting.
+
+const MOST_MAPS = 6; // settings drawn at once; beyond, one is chosen
+const cursor = { map: 0, x: 0, y: 0 }; // of the keyboard
+
+let overviewCells = [];
+
+/** Settings of the maps on the page. */
+function mapSettings() {
+  const { setting } = DATA.roles;
+  return setting.length <= MOST_MAPS ? setting : [state.setting];
+}
+
+/** Runs shown, by the place that their roles give them. */
+function cellRuns() {
+  const cells = new Map();
+  for (const run of shown()) {
+    const [setting, rate, warmup] = RUNS[run].roles;
+    if (setting === null) continue;
+    const key = JSON.stringify([setting, rate, warmup]);
+    if (!cells.has(key)) cells.set(key, []);
+    cells.get(key).push(run);
+  }
+  return cells;
+}
+
+const runsAt = (cells, setting, rate, warmup) => cells.get(JSON.stringify([setting, rate, warmup])) || [];
+
+/** A cell per setting, rate and warmup: its runs and the mean of the metric over them. */
+function computeCells() {
+  const byPlace = cellRuns();
+  const cells = [];
+  for (const setting of mapSettings()) {
+    for (const rate of DATA.roles.rate) {
+      for (const warmup of DATA.roles.warmup) {
+        const runs = runsAt(byPlace, setting, rate, warmup);
+        const values = runs.map((run) => valueOf(state.metric, run)).filter((value) => value !== null);
+        const mean = values.length ? values.reduce((a, b) => a + b) / values.length : null;
+        cells.push({ setting, rate, warmup, runs, values, mean });
+      }
+    }
+  }
+  return cells;
+}
+
+/** How the map is laid out in the width there is. */
+function mapShape() {
+  const maps = mapSettings().length;
+  const width = byId("overview").clientWidth || 560;
+  const wide = DATA.roles.warmup.length * 46 + 30;
+  const columns = Math.max(1, Math.min(maps, Math.floor((width - 60) / Math.max(wide, 130))));
+  const rows = Math.ceil(maps / columns);
+  const each = Math.max(70, Math.min(210, DATA.roles.rate.length * 38 + 8));
+  return { maps, columns, rows, height: rows * (each + 44) + 26, cell: (width - 110) / columns / DATA.roles.warmup.length };
+}
+
+function drawOverview() {
+  overviewCells = computeCells();
+  const shape = mapShape();
+  const means = overviewCells.map((cell) => cell.mean).filter((mean) => mean !== null);
+  const limits = colourLimits(means);
+  const traces = mapSettings().map((setting, i) => mapTrace(setting, i, shape, limits));
+  const layout = mapLayout(shape, limits);
+  byId("overview").style.height = `${shape.height}px`;
+  Plotly.react(byId("overview"), traces, layout, PLOT_CONFIG);
+  const words = overviewWords(overviewCells, state.metric);
+  byId("overview-words").textContent = words;
+}
+
+/** Ends of the colour scale. A loss at the unigram entropy is as bad as it gets: beyond it colours say nothing more. */
+function colourLimits(means) {
+  if (!means.length) return [0, 1];
+  const low = Math.min(...means);
+  const high = Math.max(...means);
+  const ceiling = DATA.unigram_entropy;
+  if (state.metric === "loss" && ceiling !== null && low < ceiling - 0.5) return [low, Math.min(high, ceiling)];
+  return low === high ? [low - 0.5, high + 0.5] : [low, high];
+}
+
+function mapTrace(setting, place, shape, limits) {
+  const cells = overviewCells.filter((cell) => cell.setting === setting);
+  const rows = (read) =>
+    DATA.roles.rate.map((rate) => cells.filter((cell) => cell.rate === rate).map(read));
+  const suffix = place ? place + 1 : "";
+  return {
+    type: "heatmap",
+    z: rows((cell) => cell.mean),
+    text: rows((cell) => cellText(cell, shape.cell)),
+    customdata: rows((cell) => cellHover(cell)),
+    texttemplate: "%{text}",
+    textfont: { size: shape.cell < 42 ? 9.5 : 11.5 },
+    hovertemplate: "%{customdata}<extra></extra>",
+    hoverongaps: false,
+    x: DATA.roles.warmup.map((_, i) => i),
+    y: DATA.roles.rate.map((_, i) => i),
+    xaxis: `x${suffix}`,
+    yaxis: `y${suffix}`,
+    zmin: limits[0],
+    zmax: limits[1],
+    colorscale: VIRIDIS.map((colour, i) => [i / (VIRIDIS.length - 1), colour]),
+    xgap: 2,
+    ygap: 2,
+    showscale: place === 0,
+    colorbar: { thickness: 9, len: 1, outlinewidth: 0, tickfont: { color: COLOURS.muted, size: 10.5 }, x: 1.01, xpad: 4, nticks: 6 },
+  };
+}
+
+/** The mean, and below it what did not train. */
+function cellText(cell, width) {
+  if (!cell.runs.length) return "";
+  if (width < 26) return "";
+  const text = cell.mean === null ? "–" : number(cell.mean, 2);
+  const bad = ["diverged", "stuck", "failed"].map((outcome) => [outcome, countOf(cell, outcome)]).filter(([, n]) => n);
+  if (!bad.length || width < 46) return text;
+  const [outcome, count] = bad[0];
+  const all = count === cell.runs.length;
+  return `${text}<br><span style="font-size:9px">${all ? outcome : `${count} ${outcome}`}</span>`;
+}
+
+const countOf = (cell, outcome) => cell.runs.filter((run) => RUNS[run].outcome === outcome).length;
+
+function cellHover(cell) {
+  const { label, unit } = DATA.values[state.metric];
+  const parts = [cell.setting, cell.warmup === "none" ? "no warmup" : cell.warmup && `${cell.warmup} warmup`, cell.rate && `peak lr ${cell.rate}`];
+  const lines = [`<b>${plotText(parts.filter(Boolean).join(" · "))}</b>`];
+  if (cell.values.length) {
+    const ends = [Math.min(...cell.values), Math.max(...cell.values)].map((value) => number(value));
+    const span = cell.values.length > 1 ? ` (${ends[0]}–${ends[1]})` : "";
+    lines.push(`${plotText(label)}: ${number(cell.mean)}${span} ${plotText(unit)}`);
+  }
+  const outcomes = [...new Set(cell.runs.map((run) => RUNS[run].outcome))];
+  lines.push(plotText(outcomes.map((outcome) => `${countOf(cell, outcome)} ${outcome}`).join(", ")));
+  return lines.join("<br>");
+}
+
+function mapLayout(shape, limits) {
+  const settings = mapSettings();
+  const layout = baseLayout({
+    height: shape.height,
+    margin: { l: 58, r: 50, t: 24, b: 40 },
+    annotations: settings.map((setting, i) => mapTitle(setting, i)),
+    shapes: overviewShapes(),
+    dragmode: false,
+  });
+  settings.forEach((_, i) => placeMap(layout, i, shape));
+  return layout;
+}
+
+/** Axes of a map in the grid of maps. */
+function placeMap(layout, i, shape) {
+  const suffix = i ? i + 1 : "";
+  const [column, row] = [i % shape.columns, Math.floor(i / shape.columns)];
+  const gap = 0.035;
+  const width = (1 - gap * (shape.columns - 1)) / shape.columns;
+  const gapDown = shape.rows > 1 ? 46 / shape.height : 0;
+  const height = (1 - gapDown * (shape.rows - 1)) / shape.rows;
+  const top = 1 - row * (height + gapDown);
+  const last = row === shape.rows - 1 || i + shape.columns >= shape.maps;
+  layout[`xaxis${suffix}`] = baseAxis({
+    domain: [column * (width + gap), column * (width + gap) + width],
+    anchor: `y${suffix}`,
+    tickvals: DATA.roles.warmup.map((_, k) => k),
+    ticktext: DATA.roles.warmup.map(plotText),
+    range: [-0.5, DATA.roles.warmup.length - 0.5],
+    title: last && DATA.roles.warmup.length > 1 ? axisTitle("warmup", 6) : undefined,
+    showgrid: false,
+  });
+  layout[`yaxis${suffix}`] = baseAxis({
+    domain: [Math.max(0, top - height), top],
+    anchor: `x${suffix}`,
+    tickvals: column ? [] : DATA.roles.rate.map((_, k) => k),
+    ticktext: column ? [] : DATA.roles.rate.map(plotText),
+    range: [-0.5, DATA.roles.rate.length - 0.5],
+    title: column || DATA.roles.rate.length < 2 ? undefined : axisTitle("peak learning rate", 6),
+    showgrid: false,
+  });
+}
+
+function mapTitle(setting, i) {
+  const suffix = i ? i + 1 : "";
+  return {
+    text: `<b>${plotText(setting)}</b>`,
+    xref: `x${suffix} domain`,
+    yref: `y${suffix} domain`,
+    x: 0,
+    y: 1,
+    yanchor: "bottom",
+    xanchor: "left",
+    showarrow: false,
+    font: { size: 12, color: COLOURS.ink },
+  };
+}
+
+/** Frames around cells with selected runs, and a dotted one where the keyboard is. */
+function overviewShapes() {
+  const shapes = [];
+  mapSettings().forEach((setting, i) => {
+    const suffix = i ? i + 1 : "";
+    const frame = (x, y, line) => ({
+      type: "rect", xref: `x${suffix}`, yref: `y${suffix}`, line,
+      x0: x - 0.47, x1: x + 0.47, y0: y - 0.46, y1: y + 0.46,
+    });
+    for (const cell of overviewCells.filter((it) => it.setting === setting)) {
+      const [x, y] = [DATA.roles.warmup.indexOf(cell.warmup), DATA.roles.rate.indexOf(cell.rate)];
+      const selected = cell.runs.filter((run) => state.selected.has(run)).length;
+      if (selected) {
+        shapes.push(frame(x, y, { color: COLOURS.ink, width: 2.5, dash: selected < cell.runs.length ? "dot" : "solid" }));
+      }
+    }
+    if (document.activeElement === byId("overview") && cursor.map === i) {
+      shapes.push(frame(cursor.x, cursor.y, { color: COLOURS.accent, width: 3, dash: "dash" }));
+    }
+  });
+  return shapes;
+}
+
+const drawFrames = () => Plotly.relayout(byId("overview"), { shapes: overviewShapes() });
+
+/** Select the cell, its row or its column, as the switch below the map says. */
+function pickCell(map, x, y, adding) {
+  const setting = mapSettings()[map];
+  const [rate, warmup] = [DATA.roles.rate[y], DATA.roles.warmup[x]];
+  const cells = overviewCells.filter(
+    (cell) =>
+      cell.setting === setting &&
+      (state.pick === "warmup" || cell.rate === rate) &&
+      (state.pick === "rate" || cell.warmup === warmup),
+  );
+  const runs = cells.flatMap((cell) => cell.runs);
+  if (runs.length) select(runs, adding);
+}
+
+function onMapKey(event) {
+  const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+  if (event.key in moves) moveCursor(...moves[event.key]);
+  else if (event.key === "Enter") pickCell(cursor.map, cursor.x, cursor.y, event.ctrlKey);
+  else if (event.key === " ") pickCell(cursor.map, cursor.x, cursor.y, true);
+  else return;
+  event.preventDefault();
+}
+
+/** Move the keyboard's cell, from the edge of a map into the next one. */
+function moveCursor(dx, dy) {
+  const columns = DATA.roles.warmup.length;
+  const maps = mapSettings().length;
+  cursor.x += dx;
+  if (cursor.x < 0 || cursor.x >= columns) {
+    const next = cursor.map + dx;
+    if (next >= 0 && next < maps) {
+      cursor.map = next;
+      cursor.x = dx > 0 ? 0 : columns - 1;
+    }
+  }
+  cursor.x = Math.min(Math.max(cursor.x, 0), columns - 1);
+  cursor.y = Math.min(Math.max(cursor.y + dy, 0), DATA.roles.rate.length - 1);
+  const cell = overviewCells.find(
+    (it) =>
+      it.setting === mapSettings()[cursor.map] &&
+      it.rate === DATA.roles.rate[cursor.y] &&
+      it.warmup === DATA.roles.warmup[cursor.x],
+  );
+  say(overviewWords([cell], state.metric) + ` ${[cell.setting, cell.warmup, cell.rate].filter(Boolean).join(", ")}`);
+  drawFrames();
+}
+
+function startOverview() {
+  const menu = byId("overview-metric");
+  menu.replaceChildren(...valueOptions());
+  menu.addEventListener("change", () => update({ metric: menu.value }));
+  startSettingMenu();
+  for (const input of document.querySelectorAll("input[name=pick]")) {
+    input.addEventListener("change", () => update({ pick: input.value }));
+  }
+  const map = byId("overview");
+  map.addEventListener("keydown", onMapKey);
+  for (const name of ["focus", "blur"]) map.addEventListener(name, () => drawFrames());
+  onChange(["metric", "setting", "filters", "search", "theme"], drawOverview);
+  onChange(["selected"], drawFrames);
+  drawOverview();
+  map.on("plotly_click", ({ points: [point], event }) => {
+    const adding = event.ctrlKey || event.metaKey || event.shiftKey;
+    pickCell(point.curveNumber, point.x, point.y, adding);
+  });
+}
+
+/** The values of runs: those that the table compares first, the others by section. */
+function valueOptions() {
+  const option = (name) => element("option", { value: name }, DATA.values[name].label);
+  const [first, others] = [[], new Map()];
+  for (const name of Object.keys(DATA.values)) {
+    const section = name.split("/")[0];
+    if (COMPARED.includes(name)) first.push(option(name));
+    else others.set(section, [...(others.get(section) || []), option(name)]);
+  }
+  return [...first, ...[...others].map(([section, options]) => element("optgroup", { label: section }, options))];
+}
+
+function startSettingMenu() {
+  const settings = DATA.roles.setting;
+  if (settings.length <= MOST_MAPS) return;
+  const menu = byId("overview-setting");
+  byId("overview-setting-label").hidden = false;
+  menu.replaceChildren(...settings.map((label) => element("option", { value: label }, label)));
+  state.setting = settings[0];
+  menu.addEventListener("change", () => update({ setting: menu.value }));
+}

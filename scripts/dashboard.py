@@ -1,4 +1,4 @@
-"""Write a study's page: `python scripts/dashboard.py quick` makes results/quick/dashboard.html. Open it in a browser."""
+"""Write a study's page, to open in a browser: `python scripts/dashboard.py quick` (results/quick/dashboard.html)."""
 
 import argparse
 from pathlib import Path

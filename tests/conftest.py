@@ -1,11 +1,14 @@
 """What several tests need: composed configurations and a small corpus."""
 
 import os
+import shutil
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("WANDB_MODE", None)
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -56,3 +59,18 @@ def small_corpus(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     """The pairs as token ids."""
     data = composed("data=multi30k", f"data.path={small_folder}", "data.vocabulary_size=300").data
     return tokens.load(data, tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The system's Chromium, headless: what the variable CHROMIUM names, or what is installed; else a skip."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("no Chromium here: apt-get install chromium, or name one with the variable CHROMIUM")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield launched
+        launched.close()

@@ -25,11 +25,12 @@ def curves_and_spikes(directories: Sequence["RunDirectory"]) -> tuple[pd.DataFra
 
     The first has every series of every run, where measured; long ones thinned with their extremes kept. The second has
     a row per spike of the training loss, found in the whole series: what is thinned would shift its start and hide its
-    noise. `loss` is the loss at the peak. Starts and peaks of spikes are never thinned away.
+    noise. `loss` is the loss at the peak. Starts and peaks of spikes, and the steps beside a peak, are never thinned
+    away.
     """
     curves, spikes = [], []
     for run in directories:
-        metrics = _read_metrics(run)
+        metrics = _read_metrics(run).reset_index(drop=True)
         found = find_spikes(metrics[LOSS].to_numpy()) if LOSS in metrics else []
         spikes.append(_spike_rows(run.run_id, metrics, found))
         curves += _curve_rows(run.run_id, metrics, found)
@@ -58,12 +59,17 @@ def _curve_rows(run_id: str, metrics: pd.DataFrame, spikes: Sequence[Spike]) -> 
     parts = []
     for name in metrics.columns.drop("step", errors="ignore"):
         measured = metrics.loc[metrics[name].notna(), ["step", name]]
-        steps = {step for spike in spikes for step in (spike.start, spike.peak)} if name == LOSS else set()
-        marked = measured.index.isin(metrics.index[list(steps)]).nonzero()[0]
+        steps = [step for spike in spikes for step in _tip(spike)] if name == LOSS else []
+        marked = measured.index.isin(steps).nonzero()[0]
         part = measured.iloc[kept_positions(measured[name].to_numpy(), always=marked)]
         values = {"step": part["step"].to_numpy(), "value": part[name].to_numpy(dtype="float64")}
         parts.append(pd.DataFrame({"run_id": run_id, "metric": str(name)} | values))
     return parts
+
+
+def _tip(spike: Spike) -> tuple[int, ...]:
+    """Where a spike starts, its peak and the steps beside it, with which its drawing has its true width."""
+    return spike.start, spike.peak - 1, spike.peak, spike.peak + 1
 
 
 def _spike_rows(run_id: str, metrics: pd.DataFrame, spikes: Sequence[Spike]) -> pd.DataFrame:

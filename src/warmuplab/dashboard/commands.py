@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from warmuplab.reproduction import CONFIG_FOLDER, WITHOUT_EFFECT
 
@@ -55,7 +56,10 @@ def _choose(group: str, key: str, choices: tuple[str, ...], config: Mapping[str,
     least, best = None, choices
     for option in sorted(path.stem for path in (CONFIG_FOLDER / group).glob("*.yaml")):
         candidate = (*choices, f"{group}={option}")
-        composed = _composed(candidate)
+        try:
+            composed = _composed(candidate)
+        except OmegaConfBaseException:
+            continue  # it asks for what the run has not, as the warmups that follow from Adam's betas do
         differing = sum(1 for _ in _differing(composed, config, prefix))
         if composed.get(key) == config.get(key) and (least is None or differing < least):
             least, best = differing, candidate

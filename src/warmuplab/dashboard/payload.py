@@ -139,8 +139,9 @@ def _series(study: Study, packer: Packer, place: Mapping[str, int], runs: list[P
     for (metric, run_id), part in study.curves.groupby(["metric", "run_id"], observed=True, sort=False):
         if str(run_id) in place:
             ordered = part.sort_values("step")
-            peaks = [spike[1] for spike in runs[place[str(run_id)]]["spikes"]] if metric == LOSS else []
-            entry = packer.add(ordered["step"], ordered["value"], peaks)
+            spikes = runs[place[str(run_id)]]["spikes"] if metric == LOSS else []
+            tips = [spike[1] + near for spike in spikes for near in (-1, 0, 1)]
+            entry = packer.add(ordered["step"], ordered["value"], tips)
             if entry is not None:
                 found.setdefault(str(metric), {})[place[str(run_id)]] = entry
     return found

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from warmuplab.thinning import kept_positions
 
-MOST_POINTS = 2_600_000  # of a page: about 7 MB of it
+MOST_POINTS = 2_200_000  # of a page: about 6 MB of it
 FEWEST_KEPT = 60  # measurements of a series, however many series there are
 MOST_KEPT = 500
 LARGEST = 2**16 - 1

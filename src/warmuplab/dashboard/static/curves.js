@@ -1,10 +1,10 @@
 // Curves of the selected runs: three panels over the same steps.
 
-const BUDGET = 15000; // points of a panel; many runs get fewer each, never without their extremes
+const BUDGET = 8000; // points of a panel; many runs get fewer each, never without their extremes
 const PANELS = [
-  { id: "loss", metric: () => state.lossMetric },
-  { id: "lr", metric: () => "lr" },
-  { id: "third", metric: () => state.thirdMetric },
+  { id: "loss", metric: () => state.lossMetric, key: "lossMetric", log: "logLoss" },
+  { id: "lr", metric: () => "lr", key: null, log: "logLr" },
+  { id: "third", metric: () => state.thirdMetric, key: "thirdMetric", log: "logThird" },
 ];
 const MARGIN = { l: 58, r: 14, t: 8, b: 8 };
 
@@ -13,32 +13,31 @@ function stepRange(runs) {
   return state.range || wholeRange(runs);
 }
 
+const wholeRanges = new WeakMap(); // of the runs drawn
+
 function wholeRange(runs) {
+  if (!wholeRanges.has(runs)) wholeRanges.set(runs, computeWholeRange(runs));
+  return wholeRanges.get(runs);
+}
+
+function computeWholeRange(runs) {
   let last = 1;
   for (const run of runs) {
-    for (const panel of PANELS) {
-      const series = seriesOf(panel.metric(), run);
-      if (series) last = Math.max(last, series.steps[series.steps.length - 1]);
-    }
+    const series = seriesOf("lr", run) || seriesOf(state.lossMetric, run);
+    if (series) last = Math.max(last, series.steps[series.steps.length - 1]);
   }
   return [-0.01 * last, 1.01 * last];
 }
 
-function drawCurves() {
+function drawPanel(panel) {
   const runs = drawn();
   const range = stepRange(runs);
-  for (const panel of PANELS) drawPanel(panel, runs, range);
-  drawCurveWords(runs);
-  byId("reset-zoom").disabled = state.range === null;
-}
-
-function drawPanel(panel, runs, range) {
   const metric = panel.metric();
   const found = runs.map((run) => ({ run, series: metric ? seriesOf(metric, run) : null })).filter((it) => it.series);
   const limits = { low: Infinity, high: -Infinity, positive: Infinity, negative: false };
-  const lines = found.map(({ run, series }) => lineOf(run, series, metric, runs, range, limits));
+  const lines = distinct(found).map(({ run, series }) => lineOf(run, series, metric, runs, range, limits));
   const canBeLogarithmic = !limits.negative && limits.positive < Infinity;
-  const logarithmic = state.log[panel.id] && canBeLogarithmic;
+  const logarithmic = state[panel.log] && canBeLogarithmic;
   byId(`log-${panel.id}`).disabled = !canBeLogarithmic;
   const traces = lineTraces(lines, runs, metric);
   if (metric === "train/loss") traces.push(spikeTrace(found, range, limits));
@@ -49,13 +48,25 @@ function drawPanel(panel, runs, range) {
   Plotly.react(box, traces, layout, PLOT_CONFIG);
 }
 
+/** Runs without those whose line would lie exactly on another of the same colour, as the learning rates of all seeds do. */
+function distinct(found) {
+  const known = new Map();
+  return found.filter(({ run, series }) => {
+    if (run === state.focused) return true;
+    const groups = known.get(series) || known.set(series, new Set()).get(series);
+    const group = `${groupOf(run)} ${RUNS[run].setting}`;
+    return !groups.has(group) && groups.add(group);
+  });
+}
+
 /** The points of a run in view, and what they do to the limits of the axis. */
 function lineOf(run, series, metric, runs, range, limits) {
   const [from, to] = stretch(series, state.range);
-  const most = Math.max(24, Math.floor(BUDGET / Math.max(1, runs.length)));
+  const most = run === state.focused ? 1000 : Math.max(16, Math.floor(BUDGET / Math.max(1, runs.length)));
   const { steps, values } = series;
   const peaks = metric === "train/loss" ? RUNS[run].spikes.map(([, peak]) => placeOf(steps, peak)) : [];
-  const places = keptPlaces(values, from, to, most, peaks);
+  const tips = peaks.flatMap((place) => [place - 1, place, place + 1]); // with its neighbours a spike has its true width
+  const places = keptPlaces(values, from, to, most, tips);
   for (const i of places) {
     if (steps[i] < range[0] || steps[i] > range[1]) continue;
     const value = values[i];
@@ -84,13 +95,13 @@ function lineTraces(lines, runs, metric) {
     groups.get(key).lines.push(line);
   }
   const traces = [];
-  const crowd = lines.length;
-  const width = crowd > 60 ? 0.8 : crowd > 16 ? 1.1 : 1.5;
-  const opacity = crowd > 60 ? 0.5 : crowd > 16 ? 0.75 : 0.95;
+  const crowd = runs.length;
+  const width = crowd > CROWD ? 0.8 : crowd > 16 ? 1.1 : 1.5;
+  const opacity = crowd > CROWD ? 0.5 : crowd > 16 ? 0.75 : 0.95;
   const sparse = metric === "val/loss";
   for (const group of groups.values()) {
     const style = { color: group.colour, dash: group.dash, width };
-    if (state.smoothing) traces.push(lineTrace(group.lines, "y", style, opacity * 0.3, metric, sparse));
+    if (state.smoothing && crowd <= CROWD) traces.push(lineTrace(group.lines, "y", style, opacity * 0.3, metric, sparse));
     const read = state.smoothing ? "over" : "y";
     traces.push(lineTrace(group.lines, read, state.smoothing ? { ...style, width: width + 0.4 } : style, opacity, metric, sparse));
   }
@@ -227,7 +238,9 @@ function entropyText(range, logarithmic) {
   return [{ text: "unigram entropy", xref: "paper", x: 1, xanchor: "right", y, yanchor: "bottom", showarrow: false, bgcolor: COLOURS.panel, opacity: 0.85, borderpad: 1, font: { size: 10, color: COLOURS.muted } }];
 }
 
-function drawCurveWords(runs) {
+function drawCurveWords() {
+  const runs = drawn();
+  byId("reset-zoom").disabled = state.range === null;
   const selected = [...state.selected].length;
   byId("curves-count").textContent = runs.length === selected ? `${plural(selected, "run")}` : `${runs.length} of ${plural(selected, "selected run")}`;
   if (!runs.length) {

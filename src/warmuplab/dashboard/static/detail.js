@@ -79,6 +79,6 @@ function detailPart(title, id, rows, button = null) {
 }
 
 function startDetail() {
-  onChange(["selected", "focused"], drawDetail);
+  onChangeChart(["selected", "focused"], byId("detail"), drawDetail);
   drawDetail();
 }

@@ -20,23 +20,22 @@ function earlyMeans(run) {
   });
 }
 
-function drawLayers() {
+/** A line per selected run over the layers. */
+function drawDepth() {
   const runs = drawn().filter(layerSeries);
-  drawDepth(runs);
-  drawLayerMap();
-  const { label } = DATA.layers.metrics[state.layersMetric];
-  byId("layers-words").textContent = runs.length ? layerWords(label, runs) : `${label}: not measured in the selected runs.`;
+  const means = new Map(runs.map((run) => [run, earlyMeans(run)]));
+  byId("layers-words").textContent = layerWords(means);
+  plotDepth(runs, means);
 }
 
-/** A line per selected run over the layers. */
-function drawDepth(runs) {
+function plotDepth(runs, meansOf) {
   const groups = new Map();
   const all = [];
   for (const run of runs) {
     const colour = groupColour(groupOf(run));
     if (!groups.has(colour)) groups.set(colour, { x: [], y: [], customdata: [], runs: [] });
     const { x, y, customdata, runs: places } = groups.get(colour);
-    const means = earlyMeans(run);
+    const means = meansOf.get(run);
     all.push(...means.filter((mean) => mean !== null));
     x.push(...means.map((_, i) => i), null);
     y.push(...means, null);
@@ -44,11 +43,11 @@ function drawDepth(runs) {
     places.push(...means.map(() => run), run);
   }
   const traces = [...groups].map(([colour, points]) => ({
-    type: "scatter", mode: "lines+markers", ...points, opacity: runs.length > 16 ? 0.6 : 0.95,
-    line: { color: colour, width: runs.length > 16 ? 1 : 1.6 }, marker: { size: runs.length > 60 ? 3 : 5, color: colour },
+    type: "scatter", mode: runs.length > 40 ? "lines" : "lines+markers", ...points, opacity: runs.length > 16 ? 0.6 : 0.95,
+    line: { color: colour, width: runs.length > 16 ? 1 : 1.6 }, marker: { size: 5, color: colour },
     hovertemplate: "%{customdata}: %{y:.3~g}<extra></extra>",
   }));
-  const logarithmic = state.log.layers && mostlyPositive(all);
+  const logarithmic = state.logLayers && mostlyPositive(all);
   const drawable = logarithmic ? all.filter((mean) => mean > 0) : all;
   const [low, high] = [Math.min(...drawable), Math.max(...drawable)];
   const yaxis = baseAxis({ type: logarithmic ? "log" : "linear", range: axisRange(low, high, logarithmic), nticks: 6 });
@@ -85,7 +84,7 @@ function drawLayerMap() {
     return steps.map((step) => (at.has(step) ? at.get(step) : null));
   });
   const flat = values.flat().filter((value) => value !== null);
-  const logarithmic = state.log.layers && mostlyPositive(flat);
+  const logarithmic = state.logLayers && mostlyPositive(flat);
   const floor = Math.min(...flat.filter((value) => value > 0)); // what rounds to nothing counts as the smallest
   byId("layers-run").textContent = run === null ? "" : `${runName(run)}, at every snapshot`;
   const trace = {
@@ -113,15 +112,15 @@ function layerScale(values, logarithmic) {
   return { ...scale, tickvals: ticks.map(Math.log10), ticktext: ticks.map(tickText) };
 }
 
-/** How the ends of each stack compare in the selected runs. */
-function layerWords(label, runs) {
-  const names = DATA.layers.names;
-  const means = names.map((_, i) => {
-    const values = runs.map((run) => earlyMeans(run)[i]).filter((value) => value !== null);
-    return values.length ? values.reduce((a, b) => a + b) / values.length : null;
+/** The means of each layer over the runs. */
+function layerWords(meansOf) {
+  const { label } = DATA.layers.metrics[state.layersMetric];
+  if (!meansOf.size) return `${label}: not measured in the selected runs.`;
+  const parts = DATA.layers.names.map((name, i) => {
+    const values = [...meansOf.values()].map((means) => means[i]).filter((value) => value !== null);
+    return values.length ? `${name} ${number(values.reduce((a, b) => a + b) / values.length)}` : null;
   });
-  const parts = names.map((name, i) => `${name} ${number(means[i])}`).filter((_, i) => means[i] !== null);
-  return `${label}, mean over the early window and ${plural(runs.length, "run")}: ${parts.join(", ")}.`;
+  return `${label}, mean over the early window and ${plural(meansOf.size, "run")}: ${parts.filter(Boolean).join(", ")}.`;
 }
 
 function startLayers() {
@@ -133,9 +132,12 @@ function startLayers() {
   state.layersMetric = names.includes("stability/cka_drift") ? "stability/cka_drift" : names[0];
   menu.value = state.layersMetric;
   menu.addEventListener("change", () => update({ layersMetric: menu.value }));
-  byId("log-layers").addEventListener("change", () => update({ log: { ...state.log, layers: byId("log-layers").checked } }));
-  onChange(["selected", "filters", "search", "colourBy", "hidden", "theme", "layersMetric", "log", "focused"], drawLayers);
-  drawLayers();
+  byId("log-layers").addEventListener("change", () => update({ logLayers: byId("log-layers").checked }));
+  const shared = ["filters", "search", "theme", "layersMetric", "logLayers"];
+  onChangeChart([...shared, "selected", "colourBy", "hidden"], byId("layers-depth"), drawDepth);
+  onChangeChart([...shared, "focused"], byId("layers-map"), drawLayerMap);
+  drawDepth();
+  drawLayerMap();
   byId("layers-depth").on("plotly_click", ({ points: [point] }) => {
     update({ focused: byId("layers-depth").data[point.curveNumber].runs[point.pointNumber] });
   });

@@ -1,5 +1,6 @@
 // Colours of runs, and the legend: an entry per colour, never one per run.
 
+const CROWD = 60; // runs beyond which dashes cannot be made out, nor a faint line behind a smoothed one
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
 const COLOUR_TITLES = { setting: "setting", norm: "normalisation", schedule: "schedule", warmup: "warmup", rate: "peak rate", seed: "seed", outcome: "status" };
@@ -43,7 +44,7 @@ function mixed(share) {
 function dashSettings(runs) {
   if (["setting", "norm"].includes(state.colourBy)) return [];
   const settings = DATA.roles.setting.filter((label) => runs.some((run) => RUNS[run].setting === label));
-  return settings.length > 1 && settings.length <= DASHES.length ? settings : [];
+  return settings.length > 1 && settings.length <= DASHES.length && runs.length <= CROWD ? settings : [];
 }
 
 function drawLegend() {

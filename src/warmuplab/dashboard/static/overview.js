@@ -274,8 +274,8 @@ function startOverview() {
   const map = byId("overview");
   map.addEventListener("keydown", onMapKey);
   for (const name of ["focus", "blur"]) map.addEventListener(name, () => drawFrames());
-  onChange(["metric", "setting", "filters", "search", "theme"], drawOverview);
-  onChange(["selected"], drawFrames);
+  onChangeChart(["metric", "setting", "filters", "search", "theme"], map, drawOverview);
+  onChangeChart(["selected"], map, drawFrames);
   drawOverview();
   map.on("plotly_click", ({ points: [point], event }) => {
     const adding = event.ctrlKey || event.metaKey || event.shiftKey;

@@ -12,28 +12,84 @@ const state = {
   lossMetric: null,
   thirdMetric: null,
   layersMetric: null,
-  log: { loss: true, lr: false, third: false, layers: true },
+  logLoss: true,
+  logLr: false,
+  logThird: false,
+  logLayers: true,
   smoothing: 0, // in steps
   colourBy: null,
   hidden: new Set(), // colour groups taken out of the curves
   range: null, // [first, last] step shown, null for all
 };
 
-const views = []; // [keys, draw]
-let shownRuns = null;
+const views = []; // { keys, draw, box }
+const waiting = new Set(); // charts to draw, once each
+const putOff = new Set(); // the same for those that are out of sight
+let idle = 0; // a timer
+let shownRuns = null; // until the filters change
+let drawnRuns = null; // until anything changes
 
 /** Call `draw` whenever one of `keys` of the state changes. */
 function onChange(keys, draw) {
-  views.push([keys, draw]);
+  views.push({ keys, draw, box: null });
+}
+
+/**
+ * The same for the chart in `box`. Charts are drawn shortly after the rest, so that the page never stands still, and those
+ * out of sight when there is time.
+ */
+function onChangeChart(keys, box, draw) {
+  views.push({ keys, draw, box });
+}
+
+function inSight(box) {
+  const { top, bottom } = box.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
+}
+
+function drawWaiting() {
+  const pause = performance.now() + 40;
+  for (const view of waiting) {
+    waiting.delete(view);
+    if (!inSight(view.box)) {
+      putOff.add(view);
+      continue;
+    }
+    putOff.delete(view);
+    view.draw();
+    if (performance.now() > pause) break;
+  }
+  if (waiting.size) {
+    setTimeout(drawWaiting);
+    return;
+  }
+  document.documentElement.dataset.drawn = String(Number(document.documentElement.dataset.drawn || 0) + 1); // for tests
+  clearTimeout(idle);
+  if (putOff.size) idle = setTimeout(drawPutOff, 150);
+}
+
+function drawPutOff() {
+  if (waiting.size) return; // comes back behind them
+  const [view] = putOff;
+  putOff.delete(view);
+  view.draw();
+  if (putOff.size) idle = setTimeout(drawPutOff);
 }
 
 /** Change the state and redraw what depends on it. */
 function update(changes) {
   Object.assign(state, changes);
   if ("filters" in changes || "search" in changes) shownRuns = null;
+  drawnRuns = null;
   if ("colourBy" in changes) state.hidden = new Set();
   const keys = Object.keys(changes);
-  for (const [wanted, draw] of views) if (wanted.some((key) => keys.includes(key))) draw();
+  const resting = !waiting.size;
+  for (const view of views) {
+    if (!view.keys.some((key) => keys.includes(key))) continue;
+    if (view.box) waiting.add(view);
+    else view.draw();
+  }
+  if (resting && waiting.size) setTimeout(drawWaiting);
 }
 
 /** Select `runs`: instead of what was selected, or, with `adding`, in or out of it together. */
@@ -81,7 +137,10 @@ function searchText(run) {
 
 /** Selected runs that pass the filters and whose colour is not taken out: those with curves. */
 function drawn() {
-  return shown().filter((run) => state.selected.has(run) && !state.hidden.has(groupOf(run)));
+  if (drawnRuns === null) {
+    drawnRuns = shown().filter((run) => state.selected.has(run) && !state.hidden.has(groupOf(run)));
+  }
+  return drawnRuns;
 }
 
 /** On opening: where warmup matters most, the runs that differ in nothing but warmup and seed. */

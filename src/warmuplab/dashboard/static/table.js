@@ -6,7 +6,10 @@ const SHORT = {
   "overfit/gap_sum": "Gap", "grad/norm_max": "Gradient",
 };
 
+const ROWS_AT_ONCE = 60;
+
 let columns = [];
+let inOrder = []; // in the order of the table
 const rowOf = new Map(); // run -> its row
 let anchor = null; // the run from which Shift selects
 
@@ -46,11 +49,22 @@ function sortedRuns() {
   });
 }
 
+/** Whether the value of the map is in the table already, and no column there for another value of it. */
+function sameColumns() {
+  const keys = (wanted) => wanted.map((column) => column.key).join();
+  return keys(tableColumns()) === keys(columns);
+}
+
 function drawTable() {
   columns = tableColumns();
   rowOf.clear();
+  byId("runs-table").replaceChildren(element("thead", {}), element("tbody", {}));
+  drawSorted();
+}
+
+function drawSorted() {
   const head = element("tr", {}, element("th", { class: "mark", scope: "col" }, hiddenText("Selected")), columns.map(headCell));
-  byId("runs-table").replaceChildren(element("thead", {}, head), element("tbody", {}));
+  byId("runs-table").tHead.replaceChildren(head);
   drawRows();
 }
 
@@ -75,15 +89,30 @@ function sortBy(key) {
   if (button) button.focus();
 }
 
-/** Rows are made once and put in order; making them again is what would cost. */
+/** The first rows; the others follow when one scrolls to them, as hundreds take the browser a tenth of a second. */
 function drawRows() {
   const runs = sortedRuns();
-  byId("runs-table").tBodies[0].replaceChildren(...runs.map((run) => rowOf.get(run) || makeRow(run)));
+  inOrder = runs;
+  byId("runs-table").tBodies[0].replaceChildren();
+  byId("runs-table").closest(".scroll").scrollTop = 0;
+  addRows();
   if (!runs.length) {
     const cell = element("td", { colspan: columns.length + 1, class: "nothing" }, "No run passes the filters.");
     byId("runs-table").tBodies[0].append(element("tr", {}, cell));
   }
+}
+
+/** The next rows. Each is made once, and only put in another place after that. */
+function addRows() {
+  const body = byId("runs-table").tBodies[0];
+  const there = body.rows.length;
+  body.append(...inOrder.slice(there, there + ROWS_AT_ONCE).map((run) => rowOf.get(run) || makeRow(run)));
   markRows();
+}
+
+function addRowsOnScroll({ currentTarget: box }) {
+  const left = box.scrollHeight - box.scrollTop - box.clientHeight;
+  if (left < box.clientHeight && byId("runs-table").tBodies[0].rows.length < inOrder.length) addRows();
 }
 
 function makeRow(run) {
@@ -108,6 +137,7 @@ const outcomeClass = (outcome) => (["trained", "stuck", "diverged", "failed"].in
 
 function markRows() {
   for (const [run, row] of rowOf) {
+    if (!row.isConnected) continue;
     const selected = state.selected.has(run);
     row.setAttribute("aria-selected", String(selected));
     row.classList.toggle("focused", run === state.focused);
@@ -168,9 +198,11 @@ function startTable() {
     if (row) pickRow(Number(row.dataset.run), { adding: event.ctrlKey || event.metaKey, stretching: event.shiftKey });
   });
   table.addEventListener("keydown", onTableKey);
+  table.closest(".scroll").addEventListener("scroll", addRowsOnScroll);
   byId("select-shown").addEventListener("click", () => select(shown()));
   byId("clear-selection").addEventListener("click", () => select([]));
-  onChange(["metric", "sort"], drawTable);
+  onChange(["metric"], () => sameColumns() || drawTable());
+  onChange(["sort"], drawSorted);
   onChange(["filters", "search"], drawRows);
   onChange(["selected", "focused", "colourBy", "theme"], markRows);
   drawTable();

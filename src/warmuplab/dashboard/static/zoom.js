@@ -6,15 +6,19 @@ const LOWER = ["overfit/gap", "probe/loss", "grad/norm", "update/relative"];
 function startCurves() {
   startMetricMenu("loss-metric", "lossMetric", UPPER);
   startMetricMenu("third-metric", "thirdMetric", LOWER);
-  for (const [id, key] of [["log-loss", "loss"], ["log-lr", "lr"], ["log-third", "third"]]) {
-    byId(id).addEventListener("change", () => update({ log: { ...state.log, [key]: byId(id).checked } }));
+  for (const { id, log } of PANELS) {
+    byId(`log-${id}`).addEventListener("change", () => update({ [log]: byId(`log-${id}`).checked }));
   }
   byId("smoothing").addEventListener("change", () => update({ smoothing: Number(byId("smoothing").value) }));
   byId("reset-zoom").addEventListener("click", () => update({ range: null }));
-  const shared = ["selected", "filters", "search", "colourBy", "hidden", "theme", "range", "smoothing", "log", "focused"];
-  onChange([...shared, "lossMetric", "thirdMetric"], drawCurves);
-  drawCurves();
-  for (const panel of PANELS) listenToPanel(byId(panel.id));
+  const shared = ["selected", "filters", "search", "colourBy", "hidden", "theme", "range", "smoothing", "focused"];
+  for (const panel of PANELS) {
+    onChangeChart([...shared, panel.key, panel.log], byId(panel.id), () => drawPanel(panel));
+    drawPanel(panel);
+    listenToPanel(byId(panel.id));
+  }
+  onChangeChart([...shared, "lossMetric", "thirdMetric"], byId("curves"), drawCurveWords);
+  drawCurveWords();
   const stack = byId("stack");
   stack.addEventListener("keydown", onCurveKey);
   stack.addEventListener("mousemove", moveCursorLine);

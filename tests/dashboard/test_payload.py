@@ -1,0 +1,141 @@
+"""The data of a page is what was collected, and a run's command gives that very run."""
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+
+import studies
+from conftest import composed
+from synthetic_study import keys_of
+from warmuplab import results
+from warmuplab.cli import CONFIG_FOLDER
+from warmuplab.config import from_mapping
+from warmuplab.dashboard import commands, labels, page, payload
+from warmuplab.dashboard.series import unpacked
+from warmuplab.results import NOT_EVIDENCE, Study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return studies.small(tmp_path_factory.mktemp("payload"))
+
+
+def test_every_curve_and_every_value_of_every_run_is_there(study: Study) -> None:
+    data, blob = payload.assemble(study)
+    assert sorted(run["id"] for run in data["runs"]) == sorted(study.runs["run_id"])
+    rows = study.runs.set_index("run_id")
+    for run in data["runs"]:
+        for name, value in zip(data["values"], run["values"], strict=True):
+            if name != "loss":
+                recorded = rows.loc[run["id"], name]
+                assert value == (None if pd.isna(recorded) else pytest.approx(recorded, rel=1e-6)), name
+    count = 0
+    for metric, by_run in data["series"].items():
+        for place, entry in by_run.items():
+            series = study.curves[study.curves["run_id"] == data["runs"][place]["id"]]
+            series = series[series["metric"] == metric]
+            ((steps, values),) = unpacked(blob, [entry])
+            assert steps.tolist() == series["step"].tolist()
+            np.testing.assert_allclose(values, series["value"], atol=np.ptp(series["value"]) / 60_000 + 1e-9, rtol=1e-3)
+            count += 1
+    assert count == study.curves.groupby(["run_id", "metric"], observed=True).ngroups
+
+
+def test_layers_are_in_depth_order_with_their_values(study: Study) -> None:
+    data, blob = payload.assemble(study)
+    assert data["layers"]["names"] == ["encoder 0", "encoder 1", "decoder 0", "decoder 1"]
+    layers = pd.read_parquet(study.folder / "layers.parquet")
+    place, by_name = next(iter(data["layers"]["series"]["stability/cka_drift"].items()))
+    ((steps, values),) = unpacked(blob, [by_name["decoder 1"]])
+    chosen = layers[(layers["run_id"] == data["runs"][place]["id"]) & (layers["stack"] == "decoder")]
+    chosen = chosen[chosen["layer"] == 1].dropna(subset=["stability/cka_drift"])
+    assert steps.tolist() == chosen["step"].tolist()
+    np.testing.assert_allclose(values, chosen["stability/cka_drift"], rtol=1e-3)
+
+
+def test_spikes_are_the_collected_ones_and_are_found_where_none_were_collected(tmp_path: Path) -> None:
+    study = studies.spiking(tmp_path)
+    collected = pd.read_parquet(study.folder / "spikes.parquet")
+    data, _ = payload.assemble(study)
+    for run in data["runs"]:
+        expected = collected[collected["run_id"] == run["id"]]
+        assert [spike[:3] for spike in run["spikes"]] == expected[["start", "peak", "end"]].to_numpy().tolist()
+    assert any([spike[1], spike[4]] == [1717, 40.0] for run in data["runs"] for spike in run["spikes"])
+    (study.folder / "spikes.parquet").unlink()
+    short = study.curves[(study.curves["step"] < 400)]
+    data, _ = payload.assemble(Study(study.name, study.folder, study.runs, short, study.manifest))
+    assert all(isinstance(run["spikes"], list) for run in data["runs"])
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["schedule=noam", "model=pre_ln", "seed=3"],
+        ["schedule/warmup=untuned_linear", "schedule=constant"],
+        ["schedule=cosine", "schedule.warmup.fraction=null", "schedule.warmup.steps=40", "training.steps=321"],
+        ["optimizer=sgd", "schedule/warmup=cosine", "schedule.peak_lr=0.123456789012", "model.width=32"],
+        ["schedule=piecewise", "schedule.decay.values=[1.0,0.5]", "schedule.decay.boundary_fractions=[0.3]"],
+        [
+            "schedule=wsd",
+            "optimizer=adamw",
+            "optimizer.betas=[0.9,0.95]",
+            "probes=full",
+            "training.label_smoothing=0.1",
+        ],
+    ],
+)
+def test_the_command_of_a_run_gives_that_run(overrides: list[str]) -> None:
+    wanted = {key: value for key, value in keys_of(composed(*overrides)).items() if not key.startswith(NOT_EVIDENCE)}
+    command = commands.run_command({key: results.typed(value) for key, value in wanted.items()})
+    assert command is not None
+    program, script, *arguments = shlex.split(command)
+    assert (program, script) == ("python", "scripts/train.py")
+    assert len(arguments) <= len(overrides) + 2
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        again = keys_of(from_mapping(compose("config", arguments)))
+    assert {key: again[key] for key in wanted} == wanted
+
+
+def test_text_that_means_something_to_hydra_or_the_shell_is_quoted() -> None:
+    hostile = "a'b $HOME `x` ${seed} {c} \\"
+    config = {"model.norm": hostile}
+    (argument,) = [text for text in shlex.split(str(commands.run_command(config))) if text.startswith("model.norm")]
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        from omegaconf import OmegaConf
+
+        assert OmegaConf.to_container(compose("config", [argument]).model)["norm"] == hostile  # type: ignore[index]
+
+
+def test_facets_are_in_the_order_of_what_they_stand_for(study: Study) -> None:
+    data, _ = payload.assemble(study)
+    values = {facet["key"]: facet["values"] for facet in data["facets"]}
+    assert values["warmup"] == ["none", "10 %"]
+    assert values["rate"] == ["1e-3", "1.6e-2"]
+    assert values["outcome"] == ["trained", "stuck", "diverged", "failed"]
+    assert "setting" not in values  # the normalisation says the same
+
+
+def test_every_value_that_a_run_summarises_has_words_of_its_own() -> None:
+    names = ["probe/steps_to_1_below", "probe/reached_0.25_below", "overfit/gap_sum_to_1_below", "spike/probe_count"]
+    names += ["overfit/memorisation_at_2_below", "stability/encoder_cka_drift_last_minus_first", "stability/log_z_max"]
+    table = pd.DataFrame({"val/loss": [1.0], **{name: [1.0] for name in names}, "other/value": [1.0]})
+    words = {name: value["label"] for name, value in labels.summary_values(table).items()}
+    assert all(words[name] != name for name in names)
+    assert len(set(words.values())) == len(words)
+    assert words["other/value"] == "other/value"
+
+
+def test_the_page_is_one_file_written_whole(study: Study) -> None:
+    path = page.write_dashboard(study)
+    assert path == study.folder / "dashboard.html"
+    text = path.read_text()
+    assert not set(path.parent.glob(".dashboard*"))
+    assert "{{" not in text.partition('<script type="application/json"')[0].partition("<style>")[0]
+    data = json.loads(text.split('id="data">')[1].split("</script>")[0])
+    assert data["study"] == "tiny"
+    assert str(study.folder.parents[1]) not in text

@@ -138,7 +138,7 @@ function mapLayout(shape, limits) {
   const layout = baseLayout({
     height: shape.height,
     margin: { l: 58, r: 50, t: 24, b: 40 },
-    annotations: settings.map((setting, i) => mapTitle(setting, i)),
+    annotations: settings.map((setting, i) => mapTitle(setting, i, shape)),
     shapes: overviewShapes(),
     dragmode: false,
   });
@@ -176,10 +176,12 @@ function placeMap(layout, i, shape) {
   });
 }
 
-function mapTitle(setting, i) {
+function mapTitle(setting, i, shape) {
   const suffix = i ? i + 1 : "";
+  const room = Math.max(8, Math.floor((shape.cell * DATA.roles.warmup.length) / 7)); // letters
   return {
-    text: `<b>${plotText(setting)}</b>`,
+    text: `<b>${plotText(setting.length > room ? `${setting.slice(0, room - 1)}…` : setting)}</b>`,
+    hovertext: plotText(setting),
     xref: `x${suffix} domain`,
     yref: `y${suffix} domain`,
     x: 0,

@@ -59,6 +59,9 @@ def test_what_is_selected_in_the_table_is_selected_everywhere(browser: Any, smal
         assert view.page.locator("#detail .run-id").inner_text() == second
         view.click_row(8, "Shift")
         assert len(view.selected()) == 4
+        view.page.click("#select-shown")  # the run in the details stays
+        view.settle()
+        assert len(view.drawn("loss")) == 15  # the failed one has no curve
         view.page.keyboard.press("Escape")
         view.settle()
         assert view.selected() == []

@@ -37,6 +37,7 @@ function baseAxis(changes) {
     zeroline: false,
     ticks: "",
     fixedrange: true,
+    ticklabeloverflow: "allow", // otherwise every label is measured, which makes the browser lay the page out
     tickfont: { color: COLOURS.muted },
     ...changes,
   };

@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test lint sweep run report figures dashboard bench clean
+.PHONY: help setup test lint sweep run report figures dashboard sync bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-28s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,11 +47,14 @@ run: $(VENV)/.installed  ## train a single run (ARGS="overrides")
 report: $(VENV)/.installed  ## collect a study's runs and write its tables and figures (STUDY=quick)
 	@$(BIN)/python scripts/report.py $(STUDY)
 
-figures: $(VENV)/.installed  ## draw the figures of the notes: schedules as pure functions
+figures: $(VENV)/.installed  ## draw the figures of the notes (`scripts/figures.py --list` names those of studies)
 	@$(BIN)/python scripts/figures.py notes
 
 dashboard: $(VENV)/.installed  ## write a study's page, results/<study>/dashboard.html (STUDY=quick)
 	@$(BIN)/python scripts/dashboard.py $(STUDY)
+
+sync: $(VENV)/.installed  ## upload a study's offline runs to W&B, each once (STUDY=quick)
+	@$(BIN)/python scripts/sync.py $(STUDY)
 
 bench: $(VENV)/.installed  ## what the probes cost: train without and with them in turn (ARGS="overrides")
 	@$(BIN)/python scripts/bench.py $(ARGS)

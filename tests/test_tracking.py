@@ -119,7 +119,10 @@ def test_an_offline_run_holds_every_metric_and_every_summary_value(
     assert [own(row["item"]) for row in entries["history"]] == measured(table)
     assert [row["item"]["_step"] for row in entries["history"]] == list(range(STEPS))
 
-    (start,) = entries["run"]
+    start, end = entries["run"]
+    command = "python scripts/train.py schedule/warmup=cosine"
+    assert command in end["notes"]
+    assert "git checkout c0ffee" in end["notes"]
     assert (start["project"], start["run_group"], start["display_name"]) == ("warmuplab", "single", "some-run")
     assert set(start["tags"]) == {"norm:post", "decay:linear", "warmup:cosine", "warmup:3 steps"}
     step_metrics = {metric["name"]: metric.get("step_metric") for metric in entries["metric"]}
@@ -175,10 +178,9 @@ def test_nothing_of_the_machine_is_written(tmp_path: Path, monkeypatch: pytest.M
     (file,) = run.directory.glob("wandb/offline-run-*/run-*.wandb")
     for forbidden in (KEY, "neither-this-word", sys.executable, str(ROOT)):
         assert forbidden.encode() not in file.read_bytes()
-    (start,) = logged(run.directory)["run"]
-    assert set(start) <= {
-        *("config", "display_name", "project", "run_group", "run_id", "start_time", "tags", "telemetry")
-    }
+    parts = {"config", "display_name", "project", "run_group", "run_id", "start_time", "tags", "telemetry", "notes"}
+    for entry in logged(run.directory)["run"]:
+        assert set(entry) <= parts
     assert not any(file.parent.joinpath("files").iterdir())
 
 
@@ -333,6 +335,36 @@ def test_a_population_trained_online_is_on_the_server_once(tmp_path: Path, monke
         histories = {run_id: run.history for run_id, run in server.runs.items()}
         subprocess.run([sys.executable, "-m", "warmuplab.tracking", *map(str, directories)], check=True)
         check()
+        assert {run_id: run.history for run_id, run in server.runs.items()} == histories
+
+
+def test_offline_runs_are_uploaded_once_however_often_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directories = [recorded(tmp_path, name=name).directory for name in ("one", "other")]
+    recorded(tmp_path, "tracker=none", name="private")
+    begun(tmp_path, name="unfinished")
+    for directory in directories:
+        assert tracking.publish(directory)  # offline, as training does
+
+    def sync() -> str:
+        command = [sys.executable, "scripts/sync.py", "single", "--outputs", str(tmp_path)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    with wandb_server() as server:
+        connect(server, monkeypatch)
+        assert sync() == "2 uploaded, 0 uploaded before, 0 failed, 1 trained with tracker=none\n"
+        by_name = {run.fields["displayName"]: run for run in server.runs.values()}
+        assert sorted(by_name) == ["one", "other"]
+        for run in by_name.values():
+            assert [own(row) for row in run.rows] == measured(series())
+            assert run.summary["train/loss"] == summary()["values"]["train/loss"]
+            assert "python scripts/train.py" in run.fields["notes"]
+        histories = {run_id: dict(run.history) for run_id, run in server.runs.items()}
+        assert sync() == "0 uploaded, 2 uploaded before, 0 failed, 1 trained with tracker=none\n"
+        for directory in directories:
+            (directory / "wandb" / "uploaded").unlink()  # as after an interruption
+        assert sync().startswith("2 uploaded, 0 uploaded before")
         assert {run_id: run.history for run_id, run in server.runs.items()} == histories
 
 

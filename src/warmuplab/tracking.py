@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
-from warmuplab import records
+from warmuplab import notes, records
 from warmuplab.config import TrackerConfig
 from warmuplab.errors import ConfigError
 from warmuplab.records import Run
@@ -96,14 +96,14 @@ def publication(runs: Sequence[Run]) -> Iterator[Follow | None]:
                 publish(run.directory)
 
 
-def publish(directory: Path) -> bool:
+def publish(directory: Path, mode: str | None = None) -> bool:
     """Publish the finished record in `directory`, again if it was before; a failure is a line on standard error.
 
-    What W&B keeps on disk goes to `wandb/` in there and replaces what an earlier publication left. Returns whether the
-    record is published now.
+    `mode`, where given, takes the place of what the record says. What W&B keeps on disk goes to `wandb/` in there and
+    replaces what an earlier publication left. Returns whether the record is published now.
     """
     try:
-        mode = mode_of(_tracker(directory))
+        mode = mode or mode_of(tracker_of(directory))
         if mode == "disabled":
             return False
         summary = records.read_summary(directory)
@@ -145,7 +145,7 @@ class View:
 
     def __init__(self, directory: Path, run_id: str, started: str, mode: str) -> None:
         """Begin the W&B run of the training of `run_id` that `started` then and has its record in `directory`."""
-        config = _config(directory)
+        self._config = config = _config(directory)
         tracker = TrackerConfig(**config["tracker"])
         shutil.rmtree(directory / "wandb", ignore_errors=True)
         wandb = _quiet_wandb(mode)
@@ -184,6 +184,7 @@ class View:
         facts = {name: value for name, value in summary.items() if name not in ("values", "study", "seed", *OUTCOME)}
         self._run.config.update({"record": facts})
         # A null in `values` is passed on: it clears what W&B derived from the last row.
+        self._run.notes = notes.describe(self._config, summary, metrics)
         self._run.summary.update(summary["values"] | {name: summary.get(name) for name in OUTCOME})
         self._run.finish(exit_code=0)
 
@@ -223,7 +224,7 @@ def main(arguments: Sequence[str]) -> int:
         for directory in directories:
             if (records.read_summary(directory) or {}).get("status") not in records.COMPLETE:
                 raise ConfigError("RUN_DIRECTORY", directory, "no finished run", "give outputs/<study>/<run_id>")
-            tracker = _tracker(directory)
+            tracker = tracker_of(directory)
             check(tracker)
             if mode_of(tracker) == "disabled":
                 remedy = "change `tracker` in its config.yaml, and WANDB_MODE"
@@ -239,8 +240,14 @@ def _config(directory: Path) -> dict[str, Any]:
     return {str(name): value for name, value in config.items()}
 
 
-def _tracker(directory: Path) -> TrackerConfig:
+def tracker_of(directory: Path) -> TrackerConfig:
+    """What the record in `directory` says of its tracker."""
     return TrackerConfig(**_config(directory)["tracker"])
+
+
+def identity_of(directory: Path, summary: Mapping[str, Any]) -> str:
+    """The id of the W&B run of a finished record."""
+    return _identity(_config(directory)["study"], summary["run_id"], summary["timings"]["started"])
 
 
 def _identity(study: str, run_id: str, started: str) -> str:

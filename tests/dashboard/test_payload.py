@@ -12,10 +12,10 @@ from hydra import compose, initialize_config_dir
 import studies
 from conftest import composed
 from synthetic_study import keys_of
-from warmuplab import results
+from warmuplab import commands, results
 from warmuplab.cli import CONFIG_FOLDER
 from warmuplab.config import from_mapping
-from warmuplab.dashboard import commands, labels, page, payload
+from warmuplab.dashboard import labels, page, payload
 from warmuplab.dashboard.series import unpacked
 from warmuplab.results import NOT_EVIDENCE, Study
 

@@ -32,24 +32,20 @@ _RASTERIZED_FROM = 15_000  # points of a figure: as vectors they would weigh meg
 def draw_all(study: Study, arms: Arms, folder: Path) -> list[Path]:
     """Draw every figure that the study has data for into `folder`; the PNG files, each with an SVG beside it."""
     style.apply()
-    figures: dict[str, Callable[[Study, Arms], Figure | None]] = {
-        "training_loss": draw_training_loss,
-        "held_out_loss": draw_held_out_loss,
-        "final_loss": draw_final_loss,
-        "early_overfitting": draw_early_overfitting,
-        "memorisation": draw_memorisation,
-        "distribution": draw_distribution,
-    }
-    written = []
-    for name, draw in figures.items():
-        figure = draw(study, arms)
-        if figure is not None:
-            png, _ = style.save(figure, folder / name)
-            plt.close(figure)
-            if draw is not draw_final_loss:  # a colour scale would show stripes
-                _keep_256_colours(png)
-            written.append(png)
-    return written
+    return [png for name in FIGURES if (png := draw_named(name, study, arms, folder)) is not None]
+
+
+def draw_named(name: str, study: Study, arms: Arms, folder: Path) -> Path | None:
+    """Draw the one of `FIGURES` called `name` into `folder`; its PNG file, None without data."""
+    style.apply()
+    figure = FIGURES[name](study, arms)
+    if figure is None:
+        return None
+    png, _ = style.save(figure, folder / name)
+    plt.close(figure)
+    if name != "final_loss":  # a colour scale would show stripes
+        _keep_256_colours(png)
+    return png
 
 
 def _keep_256_colours(png: Path) -> None:
@@ -196,3 +192,13 @@ def _draw_loss(panel: Axes, metric: str, lines: Sequence[Line], window: int, ras
         draw_dots(panel, lines)
     else:
         draw_lines(panel, lines, window, rasterized)
+
+
+FIGURES: dict[str, Callable[[Study, Arms], Figure | None]] = {
+    "training_loss": draw_training_loss,
+    "held_out_loss": draw_held_out_loss,
+    "final_loss": draw_final_loss,
+    "early_overfitting": draw_early_overfitting,
+    "memorisation": draw_memorisation,
+    "distribution": draw_distribution,
+}

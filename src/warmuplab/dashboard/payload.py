@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from warmuplab import style
+from warmuplab import commands, style
 from warmuplab.claims import arms as arranging
 from warmuplab.claims.arms import Arms
 from warmuplab.claims.tables import MISSING, listed, plural
-from warmuplab.dashboard import commands, labels
+from warmuplab.dashboard import labels
 from warmuplab.dashboard.series import Packer, kept_of
 from warmuplab.environment import describe_hardware
 from warmuplab.files import read_json

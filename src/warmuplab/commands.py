@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -76,14 +77,26 @@ def _differing(composed: Flat, config: Mapping[str, Any], prefix: str = "") -> I
 
 @cache
 def _composed(choices: tuple[str, ...]) -> Flat:
+    with _ONE_AT_A_TIME:
+        return _compose(choices)
+
+
+_ONE_AT_A_TIME = Lock()  # Hydra has one state for all threads
+
+
+def _compose(choices: tuple[str, ...]) -> Flat:
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
     from warmuplab.results import flat
 
+    outer = GlobalHydra.instance().hydra  # of the program that this runs in, if it is one of Hydra's
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        composed = OmegaConf.to_container(compose("config", list(choices)), resolve=True)
+    try:
+        with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+            composed = OmegaConf.to_container(compose("config", list(choices)), resolve=True)
+    finally:
+        GlobalHydra.instance().hydra = outer
     assert isinstance(composed, dict)
     return flat(composed)
 

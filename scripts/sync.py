@@ -1,0 +1,26 @@
+"""Upload a study's finished offline runs to W&B, each once: `python scripts/sync.py quick`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from warmuplab.cli import one_line_errors
+
+
+def main() -> int:
+    """Read the command line, upload and say what became of the runs; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", help="a folder of run directories")
+    parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories")
+    arguments = parser.parse_args()
+    with one_line_errors():
+        from warmuplab.syncing import sync
+
+        done = sync(arguments.study, arguments.outputs)
+    off = f", {done.off} trained with tracker=none" if done.off else ""
+    print(f"{done.uploaded} uploaded, {done.known} uploaded before, {done.failed} failed{off}")
+    return 1 if done.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

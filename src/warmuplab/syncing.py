@@ -1,0 +1,66 @@
+"""Offline runs go to W&B: every finished record of a study, once.
+
+A W&B run's id follows from the record, and publishing continues the run of that id behind the rows that the server has,
+so repeating this, also after it was interrupted, adds nothing twice. A mark in the record's `wandb/` spares the asking.
+"""
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from warmuplab import records, tracking
+from warmuplab.errors import ConfigError
+
+MARK = "uploaded"
+DEFAULT_SERVER = "https://api.wandb.ai"
+
+
+@dataclass(frozen=True)
+class Synced:
+    """How many records went where."""
+
+    uploaded: int
+    known: int
+    """Uploaded before."""
+    failed: int
+    off: int
+    """Trained with the tracker off: nobody wanted them there."""
+
+
+def sync(study: str, outputs: Path) -> Synced:
+    """Upload the finished runs in `outputs/<study>`; failures are a line each on standard error.
+
+    Raises `ConfigError` where there is no finished run or W&B knows no account here.
+    """
+    folder = outputs / study
+    summaries = {path.parent: records.read_summary(path.parent) for path in sorted(folder.glob("*/summary.json"))}
+    finished = {path: summary for path, summary in summaries.items() if summary and _is_complete(summary)}
+    if not finished:
+        raise ConfigError("STUDY", study, f"no finished run in {folder}", f"train it first: make sweep STUDY={study}")
+    wanted = [path for path in finished if tracking.tracker_of(path).name != "none"]
+    if wanted:
+        tracking.check(dataclasses.replace(tracking.tracker_of(wanted[0]), mode="online"))
+    uploaded = known = 0
+    for path in wanted:
+        mark = f"{tracking.identity_of(path, finished[path])} {server()}\n"
+        if _read(path / "wandb" / MARK) == mark:
+            known += 1
+        elif tracking.publish(path, "online"):
+            (path / "wandb").mkdir(exist_ok=True)
+            (path / "wandb" / MARK).write_text(mark)
+            uploaded += 1
+    return Synced(uploaded, known, len(wanted) - uploaded - known, len(finished) - len(wanted))
+
+
+def server() -> str:
+    """Where W&B's runs go."""
+    return os.environ.get("WANDB_BASE_URL") or DEFAULT_SERVER
+
+
+def _is_complete(summary: dict[str, object]) -> bool:
+    return summary.get("status") in records.COMPLETE
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None

@@ -1,0 +1,72 @@
+"""Figures by name: each is drawn alone, is the report's, and says where it comes from."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+from synthetic_study import small_study
+from warmuplab import results
+from warmuplab.claims import arms as arranging
+from warmuplab.claims import figures
+from warmuplab.results import Study
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import figures as command  # noqa: E402  the script
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    folder = tmp_path_factory.mktemp("figures")
+    small_study(folder / "outputs")
+    return results.update("tiny", folder / "outputs", folder / "results")[0]
+
+
+def test_every_figure_of_a_study_has_a_name_on_the_command_line() -> None:
+    assert {file for file, _ in command.OF_STUDIES.values()} == set(figures.FIGURES)
+    listed = subprocess.run(
+        [sys.executable, "scripts/figures.py", "--list"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert [line.split()[0] for line in listed.splitlines()] == ["notes", *command.OF_STUDIES]
+
+
+def test_a_figure_by_name_is_png_and_svg(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["phase-diagram", "tiny"], study.folder.parent) == 0
+    written = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert [path.name for path in written] == ["final_loss.png", "final_loss.svg"]
+    assert all(path.exists() for path in written)
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_every_figure_states_study_runs_and_commit(study: Study, name: str) -> None:
+    figure = figures.FIGURES[name](study, arranging.arrange(study))
+    if figure is None:
+        pytest.skip("the invented study has no data for it")
+    text = " ".join(found.get_text() for found in figure.findobj(plt.Text))
+    assert "tiny" in text
+    assert "16 runs" in text
+    assert "1234567" in text
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["nosuch"], "nosuch: there is no such figure"),
+        (["phase-diagram"], "wrong arguments; type python scripts/figures.py phase-diagram STUDY"),
+        (["phase-diagram", "nosuch"], "make sweep STUDY=nosuch"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    arguments: list[str], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        status = command.main(arguments, tmp_path)
+    except SystemExit as ended:
+        status = int(str(ended.code))
+    heard = capsys.readouterr()
+    assert (status, heard.out, heard.err.count("\n")) == (2, "", 1)
+    assert problem in heard.err

@@ -209,7 +209,7 @@ function overviewShapes() {
         shapes.push(frame(x, y, { color: COLOURS.ink, width: 2.5, dash: selected < cell.runs.length ? "dot" : "solid" }));
       }
     }
-    if (document.activeElement === byId("overview") && cursor.map === i) {
+    if (byId("overview").matches(":focus-visible") && cursor.map === i) {
       shapes.push(frame(cursor.x, cursor.y, { color: COLOURS.accent, width: 3, dash: "dash" }));
     }
   });
@@ -281,6 +281,7 @@ function startOverview() {
   drawOverview();
   map.on("plotly_click", ({ points: [point], event }) => {
     const adding = event.ctrlKey || event.metaKey || event.shiftKey;
+    Object.assign(cursor, { map: point.curveNumber, x: point.x, y: point.y });
     pickCell(point.curveNumber, point.x, point.y, adding);
   });
 }

@@ -153,6 +153,15 @@ function markRows() {
   byId("runs-count").textContent = `${all}, ${[...state.selected].length} selected`;
 }
 
+/** Bring the first selected row into view, unless one is there already. */
+function revealSelected() {
+  const box = byId("runs-table").parentElement;
+  const top = byId("runs-table").tHead.offsetHeight;
+  const rows = [...rowOf].filter(([run, row]) => row.isConnected && state.selected.has(run)).map(([, row]) => row);
+  const inView = (row) => row.offsetTop >= box.scrollTop + top && row.offsetTop + row.offsetHeight <= box.scrollTop + box.clientHeight;
+  if (rows.length && !rows.some(inView)) box.scrollTop = Math.min(...rows.map((row) => row.offsetTop)) - top;
+}
+
 /** A click selects one run, with Ctrl adds it, with Shift selects the stretch from the last one. */
 function pickRow(run, { adding, stretching }) {
   const order = sortedRuns();
@@ -205,5 +214,6 @@ function startTable() {
   onChange(["sort"], drawSorted);
   onChange(["filters", "search"], drawRows);
   onChange(["selected", "focused", "colourBy", "theme"], markRows);
+  onChange(["selected"], revealSelected);
   drawTable();
 }

@@ -40,7 +40,7 @@ def verdict_on(*contrasts: Contrast) -> Verdict:
             "2 seeds with a run at its ceiling may hide a difference",
         ),
         (replace(contrast(0.2), at_ceiling=2), "supported", "adjusted p"),
-        (replace(contrast(0.2), differences=np.array([0.2] * 8 + [math.nan] * 2)), "not tested", "2 of 10 seeds"),
+        (replace(contrast(0.2), differences=np.array([0.2] * 8 + [math.nan] * 2)), "not tested", "lacks 2 of 10 seeds"),
         (replace(contrast(0.2), differences=np.full(9, 0.2)), "not tested", "has 9 seeds where 10 are required"),
         (Contrast("warmup against none", np.zeros(10), 0.05), "no difference", "+0 nats"),
     ],
@@ -79,7 +79,7 @@ def test_a_missing_run_of_any_contrast_leaves_the_claim_untested() -> None:
     missing = Contrast(SCALED, np.array([*(SPREAD[:9] + 0.2), math.nan]), 0.05)
     found = verdict_on(contrast(0.2), missing)
     assert (found.verdict, found.deciding.contrast.name) == ("not tested", SCALED)
-    assert found.reason == "1 of 10 seeds are missing in against none at equal area."
+    assert found.reason == "against none at equal area lacks 1 of 10 seeds."
     assert math.isnan(found.deciding.effect)
     assert found.evidence[0].effect == pytest.approx(0.2)
 

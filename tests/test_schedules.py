@@ -18,6 +18,7 @@ from warmuplab.schedules import (
     CosineDecay,
     CosineDecayRestarts,
     ExponentialDecay,
+    ExponentialRamp,
     InverseSquareRootDecay,
     LinearDecay,
     Noam,
@@ -39,11 +40,13 @@ BETA2 = 0.9  # untuned rules then take 20 steps
 KNOBS = {
     "piecewise": {"values": [PEAK, 1e-3, 5e-4, 0.0], "boundary_fractions": [0.25, 0.5, 0.75]},
     "noam": {"d_model": 64},
+    "ramp": {"start_lr": 1e-5, "end_lr": PEAK},
     "cosine_restarts": {"t_mul": 1.5, "m_mul": 0.7},
 }
-OWN_RATE = ("piecewise", "noam")
+OWN_RATE = ("piecewise", "noam", "ramp")
 ENDS = ("none", "linear", "cosine", "exponential", "quadratic", "square_root", "stepped", "untuned_linear")
 every_decay = pytest.mark.parametrize("decay", DECAYS)
+every_fall = pytest.mark.parametrize("decay", [decay for decay in DECAYS if decay != "ramp"])
 every_warmup = pytest.mark.parametrize("shape", SHAPES + UNTUNED_RULES)
 
 
@@ -121,6 +124,25 @@ def test_noam(d_model: int, warmup: int, scale: float, at: int) -> None:
 def test_warmup_inverse_time(rate: float, warmup: int, at: int) -> None:
     formula = rate * at / warmup if at <= warmup else rate * warmup / at
     assert WarmupInverseTime(rate, warmup)(at) == pytest.approx(formula, rel=1e-12)
+
+
+@settings(deadline=None)
+@given(start=rates, growth=st.floats(1.001, 1e8), length=lengths, at=steps)
+def test_exponential_ramp(start: float, growth: float, length: int, at: int) -> None:
+    ramp = ExponentialRamp(start, start * growth, length)
+    formula = start * math.exp(math.log(growth) * min(at, length) / length)
+    assert ramp(at) == pytest.approx(formula, rel=1e-12)
+    assert (ramp(0), ramp(length)) == (start, start * growth)  # the ends to the last bit
+
+
+@every_warmup
+def test_a_ramp_multiplies_by_the_same_at_every_step_after_a_warmup(shape: str) -> None:
+    for settings_, total in cases("ramp", shape):
+        table, warmup = learning_rates(settings_, total), warmup_steps(settings_, total)
+        alone = ExponentialRamp(1e-5, PEAK, total)(np.arange(total))
+        if shape in ENDS:
+            np.testing.assert_allclose(table[warmup:], alone[warmup:], rtol=1e-12)
+        np.testing.assert_allclose(alone[1:] / alone[:-1], (PEAK / 1e-5) ** (1 / total), rtol=1e-12)
 
 
 @settings(deadline=None)
@@ -266,7 +288,7 @@ def test_finite_not_negative_and_vectorised(decay: str, shape: str) -> None:
         assert np.isfinite(schedule([total, 10 * total])).all()
 
 
-@every_decay
+@every_fall
 @every_warmup
 def test_rises_to_the_peak_and_never_above(decay: str, shape: str) -> None:
     for settings_, total in cases(decay, shape):
@@ -281,7 +303,7 @@ def test_rises_to_the_peak_and_never_above(decay: str, shape: str) -> None:
             assert table[warmup] == table.max() == pytest.approx(peak, rel=1e-12)
 
 
-@every_decay
+@every_fall
 @pytest.mark.parametrize("shape", ENDS)
 def test_the_decay_runs_from_w_to_t(decay: str, shape: str) -> None:
     for settings_, total in cases(decay, shape):
@@ -391,6 +413,10 @@ def test_a_far_step_needs_no_table() -> None:
         (lambda: Noam(64, 4000.5), "warmup_steps"),  # type: ignore[arg-type]
         (lambda: Noam(64, scale=0), "scale"),
         (lambda: WarmupInverseTime(1e-3, -1), "warmup_steps"),
+        (lambda: ExponentialRamp(0, 1, 10), "start_learning_rate"),
+        (lambda: ExponentialRamp(1e-3, 1e-3, 10), "end_learning_rate"),
+        (lambda: ExponentialRamp(1e-3, float("inf"), 10), "end_learning_rate"),
+        (lambda: ExponentialRamp(1e-5, 1, 0), "total_steps"),
         (lambda: OneCycle(1e-3, 100, 100), "warmup_steps"),
         (lambda: Warmup(-1), "steps"),
         (lambda: Warmup(10, "sigmoid"), "shape"),

@@ -50,7 +50,7 @@ def config(warmup: dict[str, object] | None = None, peak_lr: object = 1e-3, **de
 # ---- Presets ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [preset for preset in PRESETS if preset != "ramp"])
 def test_a_preset_works_at_any_length(preset: str) -> None:
     schedule = composed(f"+schedule={preset}").schedule
     for total in (10, 200, 100_000):
@@ -62,6 +62,16 @@ def test_a_preset_works_at_any_length(preset: str) -> None:
         assert set(schedule.decay) == set(normalized(schedule)["decay"])  # every knob of the decay is in its file
 
 
+def test_the_ramp_goes_from_end_to_end_at_any_length() -> None:
+    schedule = composed("+schedule=ramp", "schedule.decay.start_lr=1e-4", "schedule.decay.end_lr=0.1").schedule
+    for total in (10, 200, 100_000):
+        table = learning_rates(schedule, total)
+        assert table[0] == 1e-4
+        assert table[total // 2] == pytest.approx(10**-2.5, rel=1e-12)
+        assert table[-1] == pytest.approx(0.1 * 1000 ** (-1 / total), rel=1e-12)  # the end is one step further
+        assert set(schedule.decay) == set(normalized(schedule)["decay"])
+
+
 @pytest.mark.parametrize("rise", RISES)
 def test_any_rise_goes_with_any_preset(rise: str) -> None:
     for preset in PRESETS:
@@ -69,7 +79,7 @@ def test_any_rise_goes_with_any_preset(rise: str) -> None:
         schedule["warmup"] = composed("+schedule=linear", f"schedule/warmup={rise}").schedule.warmup
         table = learning_rates(schedule, 200)
         assert np.isfinite(table).all()
-        assert (table[0] == table.max()) == (rise == "none")
+        assert (table[0] == table.max()) == (rise == "none" and preset != "ramp")
 
 
 def test_every_decay_and_every_shape_has_a_preset() -> None:
@@ -199,6 +209,10 @@ NO_LENGTH = {"fraction": None}
         (config(name="inverse_sqrt", timescale=-1), "decay.timescale", "above 0"),
         (config(name="noam", peak_lr=None), "decay.d_model", "missing"),
         (config(name="noam", peak_lr=None, d_model=0), "decay.d_model", "at least 1"),
+        (config(name="ramp", start_lr=1e-5, end_lr=1.0), "peak_lr", "schedule.decay.end_lr"),
+        (config(name="ramp", peak_lr=None, end_lr=1.0), "decay.start_lr", "missing"),
+        (config(name="ramp", peak_lr=None, start_lr=0, end_lr=1.0), "decay.start_lr", "above 0"),
+        (config(name="ramp", peak_lr=None, start_lr=1.0, end_lr=0.1), "decay.end_lr", "above 1"),
         (config(name="piecewise", peak_lr=None), "decay.values", "missing"),
         (config(name="piecewise", peak_lr=None, values=1.0), "decay.values", "list"),
         (config(name="piecewise", peak_lr=None, values=[1.0]), "decay.boundaries", "boundary_fractions"),

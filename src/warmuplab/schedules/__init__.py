@@ -28,7 +28,7 @@ from warmuplab.schedules.decays import (
 )
 from warmuplab.schedules.knobs import DECAYS
 from warmuplab.schedules.numerics import Schedule
-from warmuplab.schedules.rules import Noam, OneCycle, WarmupInverseTime
+from warmuplab.schedules.rules import ExponentialRamp, Noam, OneCycle, WarmupInverseTime
 from warmuplab.schedules.settings import normalized
 from warmuplab.schedules.warmups import SHAPES, UNTUNED_RULES, UntunedWarmup, Warmup, WithWarmup
 
@@ -40,6 +40,7 @@ __all__ = [
     "CosineDecay",
     "CosineDecayRestarts",
     "ExponentialDecay",
+    "ExponentialRamp",
     "InverseSquareRootDecay",
     "LinearDecay",
     "Noam",

@@ -21,7 +21,7 @@ from warmuplab.schedules.decays import (
     Trapezoid,
 )
 from warmuplab.schedules.numerics import Schedule, check_number, check_whole, portion
-from warmuplab.schedules.rules import Noam, OneCycle, WarmupInverseTime
+from warmuplab.schedules.rules import ExponentialRamp, Noam, OneCycle, WarmupInverseTime
 
 
 class Run(NamedTuple):
@@ -118,6 +118,12 @@ def _noam(run: Run, *, d_model: int, scale: float = 1.0) -> Schedule:
     return Noam(d_model, run.warmup, scale)
 
 
+def _ramp(run: Run, *, start_lr: float, end_lr: float) -> Schedule:
+    check_number("start_lr", start_lr, above=0)
+    check_number("end_lr", end_lr, above=start_lr)
+    return ExponentialRamp(start_lr, end_lr, run.total)
+
+
 # The keyword arguments of each are the knobs of that decay: their names, types and defaults.
 DECAYS: dict[str, Callable[..., Schedule]] = {
     "constant": _constant,
@@ -132,9 +138,14 @@ DECAYS: dict[str, Callable[..., Schedule]] = {
     "one_cycle": _one_cycle,
     "warmup_inverse_time": _warmup_inverse_time,
     "noam": _noam,
+    "ramp": _ramp,
 }
-COUNT_TRAINING_STEPS = ("one_cycle", "warmup_inverse_time", "noam")  # the others count from the end of the warmup
-STATE_THEIR_OWN_RATE = {"noam": "scale it with schedule.decay.scale", "piecewise": "state it in schedule.decay.values"}
+COUNT_TRAINING_STEPS = ("one_cycle", "warmup_inverse_time", "noam", "ramp")  # the others count from the end of the warmup
+STATE_THEIR_OWN_RATE = {
+    "noam": "scale it with schedule.decay.scale",
+    "piecewise": "state it in schedule.decay.values",
+    "ramp": "state it in schedule.decay.end_lr",
+}
 
 
 def not_both(group: str, first: str, first_value: Any, second: str, second_value: Any) -> None:

@@ -56,6 +56,32 @@ class WarmupInverseTime:
 
 
 @dataclass(frozen=True)
+class ExponentialRamp:
+    """`start_learning_rate * (end_learning_rate / start_learning_rate) ** (step / total_steps)`, level afterwards.
+
+    Every step multiplies the rate by the same factor, so that each decade of rates gets as many steps: a test for the
+    rates that a network bears, not a schedule to train with. Source: the learning rate range test of Smith 2017,
+    Cyclical Learning Rates for Training Neural Networks, section 3.3, in the exponential form of fastai's `lr_find`.
+    """
+
+    start_learning_rate: float
+    end_learning_rate: float
+    total_steps: float
+
+    def __post_init__(self) -> None:
+        check_number("start_learning_rate", self.start_learning_rate, above=0)
+        check_number("end_learning_rate", self.end_learning_rate, above=self.start_learning_rate)
+        check_number("total_steps", self.total_steps, above=0)
+
+    @on_steps
+    def __call__(self, t: Array) -> Array:
+        progress = np.minimum(t / self.total_steps, 1)
+        # A power of either end would meet the other only up to rounding.
+        rate: Array = self.start_learning_rate ** (1 - progress) * self.end_learning_rate**progress
+        return rate
+
+
+@dataclass(frozen=True)
 class OneCycle:
     """Half a cosine up from `start_factor * peak_learning_rate`, half a cosine down to `end_factor * ...`.
 

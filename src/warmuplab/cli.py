@@ -27,8 +27,8 @@ class RunFailedError(Exception):
     """A run ended in an error, which its directory tells in full."""
 
 
-def hydra_command(task: Task) -> Callable[[], None]:
-    """A `main()` that composes `conf/config.yaml` with the command line and hands it to `task`."""
+def hydra_command(task: Task, config_name: str = "config") -> Callable[[], None]:
+    """A `main()` that composes `conf/<config_name>.yaml` with the command line and hands it to `task`."""
 
     def guarded(composed: DictConfig) -> None:
         with one_line_errors():  # in here as well: Hydra would print a line of its own before it passes an error on
@@ -38,7 +38,7 @@ def hydra_command(task: Task) -> Callable[[], None]:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would otherwise print in 5 to 9 lines
         try:
             with one_line_errors():
-                hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="config")(guarded)()
+                hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name=config_name)(guarded)()
         except ValueError as error:
             if "Config group override" not in str(error):  # what Hydra raises for model=3: a group's option is a name
                 raise

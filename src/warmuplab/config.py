@@ -132,6 +132,8 @@ class ProbesConfig:
     """Sentences of the fixed held-out probe batch, and of the two sets that memorisation compares."""
     curvature: bool
     """Whether to measure sharpness, at the snapshots of the layers; costs more than all other probes."""
+    loss_only: bool = False
+    """Whether to measure nothing but the loss on the probe batch; costs a fifth of all other probes."""
 
 
 @dataclass

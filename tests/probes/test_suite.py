@@ -36,7 +36,7 @@ DEFAULT = TRAINING | {
     *(f"stability/{name}" for name in ("log_z", "attention_logit")),
 }
 CURVATURE = {f"curvature/{prefix}{name}" for prefix in ("", "preconditioned_") for name in ("sharpness", "edge")}
-NAMES = {"none": TRAINING, "default": DEFAULT, "full": DEFAULT | CURVATURE}
+NAMES = {"none": TRAINING, "loss": TRAINING | {"probe/loss"}, "default": DEFAULT, "full": DEFAULT | CURVATURE}
 OF_LAYERS = {
     f"stability/{name}" for name in ("cka_drift", "weight_change", "grad_norm", "update_to_weight", "attention_logit")
 }
@@ -140,7 +140,7 @@ def test_a_member_frozen_with_finite_weights_is_null_as_well(small_corpus: Token
 def test_the_metrics_are_those_agreed_on(small_corpus: TokenizedCorpus, probes: str) -> None:
     for metrics, layers, summary in trained(small_corpus, (CALM, SPIKING), f"probes={probes}").results():
         assert set(metrics) == NAMES[probes]
-        assert (layers is None) == (probes == "none")
+        assert (layers is None) == (probes in ("none", "loss"))
         pattern = re.compile(
             r"(train|val|probe)/loss|lr|grad/norm|update/relative|(overfit|stability|spike|curvature)/[a-z_]+"
         )

@@ -140,7 +140,8 @@ DECAYS: dict[str, Callable[..., Schedule]] = {
     "noam": _noam,
     "ramp": _ramp,
 }
-COUNT_TRAINING_STEPS = ("one_cycle", "warmup_inverse_time", "noam", "ramp")  # the others count from the end of the warmup
+# The others count from the end of the warmup.
+COUNT_TRAINING_STEPS = ("one_cycle", "warmup_inverse_time", "noam", "ramp")
 STATE_THEIR_OWN_RATE = {
     "noam": "scale it with schedule.decay.scale",
     "piecewise": "state it in schedule.decay.values",

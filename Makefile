@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test lint sweep run report figures dashboard sync bench clean
+.PHONY: help setup test lint sweep run report figures dashboard sync find-lr bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-28s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ dashboard: $(VENV)/.installed  ## write a study's page, results/<study>/dashboar
 
 sync: $(VENV)/.installed  ## upload a study's offline runs to W&B, each once (STUDY=quick)
 	@$(BIN)/python scripts/sync.py $(STUDY)
+
+find-lr: $(VENV)/.installed  ## find a peak rate: where the loss begins to jitter in a ramp (ARGS="overrides")
+	@$(BIN)/python scripts/find_lr.py $(ARGS)
 
 bench: $(VENV)/.installed  ## what the probes cost: train without and with them in turn (ARGS="overrides")
 	@$(BIN)/python scripts/bench.py $(ARGS)

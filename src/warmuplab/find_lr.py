@@ -90,10 +90,11 @@ def ramp_configs(composed: DictConfig) -> list[RunConfig]:
     first = configuration.from_mapping(plain)
     if first.schedule.decay.get("name") != "ramp":
         raise ConfigError("schedule", first.schedule.decay.get("name"), "not a ramp", "leave the schedule out")
-    probes = first.probes
-    if not probes.enabled or (probes.early_fraction < 1 and probes.every > 1):
-        problem = "the finder reads the loss on the probe batch at every step"
-        raise ConfigError("probes.early_fraction", probes.early_fraction, problem, "use probes=loss")
+    problem = "the finder reads the loss on the probe batch at every step"
+    if not first.probes.enabled:
+        raise ConfigError("probes.enabled", "false", problem, "use probes=loss")
+    if first.probes.early_fraction < 1 and first.probes.every > 1:
+        raise ConfigError("probes.early_fraction", first.probes.early_fraction, problem, "use probes=loss")
     return [configuration.from_mapping(plain | {"seed": first.seed + k}) for k in range(seeds)]
 
 
@@ -129,7 +130,7 @@ def show(finding: Finding) -> None:
     console = Console(highlight=False)
     console.print()
     console.print(table(finding))
-    console.print("Rates of single seeds; what each means and where it comes from: README, Find a peak rate.")
+    console.print("Definitions and sources: README, Find a peak rate.")
     console.print(suggestion(finding), soft_wrap=True)
 
 
@@ -156,7 +157,9 @@ def suggestion(finding: Finding) -> str:
     over = finding.spread("jitter")
     if finding.suggested is None:
         return f"No peak rate suggested: {over.found} of {over.seeds} seeds began to jitter. {NO_JITTER[why(finding)]}"
-    return f"Suggested peak rate: {finding.suggested:.1e} (schedule.peak_lr={finding.suggested:g})"
+    seeds = f"{over.found} of {over.seeds}" if over.found < over.seeds else f"{over.seeds}"
+    spread = f"{over.low:.1e} to {over.high:.1e} over {seeds} seeds" if over.seeds > 1 else "one seed: no spread"
+    return f"Suggested peak rate: schedule.peak_lr={finding.suggested:.1e} ({spread})"
 
 
 def why(finding: Finding) -> str:

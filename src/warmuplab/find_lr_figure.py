@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +18,7 @@ from warmuplab.find_lr import ROWS, Finding
 
 COLOURS = {"jitter": style.VERMILION, "steepest_fall": style.GREEN, "rise": style.PURPLE}
 HEADROOM = 0.12  # of the losses below the start: what lies above is a loss that went off, and would flatten the rest
-LETTERS = 82  # of a line of small print
+LETTERS = 110  # of a line of small print
 
 
 def draw(finding: Finding, path: Path) -> list[Path]:
@@ -45,7 +46,7 @@ def make_figure(finding: Finding) -> Figure:
     upper.set_ylabel("loss on the probe batch\n[nats/token]")
     upper.legend(loc="lower left", fontsize=8)
     lower.set_ylabel(f"jitter: rises among\nthe last {range_test.WINDOW} steps")
-    lower.set_ylim(0, 0.8)
+    lower.set_ylim(0, 1)
     lower.yaxis.set_major_formatter(PercentFormatter(1))
     lower.set_xlabel("learning rate")
     figure.supxlabel(_foot(finding), x=0.01, ha="left", fontsize=7, color="dimgrey")
@@ -61,7 +62,7 @@ def _draw_seeds(axes: Axes, finding: Finding, series: "Sequence[pd.Series[float]
         mean = pd.concat(series, axis=1).mean(axis=1, skipna=False)
         axes.plot(lr[: len(mean)], mean, color=style.BLUE, linewidth=1.7)
     axes.set_xscale("log")
-    axes.set_xlim(lr.iloc[0], lr.iloc[-1])
+    axes.set_xlim(lr.iloc[0], finding.runs[0].config.schedule.decay["end_lr"])
     axes.xaxis.set_major_locator(LogLocator(numticks=12))
 
 
@@ -98,10 +99,7 @@ def _title(finding: Finding) -> str:
 def _foot(finding: Finding) -> str:
     """What was trained: overrides, length, seeds."""
     config = finding.runs[0].config
-    lines = [""]
-    words = [*finding.overrides, f"{config.training.steps:,} steps,", plural(len(finding.runs), "seed")]
-    for word in words:
-        if len(lines[-1]) + len(word) > LETTERS:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "\n".join([*lines, "A line per seed, the mean bold; ticks are seeds, the band is the range of the onset."])
+    trained = [config.data.name, f"{config.model.norm}_ln", config.optimizer.name]
+    length = [f"{config.training.steps:,} steps", plural(len(finding.runs), "seed")]
+    what = wrap("; ".join(filter(None, [", ".join(trained + length), " ".join(finding.overrides)])), LETTERS)
+    return "\n".join([*what, "A line per seed, the mean bold; ticks are seeds, the band is the range of the onset."])

@@ -65,6 +65,11 @@ def test_an_impossible_value_is_named_with_its_remedy(override: str, field: str)
     assert caught.value.remedy
 
 
+def test_the_loss_alone_and_curvature_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match=r"probes\.curvature"):
+        composed("probes=full", "probes.loss_only=true")
+
+
 def test_the_suggested_width_is_possible() -> None:
     with pytest.raises(ConfigError) as caught:
         composed("model.heads=5")

@@ -132,7 +132,7 @@ class ProbesConfig:
     """Sentences of the fixed held-out probe batch, and of the two sets that memorisation compares."""
     curvature: bool
     """Whether to measure sharpness, at the snapshots of the layers; costs more than all other probes."""
-    loss_only: bool = False
+    loss_only: bool
     """Whether to measure nothing but the loss on the probe batch; costs a fifth of all other probes."""
 
 
@@ -300,6 +300,8 @@ def _check_probes(probes: ProbesConfig) -> None:
         )
     _at_least("probes.every", probes.every, 1)
     _at_least("probes.batch_size", probes.batch_size, 1)
+    if probes.loss_only and probes.curvature:
+        raise ConfigError("probes.curvature", True, "given together with loss_only", "use probes=full or probes=loss")
 
 
 def _one_of(name: str, value: str, options: tuple[str, ...]) -> None:

@@ -13,9 +13,11 @@ import torch
 
 from warmuplab import environment, records, schedules, spikes, summaries
 from warmuplab.batches import TrainingBatches, validation_batches
+from warmuplab.config import RunConfig
 from warmuplab.metrics import Metrics
 from warmuplab.model import Transformer
 from warmuplab.population import Population
+from warmuplab.probes.loss import LossProbe
 from warmuplab.probes.suite import Probes
 from warmuplab.progress import Progress, Report
 from warmuplab.records import Run
@@ -94,13 +96,16 @@ class Trainer:
         self.batches = TrainingBatches(corpus.train, self._training.batch_size, seeds, device)
         self._validation = validation_batches(corpus.validation, members, VALIDATION_BATCH_SIZE, device)
         self.metrics = Metrics(members, self.steps, device, self.population.weights_MxP.dtype)
-        self._probes = (
-            Probes(config, self.population, self.batches, corpus, seeds, self.early_steps, self.metrics)
-            if config.probes.enabled
-            else None
-        )
+        self._probes = self._make_probes(config, corpus, seeds)
         cost_T = np.ones(self.steps) if self._probes is None else self._probes.cost()
         self._work_T = cost_T.cumsum() / cost_T.sum()
+
+    def _make_probes(self, config: RunConfig, corpus: TokenizedCorpus, seeds: list[int]) -> Probes | LossProbe | None:
+        if not config.probes.enabled:
+            return None
+        if config.probes.loss_only:
+            return LossProbe(config.probes, self.population, corpus, self.steps, self.early_steps, self.metrics)
+        return Probes(config, self.population, self.batches, corpus, seeds, self.early_steps, self.metrics)
 
     def run(self, report: Report) -> float:
         """Train to the end, or until every member has diverged; returns the seconds it took."""

@@ -36,7 +36,7 @@ class Probes:
     ) -> None:
         self._population, self._metrics, self._layers = population, metrics, LayerMetrics()
         sentences, steps = config.probes.batch_size, config.training.steps
-        self._steps, self._loss_only = steps, config.probes.loss_only
+        self._steps = steps
         self._timetable = make_timetable(config.probes, steps, early_steps)
         self._generalisation = GeneralisationProbe(population, corpus, sentences, self._record)
         self._probe_batch = ProbeBatch(population, self._generalisation.held_out)
@@ -55,10 +55,6 @@ class Probes:
 
     def before_step(self, step: int) -> None:
         """Measure what is due with the weights that `step` starts from."""
-        if self._loss_only:
-            if step in self._timetable.due:
-                self._record("probe/loss", step, self._population.mean_losses([self._probe_batch.batch]))
-            return
         if step in self._timetable.memorisation:
             self._memorisation.before_step(step)
         if step not in self._timetable.due:
@@ -77,7 +73,7 @@ class Probes:
 
     def after_step(self, step: int, batch: Batch, result: Step) -> None:
         """Measure what is due with the weights that `step` left, trained on `batch` with `result`."""
-        if self._loss_only or step not in self._timetable.due:
+        if step not in self._timetable.due:
             return
         after = self._probe_batch.observe(with_activations=step + 1 in self._timetable.snapshots)
         assert self._before is not None
@@ -89,19 +85,15 @@ class Probes:
 
     def after_validation(self, step: int) -> None:
         """Measure what goes with a validation after `step`."""
-        if not self._loss_only:
-            self._generalisation.after_validation(step)
+        self._generalisation.after_validation(step)
 
     def cost(self) -> NDArray[np.float64]:
         """About how many steps without probes each step of the run takes as long as, `[T]`."""
-        return self._timetable.cost(self._steps, self._curvature is not None, self._loss_only)
+        return self._timetable.cost(self._steps, self._curvature is not None)
 
     def layer_tables(self) -> Sequence[pd.DataFrame | None]:
-        """Per member the metrics of its layers; see `LayerMetrics.tables`. None where no layer is measured."""
-        members = len(self._population.weights_MxP)
-        if self._loss_only:
-            return [None] * members
-        return self._layers.tables(members)
+        """Per member the metrics of its layers; see `LayerMetrics.tables`."""
+        return self._layers.tables(len(self._population.weights_MxP))
 
     def _record(self, name: str, step: int, value_M: torch.Tensor) -> None:
         self._metrics.record(name, step, self._population.of_the_living(value_M))

@@ -20,8 +20,7 @@ from warmuplab.config import ProbesConfig
 from warmuplab.probes import memorisation
 
 SNAPSHOTS = 12  # about: log-spaced ones that fall on the same step are one
-# Steps that they take as long as, for estimates of time.
-DUE_COST, MEMORISATION_COST, CURVATURE_COST, LOSS_COST = 1.4, 1.0, 40.0, 0.3
+DUE_COST, MEMORISATION_COST, CURVATURE_COST = 1.4, 1.0, 40.0  # steps that they take as long as, for estimates of time
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,9 @@ class Timetable:
     """For the layers and the curvature; all of them are due."""
     memorisation: frozenset[int]
 
-    def cost(self, steps: int, curvature: bool, loss_only: bool = False) -> NDArray[np.float64]:
+    def cost(self, steps: int, curvature: bool) -> NDArray[np.float64]:
         """About how many steps without probes each of `steps` takes as long as, `[steps]`."""
         cost_T = np.ones(steps)
-        if loss_only:
-            cost_T[list(self.due)] += LOSS_COST
-            return cost_T
         cost_T[list(self.due)] += DUE_COST
         cost_T[list(self.memorisation)] += MEMORISATION_COST
         cost_T[list(self.snapshots)] += CURVATURE_COST if curvature else 0.0

@@ -1,0 +1,57 @@
+"""The loss on the probe batch alone: what a learning-rate range test reads, at a fifth of the cost of all probes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from warmuplab.batches import Batch, DeviceSplit, probe_indices, shared_batch
+from warmuplab.config import ProbesConfig
+from warmuplab.metrics import Metrics
+from warmuplab.population import Population, Step
+from warmuplab.probes.timetable import make_timetable
+from warmuplab.tokens import TokenizedCorpus
+
+COST = 0.3  # of a step without probes
+
+
+class LossProbe:
+    """Measures `probe/loss` before every step that is due; used as `warmuplab.probes.suite.Probes` is."""
+
+    def __init__(
+        self,
+        probes: ProbesConfig,
+        population: Population,
+        corpus: TokenizedCorpus,
+        steps: int,
+        early_steps: int,
+        metrics: Metrics,
+    ) -> None:
+        self._population, self._metrics, self._steps = population, metrics, steps
+        self._due = make_timetable(probes, steps, early_steps).due
+        held_out = probe_indices(corpus.validation, probes.batch_size)
+        self._batch = shared_batch(
+            DeviceSplit(corpus.validation, population.device), held_out, len(population.weights_MxP)
+        )
+
+    def before_step(self, step: int) -> None:
+        """Measure with the weights that `step` starts from."""
+        if step in self._due:
+            self._metrics.record("probe/loss", step, self._population.losses(self._batch))
+
+    def after_step(self, step: int, batch: Batch, result: Step) -> None:
+        """Nothing is measured after a step."""
+
+    def after_validation(self, step: int) -> None:
+        """Nothing goes with a validation."""
+
+    def cost(self) -> NDArray[np.float64]:
+        """About how many steps without probes each step of the run takes as long as, `[T]`."""
+        cost_T = np.ones(self._steps)
+        cost_T[list(self._due)] += COST
+        return cost_T
+
+    def layer_tables(self) -> Sequence[pd.DataFrame | None]:
+        """No member has metrics of its layers."""
+        return [None] * len(self._population.weights_MxP)

@@ -1,6 +1,7 @@
 """Configuration: what is composed is typed, and no impossible value gets through."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,12 @@ def test_every_field_has_a_docstring() -> None:
         ("optimizer.weight_decay=nan", "optimizer.weight_decay"),
         ("training.steps=0", "training.steps"),
         ("training.label_smoothing=1", "training.label_smoothing"),
+        ("training.steps=100000000", "training.steps"),
+        ("seed=9223372036854775808", "seed"),
+        ("hardware.threads=100000", "hardware.threads"),
+        ("model.width=2000000", "model.width"),
+        ("outputs=''", "outputs"),
+        ("schedule.decay.name=[cosine]", "schedule.decay.name"),
         ("probes.early_fraction=1.2", "probes.early_fraction"),
         ("probes.every=0", "probes.every"),
         ("seed=-1", "seed"),
@@ -79,10 +86,10 @@ def test_the_suggested_width_is_possible() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    sorted((config.Path(__file__).parents[1] / "conf").glob("*/*.yaml")),
+    sorted((Path(__file__).parents[1] / "conf").glob("*/*.yaml")),
     ids=lambda p: f"{p.parent.name}/{p.stem}",
 )
-def test_every_option_of_every_group_composes(path: config.Path) -> None:
+def test_every_option_of_every_group_composes(path: Path) -> None:
     group, option = path.parent.name, path.stem
     overrides = ["+study=" + option] if group == "study" else [f"{group}={option}"]
     assert dataclasses.is_dataclass(composed(*overrides))

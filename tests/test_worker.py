@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from warmuplab import training, worker
 from warmuplab.errors import ConfigError
 from warmuplab.progress import Progress
 from warmuplab.records import Run
+
+ROOT = Path(__file__).parents[1]
 
 
 def runs_in(folder: Path, *overrides: str, seeds: tuple[int, ...] = (0, 1)) -> list[Run]:
@@ -75,7 +79,10 @@ def test_a_file_of_runs_that_cannot_train_together_is_refused(tmp_path: Path) ->
         file.read()
 
 
-@pytest.mark.parametrize("content", [None, "{", "{}", '{"runs": []}'])
+NO_POPULATIONS = [None, "{", "{}", *(f'{{"runs": {runs}}}' for runs in ("[]", '"abc"', "5", "[1]", "[null]"))]
+
+
+@pytest.mark.parametrize("content", NO_POPULATIONS)
 def test_a_file_that_is_no_population_is_one_line(
     tmp_path: Path, content: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,3 +104,26 @@ def test_the_file_holds_complete_configurations(tmp_path: Path) -> None:
     runs = runs_in(tmp_path, "schedule=cosine")
     listed = json.loads(worker.write_population(runs).path.read_text())["runs"]
     assert listed == [asdict(run.config) for run in runs]
+
+
+def test_an_attended_worker_ends_with_its_launcher(tmp_path: Path) -> None:
+    """However that ends: here it is killed. What it trained is not finished, and nobody goes on with it."""
+    long = [*QUICK, f"outputs={tmp_path}", "training.steps=1000000", "seed=0,1", "tracker=none"]
+    launcher = subprocess.Popen(
+        [sys.executable, "scripts/train.py", "-m", *long],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: any(tmp_path.glob("single/populations/*.progress.json")))
+    finally:
+        launcher.kill()
+        launcher.wait()
+    wait_until(lambda: str(tmp_path) not in subprocess.check_output(["ps", "-eo", "args"], text=True))
+    assert not list(tmp_path.glob("single/*/summary.json"))
+
+
+def wait_until(what: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.2)

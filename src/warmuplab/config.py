@@ -5,9 +5,9 @@ against. Only `hardware`, `probes`, `tracker`, `study`, `overwrite` and `outputs
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -18,6 +18,11 @@ from warmuplab.errors import ConfigError
 CORPORA = ("jupyterlab", "multi30k")
 OPTIMIZERS = ("adam", "adamw", "radam", "sgd")
 DTYPES = ("float32", "float64", "bfloat16")
+
+
+# Beyond these a mistyped number would end in an operating system's error, or in none for hours.
+MOST_STEPS, MOST_THREADS = 10_000_000, 1024
+LARGEST_MODEL = {"width": 16_384, "depth": 1000, "heads": 1024, "feed_forward": 131_072}
 
 
 @dataclass
@@ -218,8 +223,18 @@ def validate(config: RunConfig) -> None:
     _one_of("hardware.dtype", config.hardware.dtype, DTYPES)
     _at_least("hardware.threads", config.hardware.threads, 1)
     _at_least("seed", config.seed, 0)
-    if not config.study or config.study != Path(config.study).name or config.study.startswith("."):
-        raise ConfigError("study", config.study, "not a folder name", "use letters, digits, - and _")
+    for name, value, most in (
+        ("seed", config.seed, 2**63 - 1),
+        ("hardware.threads", config.hardware.threads, MOST_THREADS),
+        ("training.steps", config.training.steps, MOST_STEPS),
+        *((f"model.{name}", getattr(config.model, name), most) for name, most in LARGEST_MODEL.items()),
+    ):
+        if value > most:
+            raise ConfigError(name, value, f"must be at most {most}", f"use {name}={most} or less")
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", config.study):
+        raise ConfigError("study", config.study, "not a folder name", "use up to 100 letters, digits, - and _")
+    if not config.outputs.strip():
+        raise ConfigError("outputs", repr(config.outputs), "no folder is named", "use outputs=outputs")
     schedules.build(config.schedule, config.training.steps)
 
 

@@ -48,7 +48,7 @@ def launch(configs: Sequence[RunConfig], slots: Slots, say: Say = print) -> list
     on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
     populations = pack(to_train, slots.members or (len(to_train) if on_gpu else CPU_MEMBERS))
     threads = max(run.config.hardware.threads for run in to_train)
-    workers = min(slots.workers or (1 if on_gpu else max(1, (os.cpu_count() or 1) // threads)), len(populations))
+    workers = min(slots.workers or (1 if on_gpu else max(1, _cores() // threads)), len(populations))
     say(f"Training {_count(to_train, 'run')} in {_count(populations, 'population')}, {workers} at a time.")
     planned = sweep.plan(populations)
     with display.shown(planned) as show:
@@ -81,6 +81,11 @@ def failures(runs: Sequence[Run]) -> list[str]:
     ]
 
 
+def _cores() -> int:
+    """Cores that this process may use: on a cluster a part of the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _is_on_gpu(devices: set[str]) -> bool:
     from warmuplab.population import pick_device
 
@@ -93,6 +98,9 @@ def _say_what_is_left_out(runs: list[Run], to_train: list[Run], say: Say) -> Non
     if not skipped:
         return
     say(f"{_count(skipped, 'run')} of {len(runs)} finished before and not trained again (overwrite=true would).")
+    otherwise = [run for run in skipped if run.has_other_probes]
+    if otherwise:
+        say(f"{_count(otherwise, 'run')} of them with other probes; overwrite=true measures again.")
     here = environment.commit()
     others = [
         run

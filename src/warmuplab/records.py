@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from omegaconf import OmegaConf
 
 from warmuplab import schedules
 from warmuplab.config import RunConfig, to_mapping
@@ -35,6 +36,15 @@ class Run:
     def summary(self) -> dict[str, Any] | None:
         """What `summary.json` says, None where there is none."""
         return read_summary(self.directory)
+
+    @property
+    def has_other_probes(self) -> bool:
+        """Whether the recorded run was measured otherwise than this configuration asks for."""
+        try:
+            recorded = OmegaConf.to_container(OmegaConf.load(self.directory / "config.yaml"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(recorded, dict) and recorded.get("probes") != to_mapping(self.config)["probes"]
 
     @property
     def is_complete(self) -> bool:

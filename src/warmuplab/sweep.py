@@ -11,7 +11,7 @@ from typing import IO
 from warmuplab import records
 from warmuplab.progress import Progress
 from warmuplab.records import Run
-from warmuplab.worker import PopulationFile, train_population, write_population
+from warmuplab.worker import ATTENDED, PopulationFile, train_population, write_population
 
 POLL_SECONDS = 0.5
 
@@ -134,8 +134,9 @@ def _start(population: Population) -> _Worker:
     population.state = TRAINING
     population.file.progress_path.unlink(missing_ok=True)
     log = population.file.log_path.open("wb")
-    command = [sys.executable, "-m", "warmuplab.worker", str(population.file.path)]
-    return _Worker(population, subprocess.Popen(command, stdout=log, stderr=log), log)
+    command = [sys.executable, "-m", "warmuplab.worker", str(population.file.path), ATTENDED]
+    # The pipe is never written to: it closes with this process, even a killed one, and that ends the worker.
+    return _Worker(population, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log), log)
 
 
 def _end(worker: _Worker) -> None:

@@ -61,7 +61,8 @@ class TokenizedCorpus:
 def load(data: DataConfig, cache: Path) -> TokenizedCorpus:
     """The tokenized corpus, from the folder `cache` when it was tokenized before.
 
-    Raises `ConfigError` where the corpus cannot be had or all of a split is longer than `data.max_length`.
+    Raises `ConfigError` where the corpus cannot be had, all of a split is longer than `data.max_length` or the cache
+    cannot be written.
     """
     import tokenizers
 
@@ -71,7 +72,11 @@ def load(data: DataConfig, cache: Path) -> TokenizedCorpus:
     )
     path = cache / f"{data.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
     if not path.exists():
-        _write(path, _tokenize(corpus, data))
+        try:
+            _write(path, _tokenize(corpus, data))
+        except OSError as error:
+            problem = f"cannot be written ({error.strerror})"
+            raise ConfigError("outputs", cache.parent, problem, "give another folder: outputs=FOLDER") from error
     with np.load(path) as arrays:
         splits = [
             Split(

@@ -1,12 +1,16 @@
 """A worker is a command: `python -m warmuplab.worker FILE` trains the population that a file lists.
 
-The launcher starts as many of these as there are slots; anyone can start one by hand.
+The launcher starts as many of these as there are slots; anyone can start one by hand. With `--attended`, as the
+launcher starts it, a worker ends when its standard input does: however the launcher ends, it leaves nobody training.
 """
 
 import ctypes
 import hashlib
 import json
+import os
+import shlex
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +25,8 @@ from warmuplab.files import read_json, write_json
 from warmuplab.progress import Progress, Report
 from warmuplab.records import Run
 from warmuplab.tokens import TokenizedCorpus
+
+ATTENDED = "--attended"
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _KEPT_BYTES = 2**31 - 1
@@ -49,9 +55,10 @@ class PopulationFile:
     def read(self) -> list[Run]:
         """The runs. Raises `ConfigError` for a file that cannot be read or lists what cannot train together."""
         content = read_json(self.path)
-        if not isinstance(content, dict) or not content.get("runs"):
+        mappings = content.get("runs") if isinstance(content, dict) else None
+        if not isinstance(mappings, list) or not mappings or not all(isinstance(each, dict) for each in mappings):
             raise ConfigError("FILE", self.path, "not a population", "give a file that a sweep wrote")
-        configs = [configuration.from_mapping(mapping) for mapping in content["runs"]]
+        configs = [configuration.from_mapping(mapping) for mapping in mappings]
         if len({records.population_key(config) for config in configs}) > 1:
             raise ConfigError("FILE", self.path, "its runs differ in more than seed and schedule", "split the file")
         return [prepare(config) for config in configs]
@@ -128,14 +135,23 @@ def keep_freed_memory() -> None:
     mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
+def _end_with_standard_input() -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(1)  # its runs stay unfinished, as when it is killed
+
+
 def main(arguments: Sequence[str]) -> int:
     """Train the population in the file that `arguments` name; returns the exit status."""
     from warmuplab.cli import one_line_errors
 
-    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
-        print("usage: python -m warmuplab.worker FILE", file=sys.stderr)
+    files = [argument for argument in arguments if argument != ATTENDED]
+    if len(files) != 1 or files[0].startswith("-"):
+        print(f"error: {shlex.join(arguments) or 'nothing'}: type python -m warmuplab.worker FILE", file=sys.stderr)
         return 2
-    file = PopulationFile(Path(arguments[0]))
+    if ATTENDED in arguments:
+        threading.Thread(target=_end_with_standard_input, daemon=True).start()
+    file = PopulationFile(Path(files[0]))
     with one_line_errors():
         runs = [run for run in file.read() if run.config.overwrite or not run.is_complete]
         if not runs:

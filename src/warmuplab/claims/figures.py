@@ -101,7 +101,7 @@ def draw_early_overfitting(study: Study, arms: Arms) -> Figure | None:
 
 
 def draw_memorisation(study: Study, arms: Arms) -> Figure | None:
-    """How much better the earliest sentences are predicted than unseen ones, by the loss on the latter.
+    """Loss on the earliest sentences minus loss on unseen ones, by the loss on the latter.
 
     Runs that learn at different speeds are read at the same held-out loss. None without the probe.
     """
@@ -124,8 +124,9 @@ def draw_memorisation(study: Study, arms: Arms) -> Figure | None:
     add_legend(figure, grid)
     add_foot(
         figure,
-        "Loss on sentences of the first 5 % of the steps minus loss on unseen ones of like length; a line per run,"
-        f" below 0: remembered.\n{footer(study, arms)}",
+        "Loss on sentences of the first 5 % of the steps minus loss on unseen ones of like length, a line per run. Part"
+        f" of what is below 0\nis that the early sentences may be easier, alike for all schedules of a seed."
+        f" {footer(study, arms)}",
     )
     return figure
 

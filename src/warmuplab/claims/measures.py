@@ -32,49 +32,88 @@ class Measure:
     digits: int = 2
 
 
-MEASURES = (
-    Measure(
-        "overfit/memorisation_at_{level}",
-        "Memorised",
-        "loss on sentences of the first 5 % of the steps minus loss on unseen ones of like length, at the level; the"
-        " more negative, the more is remembered of them",
-        "had memorised less of its first batches at the level",
-        sign=1,
+GROUPS = {
+    "Early training": (
+        Measure(
+            "overfit/memorisation_at_{level}",
+            "Early − unseen",
+            "loss on sentences of the first 5 % of the steps minus loss on unseen ones of like length, at the level;"
+            " the lower, the more was remembered, but part of it is that a seed's early sentences may be easier:"
+            " compare warmups, not settings",
+            "had memorised less of its first batches at the level",
+            sign=1,
+        ),
+        Measure(
+            "stability/kl_path_to_{level}",
+            "KL path",
+            "sum of the steps' KL(before || after) of the output distribution on the probe batch, until the level",
+            "moved its output distribution along a shorter path until the level",
+        ),
+        Measure(
+            "stability/kl_max",
+            "Largest KL",
+            "the largest KL(before || after) of a step in the early window",
+            "made a smaller largest move of its output distribution",
+        ),
     ),
-    Measure(
-        "stability/kl_path_to_{level}",
-        "KL path",
-        "sum of the steps' KL(before || after) of the output distribution on the probe batch, until the level",
-        "moved its output distribution along a shorter path until the level",
+    "Layers, the last minus the first in the early window": (
+        Measure(
+            "stability/encoder_cka_drift_last_minus_first",
+            "Drift, encoder",
+            "1 - linear CKA of a layer's output between snapshots, in the encoder",
+            digits=3,
+        ),
+        Measure(
+            "stability/decoder_cka_drift_last_minus_first",
+            "Drift, decoder",
+            "1 - linear CKA of a layer's output between snapshots, in the decoder",
+            "had a last decoder layer that drifted less against the first",
+            digits=3,
+        ),
+        Measure(
+            "stability/decoder_weight_change_last_minus_first",
+            "Weight change",
+            "relative change of a decoder layer's weights between snapshots",
+            digits=3,
+        ),
+        Measure(
+            "stability/decoder_grad_norm_last_minus_first",
+            "Gradient",
+            "norm of a decoder layer's gradient",
+            digits=3,
+        ),
+        Measure(
+            "stability/decoder_update_to_weight_last_minus_first",
+            "Update/weight",
+            "size of a step relative to the weights of a decoder layer",
+            digits=4,
+        ),
     ),
-    Measure(
-        "stability/kl_max",
-        "Largest KL",
-        "the largest of them in the early window",
-        "made a smaller largest move of its output distribution",
+    "The largest of the run, and the state at its end": (
+        Measure("stability/attention_logit_max", "Attention logit", "the largest of any layer, at any time", digits=1),
+        Measure("stability/log_z_max", "log Z", "the largest logarithm of the softmax's denominator", digits=1),
+        Measure(
+            "spike/recovery_steps", "Recovery", "steps until the slowest spike of the training loss was over", digits=1
+        ),
+        Measure(
+            "spike/olmo_score", "OLMo score", "share of steps whose loss is 6 standard deviations above its last 128"
+        ),
+        Measure("stability/jitter_onset_step", "Jitter from", "step at which jitter left its baseline", digits=0),
+        Measure("stability/entropy", "Entropy", "of the output distribution at the end, nats"),
+        Measure("stability/distance_uniform", "KL to uniform", "of the output distribution at the end, nats"),
+        Measure("stability/distance_unigram", "KL to unigram", "of the output distribution at the end, nats"),
+        Measure(
+            "overfit/generalisation_gap",
+            "Gen. gap",
+            "final loss on held-out minus on trained text of like length",
+        ),
+        Measure(
+            "curvature/preconditioned_edge_max",
+            "Edge",
+            "largest preconditioned sharpness times the learning rate, in units of the edge of stability",
+        ),
     ),
-    Measure(
-        "stability/encoder_cka_drift_last_minus_first",
-        "Drift, encoder",
-        "1 - linear CKA of a layer's output between snapshots in the early window, last layer minus first",
-        digits=3,
-    ),
-    Measure(
-        "stability/decoder_cka_drift_last_minus_first",
-        "Drift, decoder",
-        "likewise",
-        "had a last decoder layer that drifted less against the first",
-        digits=3,
-    ),
-    Measure("stability/attention_logit_max", "Attention logit", "the largest of any layer, at any time", digits=1),
-    Measure("stability/log_z_max", "log Z", "the largest logarithm of the softmax's denominator", digits=1),
-    Measure("overfit/generalisation_gap", "Gen. gap", "final loss on held-out minus on trained text of like length"),
-)
-CURVATURE = Measure(
-    "curvature/preconditioned_edge_max",
-    "Edge",
-    "largest preconditioned sharpness times the learning rate, in units of the edge of stability",
-)
+}
 
 
 def common_level(arms: Arms) -> str | None:
@@ -93,56 +132,73 @@ def in_words(level: str) -> str:
     return f"{nats} nat{'' if nats == '1' else 's'} below the unigram entropy"
 
 
-def measured(arms: Arms) -> list[Measure]:
-    """The measures that the study has values of, with the level in their columns."""
+def measured(arms: Arms, group: str) -> list[Measure]:
+    """The measures of a group that the study has values of, with the level in their columns."""
     level = common_level(arms)
     there = []
-    for measure in (*MEASURES, CURVATURE):
-        if AT_LEVEL in measure.column and level is None:
-            continue
+    for measure in GROUPS[group]:
         column = measure.column.format(level=level)
-        if column in arms.runs and arms.runs[column].notna().any():
+        readable = AT_LEVEL not in measure.column or level is not None
+        if readable and column in arms.runs and arms.runs[column].notna().any():
             there.append(replace(measure, column=column))
     return there
 
 
-def measure_table(arms: Arms) -> ResultTable | None:
-    """The measures of every arm, as means over seeds; None where nothing was measured.
+def measure_tables(arms: Arms) -> dict[str, ResultTable]:
+    """By group, the measures of every arm as means over seeds; no group of which nothing was measured.
 
     A mean over fewer runs than the arm has says over how many. Steps to a level that a run never reached count as the
     length of the run, and the mean is then at least that.
     """
-    measures, level, shown = measured(arms), common_level(arms), roles_of(arms)
-    if not measures:
-        return None
-    header = [*shown.values(), *([] if level is None else ["Steps"]), *(measure.title for measure in measures)]
-    rows = []
-    for setting, rate, warmup in arms.keys:
-        runs, place = arms.of(setting, rate, warmup), {"setting": setting, "rate": rate, "warmup": warmup}
-        cells = [place[role] for role in shown]
-        cells += [] if level is None else [_steps(runs, level)]
-        rows.append(cells + [_mean(runs[measure.column], measure.digits) for measure in measures])
-    return ResultTable(header, rows)
+    tables, shown = {}, roles_of(arms)
+    for group in GROUPS:
+        measures, level = measured(arms, group), _level_of(arms, group)
+        if not measures:
+            continue
+        rows = []
+        for setting, rate, warmup in arms.keys:
+            runs, place = arms.of(setting, rate, warmup), {"setting": setting, "rate": rate, "warmup": warmup}
+            cells = [place[role] for role in shown]
+            cells += [] if level is None else [_steps(runs, level)]
+            rows.append(cells + [_mean(runs[measure.column], measure.digits) for measure in measures])
+        header = [*shown.values(), *([] if level is None else ["Steps"]), *(measure.title for measure in measures)]
+        tables[group] = ResultTable(header, rows)
+    return tables
 
 
-def legend(arms: Arms) -> list[str]:
-    """What the columns of the table mean."""
-    level = common_level(arms)
+def legend(arms: Arms, group: str) -> list[str]:
+    """What the columns of a group's table mean."""
+    level = _level_of(arms, group)
     lines = []
     if level is not None:
         lines.append(
             f"*The level*: {in_words(level)}, on the fixed held-out batch; the deepest that three in four trained runs"
             " reach. *Steps*: until there; ≥ where a run never got there and counts with its whole length."
         )
-    lines += [f"*{measure.title}*: {measure.meaning}." for measure in measured(arms)]
+    lines += [f"*{measure.title}*: {measure.meaning}." for measure in measured(arms, group)]
     return [*lines, "Means over seeds; a number of runs in brackets where not all of the arm have a value."]
+
+
+def _level_of(arms: Arms, group: str) -> str | None:
+    """The level, for the group that is read there."""
+    read_there = any(AT_LEVEL in measure.column for measure in GROUPS[group])
+    return common_level(arms) if read_there else None
 
 
 def shows(arms: Arms) -> Iterator[str]:
     """What came out, each warmup against none, paired by seed."""
-    for measure in measured(arms):
-        if measure.steadier:
-            yield from _pairs(arms, measure)
+    for group in GROUPS:
+        for measure in measured(arms, group):
+            if measure.steadier:
+                yield from _pairs(arms, measure)
+    yield from _jitter(arms)
+
+
+def _jitter(arms: Arms) -> Iterator[str]:
+    onset = "stability/jitter_onset_step"
+    if onset in arms.runs:
+        found = int(arms.runs[onset].notna().sum())
+        yield f"The jitter of the training loss left its baseline in {found} of {plural(len(arms.runs), 'run')}."
 
 
 def does_not_show(arms: Arms) -> Iterator[str]:
@@ -176,7 +232,7 @@ def _pairs(arms: Arms, measure: Measure) -> Iterator[str]:
         if len(difference):
             found.append(
                 f"{int((measure.sign * difference > 0).sum())} of {plural(len(difference), 'pair')} for {warmup} warmup"
-                f" (median difference {difference.median():+.2g})"
+                f" (median difference {difference.median():+.3g})"
             )
     if found:
         yield f"Against the same run without warmup, the one with it {measure.steadier} in {listed(found)}."

@@ -20,8 +20,8 @@ CAPTIONS = {
     "training_loss": "Training loss at every step.",
     "early_overfitting": "Early overfitting: what each step taught about its own batch beyond what it taught about"
     " held-out text, summed up over the early window.",
-    "memorisation": "Memorisation of the first batches: how much better their sentences are predicted than unseen ones,"
-    " read at the same loss on the latter.",
+    "memorisation": "Memorisation of the first batches: loss on their sentences minus loss on unseen ones (the lower,"
+    " the more was remembered), read at the same loss on the latter.",
     "distribution": "How far each step moved the output distribution.",
 }
 
@@ -118,8 +118,10 @@ def _legend(study: Study, arms: Arms) -> str:
 
 
 def _measurements(arms: Arms) -> list[str]:
-    table = measures.measure_table(arms)
-    return [] if table is None else ["## More measurements", _bullets(measures.legend(arms)), table.markdown()]
+    parts = []
+    for group, table in measures.measure_tables(arms).items():
+        parts += [f"## {group}", _bullets(measures.legend(arms, group)), table.markdown()]
+    return parts
 
 
 def _failures(study: Study) -> list[str]:

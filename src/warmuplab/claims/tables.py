@@ -86,7 +86,10 @@ def outcome_text(arm: Any) -> str:
 
 def number(value: Any, digits: int = 2) -> str:
     """A measured value, or a dash where nothing was measured."""
-    return MISSING if pd.isna(value) else f"{value:.{digits}f}"
+    if pd.isna(value):
+        return MISSING
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text
 
 
 def listed(items: Iterable[object]) -> str:

@@ -45,7 +45,7 @@ def normalized(schedule_config: Any) -> dict[str, Any]:
 def _decay_settings(config: Any) -> dict[str, Any]:
     given = _members("schedule.decay", config)
     name = given.pop("name", None)
-    if name not in DECAYS:
+    if not isinstance(name, str) or name not in DECAYS:
         problem = "no decay is named" if name is None else "there is no such decay"
         raise ConfigError("schedule.decay.name", name, problem, f"choose one of {', '.join(DECAYS)}")
     parameters = inspect.signature(DECAYS[name]).parameters

@@ -31,13 +31,15 @@ def draw_notes() -> None:
 def draw_of_study(name: str, study_name: str, results: Path) -> None:
     """Draw one figure of a collected study."""
     from warmuplab import results as collected
+    from warmuplab.arguments import usable_folder
     from warmuplab.claims.arms import arrange
     from warmuplab.claims.figures import draw_named
     from warmuplab.errors import ConfigError
 
     study = collected.load(study_name, results)
     file, shows = OF_STUDIES[name]
-    path = draw_named(file, study, arrange(study), study.folder / "figures")
+    with usable_folder("results", results):
+        path = draw_named(file, study, arrange(study), study.folder / "figures")
     if path is None:
         raise ConfigError("NAME", name, f"{study.folder} has nothing for it ({shows})", "choose another figure")
     print(f"{path}\n{path.with_suffix('.svg')}")

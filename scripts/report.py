@@ -1,15 +1,15 @@
 """Collect a study and write its tables and figures: `python scripts/report.py quick`."""
 
-import argparse
 import signal
 from pathlib import Path
 
+from warmuplab.arguments import Parser
 from warmuplab.cli import one_line_errors
 
 
 def main() -> None:
     """Read the command line, write `results/<study>/` and print the result table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("study", help="a folder of run directories, or of collected results where there are none")
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the collected studies")
@@ -23,11 +23,13 @@ def report(name: str, outputs: Path, results: Path) -> None:
     from rich.console import Console
 
     from warmuplab import results as collecting
+    from warmuplab.arguments import usable_folder
     from warmuplab.claims import arms, statements, tables
     from warmuplab.claims.report import obtained, write_report
 
     study, notes = collecting.update(name, outputs, results)
-    written = write_report(study)
+    with usable_folder("--results", results):
+        written = write_report(study)
     arranged = arms.arrange(study)
     console = Console(highlight=False)
     console.print(obtained(study), markup=False)

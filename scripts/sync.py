@@ -1,15 +1,15 @@
 """Upload a study's finished offline runs to W&B, each once: `python scripts/sync.py quick`."""
 
-import argparse
 import sys
 from pathlib import Path
 
+from warmuplab.arguments import Parser
 from warmuplab.cli import one_line_errors
 
 
 def main() -> int:
     """Read the command line, upload and say what became of the runs; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("study", help="a folder of run directories")
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories")
     arguments = parser.parse_args()

@@ -1,6 +1,8 @@
 """Collecting: every run is there, with every value that it recorded, and evidence is never lost silently."""
 
 import json
+import os
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -10,12 +12,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from conftest import composed
 from synthetic_study import ENTROPY, configured, keys_of, leave, small_study
-from warmuplab import records, reproduction, results
+from warmuplab import records, reproduction, results, syncing
+from warmuplab.arguments import Parser, check_study
 from warmuplab.errors import ConfigError
 from warmuplab.spikes import find_spikes
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ("report", "dashboard", "sync")
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +189,28 @@ def test_runs_that_have_not_ended_are_left_out_and_mentioned(tmp_path: Path) -> 
     assert "killed: 1 of" in notes[0]
 
 
+NO_NAMES = ["", ".", "..", "../tiny", "/etc", "tiny/", "a b", "a\nb", ".hidden", "a" * 101, "a" * 300]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_what_is_no_name_of_a_study_is_one_line_everywhere(tmp_path: Path, name: str) -> None:
+    for use in (
+        lambda: check_study(name),
+        lambda: results.update(name, tmp_path, tmp_path),
+        lambda: results.load(name, tmp_path),
+        lambda: syncing.sync(name, tmp_path),
+    ):
+        with pytest.raises(ConfigError, match=r"^STUDY=.*not the name of a study; use letters, digits") as error:
+            use()
+        assert "\n" not in str(error.value)
+        assert len(str(error.value)) < 300
+
+
+def test_names_of_studies() -> None:
+    for name in ("quick", "warmup-2.1_b", "7", "a" * 100):
+        check_study(name)
+
+
 @pytest.mark.parametrize("study", ["nosuch", "../tiny", "."])
 def test_a_study_that_is_nowhere_is_one_line_with_the_remedy(tmp_path: Path, study: str) -> None:
     with pytest.raises(ConfigError) as error:
@@ -198,6 +227,127 @@ def test_incomplete_results_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "results" / "tiny" / "curves.parquet").unlink()
     with pytest.raises(ConfigError, match=r"curves\.parquet"):
         results.update("tiny", tmp_path / "nowhere", tmp_path / "results")
+
+
+def test_a_manifest_that_is_none_is_one_line(collected: tuple[Path, results.Study], tmp_path: Path) -> None:
+    folder = copied(collected, tmp_path)
+    whole = json.loads((folder / "manifest.json").read_text())
+    without = [{key: value for key, value in whole.items() if key != left_out} for left_out in ("varying", "corpora")]
+    wrong = [whole | {"runs": {}}, whole | {"varying": {"seed": 3}}, whole | {"steps": 1}, whole | {"commits": [None]}]
+    for content in ("", "{", "[]", "{}", "\0", *map(json.dumps, [*without, *wrong])):
+        (folder / "manifest.json").write_text(content)
+        assert_damaged(tmp_path, "manifest.json")
+
+
+@pytest.mark.parametrize("name", ["runs.parquet", "curves.parquet"])
+def test_a_damaged_table_is_one_line(collected: tuple[Path, results.Study], tmp_path: Path, name: str) -> None:
+    path = copied(collected, tmp_path) / name
+    whole, table = path.read_bytes(), pd.read_parquet(path)
+    for part in (b"", whole[:1000], whole[-1000:]):
+        path.write_bytes(part)
+        assert_damaged(tmp_path, name)
+    for lost in {"run_id", "trained", "value", "unigram_entropy"} & set(table):
+        table.drop(columns=lost).to_parquet(path)
+        assert_damaged(tmp_path, name, lost)
+    if name == "runs.parquet":
+        table.iloc[:0].to_parquet(path)
+        assert_damaged(tmp_path, name, "no rows")
+
+
+def test_damaged_results_beside_run_directories_are_never_taken_for_none(
+    collected: tuple[Path, results.Study], tmp_path: Path
+) -> None:
+    (copied(collected, tmp_path) / "runs.parquet").write_text("")
+    with pytest.raises(ConfigError, match=r"runs\.parquet is damaged .* remove it and make report STUDY=tiny"):
+        results.update("tiny", collected[0] / "outputs", tmp_path)
+
+
+def copied(collected: tuple[Path, results.Study], to: Path) -> Path:
+    return Path(shutil.copytree(collected[1].folder, to / "tiny"))
+
+
+def assert_damaged(evidence: Path, name: str, said: str = "") -> None:
+    with pytest.raises(ConfigError) as error:
+        results.load("tiny", evidence)
+    text = str(error.value)
+    assert text.startswith(f"STUDY=tiny: {evidence / 'tiny' / name} is damaged (")
+    assert said in text
+    assert "restore" in text
+    assert "make report STUDY=tiny" in text
+
+
+@pytest.mark.parametrize("name", ["metrics.parquet", "layers.parquet"])
+def test_a_damaged_record_of_a_run_is_one_line(tmp_path: Path, name: str) -> None:
+    run = leave(tmp_path / "outputs")
+    pd.DataFrame({"nothing": [1]}).to_parquet(run.directory / name)
+    with pytest.raises(ConfigError, match=f"remove {run.directory} and train the run again"):
+        results.update("tiny", tmp_path / "outputs", tmp_path / "results")
+
+
+@pytest.mark.parametrize("wrong", [[], ["--nosuch", "tiny"], ["tiny", "more"], ["tiny", "--results"]])
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_wrong_arguments_are_one_line(
+    script: str, wrong: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refused(script, wrong, monkeypatch, capsys)
+    assert f"python scripts/{script}.py --help" in line
+
+
+def test_help_still_helps(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        Parser("What it does.").parse_args(["--help"])
+    assert ended.value.code == 0
+    assert "What it does." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_path_as_study_is_one_line(
+    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "error: STUDY=../quick: " in refused(script, ["../quick"], monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("script", ["report", "dashboard"])
+@pytest.mark.parametrize("taken", ["results", "results/tiny"])
+def test_a_file_in_the_place_of_a_folder_is_one_line(
+    script: str, taken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / taken).parent.mkdir(exist_ok=True)
+    (tmp_path / taken).write_text("")
+    line = refused(script, ["tiny"], monkeypatch, capsys)
+    assert line.startswith("error: --results=results/tiny: not a folder")
+    leave(tmp_path / "outputs")
+    assert line == refused(script, ["tiny"], monkeypatch, capsys)
+
+
+def test_files_in_the_place_of_what_is_written_are_one_line(
+    collected: tuple[Path, results.Study],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = copied(collected, tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    (folder / "dashboard.html").mkdir()
+    assert "error: --results=results: " in refused("dashboard", ["tiny"], monkeypatch, capsys)
+    (folder / "figures").write_text("")
+    line = refused("report", ["tiny"], monkeypatch, capsys)
+    assert "error: --results=results: " in line
+    assert "tiny/figures" in line
+
+
+def refused(
+    script: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
+    """The line with which a script refuses its arguments."""
+    monkeypatch.setattr(sys, "argv", [f"{script}.py", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "scripts" / f"{script}.py"), run_name="__main__")
+    heard = capsys.readouterr()
+    assert (ended.value.code, heard.out, heard.err.count("\n")) == (2, "", 1)
+    assert heard.err.startswith("error: ")
+    return heard.err
 
 
 QUICK = {
@@ -226,8 +376,30 @@ def test_the_command_gives_the_runs_back(overrides: list[str], varying: dict[str
     make, sweep, study, *rest = shlex.split(reproduction.command("quick", shared, changed) or "")
     assert (make, sweep, study) == ("make", "sweep", "STUDY=quick")
     expected = [*overrides, *(f"{key}={','.join(map(str, values))}" for key, values in varying.items())]
-    typed = rest[0].removeprefix("ARGS=").split() if rest else []
+    typed = shlex.split(rest[0].removeprefix("ARGS=")) if rest else []
     assert sorted(typed) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    "value", ["two words", "a'b", 'a "b"', "$HOME ${seed} $(id)", "a,b [c] {d: e}", "x\\", "#1; echo `id` & *", "é=1"]
+)
+def test_the_command_can_be_typed_whatever_a_value_contains(value: str) -> None:
+    shared = {"data.name": value, "optimizer.betas": [0.9, 0.999]}
+    command = reproduction.command("quick", shared, {"seed": [0, 1], "optimizer.name": [value, "sgd"]})
+    assert command is not None
+    environment = {key: text for key, text in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    printed = subprocess.run(
+        f"{command} --dry-run --no-print-directory",
+        shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    python, script, *arguments = shlex.split(printed.splitlines()[-1].partition(" && ")[0])
+    assert (Path(python).name, script) == ("python", "scripts/train.py")
+    assert arguments[:2] == ["-m", "+study=quick"]
+    parsed = {override.key_or_group: override for override in OverridesParser.create().parse_overrides(arguments[2:])}
+    assert parsed["data.name"].value() == value
+    assert parsed["optimizer.betas"].value() == [0.9, 0.999]
+    names = parsed["optimizer.name"].value()
+    assert [getattr(name, "text", name) for name in names.list] == [value, "sgd"]
 
 
 def test_a_study_without_a_file_has_no_command(collected: tuple[Path, results.Study]) -> None:

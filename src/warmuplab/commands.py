@@ -1,6 +1,5 @@
 """The command that trains one run again."""
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -10,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from warmuplab.reproduction import CONFIG_FOLDER, WITHOUT_EFFECT
+from warmuplab.reproduction import CONFIG_FOLDER, WITHOUT_EFFECT, typed
 
 # The groups of `conf/` that a run's numbers depend on, each with the key that tells its options apart.
 GROUPS = {
@@ -43,9 +42,7 @@ def run_overrides(config: Mapping[str, Any]) -> list[str]:
     for group, key in GROUPS.items():
         choices = _choose(group, key, choices, config)
     composed = _composed(choices)
-    values = [
-        f"{'' if key in composed else '+'}{key}={_typed(config.get(key))}" for key in _differing(composed, config)
-    ]
+    values = [f"{'' if key in composed else '+'}{key}={typed(config.get(key))}" for key in _differing(composed, config)]
     return [*choices, *values]
 
 
@@ -104,20 +101,4 @@ def _compose(choices: tuple[str, ...]) -> Flat:
 def _comparable(value: Any) -> str:
     """Equal for 1e-3 and 0.001, 0 and 0.0, and for a list and the text it is stored as."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return repr(float(value)) if is_number else _typed(value)
-
-
-def _typed(value: Any) -> str:
-    """A value as Hydra reads it; text that could mean something to its grammar is quoted."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{','.join(map(_typed, value))}]"
-    text = str(value)
-    if isinstance(value, int | float) or re.fullmatch(r"[\w./+-]+|\[[\w./+,-]*\]", text):
-        return text
-    # In its quoted strings a backslash is one unless it comes before a quote.
-    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text)
-    return f"'{escaped}'"
+    return repr(float(value)) if is_number else typed(value)

@@ -1,5 +1,6 @@
 """The command that trains a study's runs again."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,11 +25,11 @@ def command(study: str, shared: Mapping[str, Any], varying: Mapping[str, Sequenc
         return None
     grids, composed = _compose(study)
     overrides = [
-        f"{key}={_typed(values)}"
+        f"{key}={','.join(map(typed, values))}"
         for key, values in {**{key: [value] for key, value in shared.items()}, **varying}.items()
         if not key.startswith(WITHOUT_EFFECT) and not _follows(key, values, grids, composed)
     ]
-    arguments = f" ARGS={shlex.quote(' '.join(overrides))}" if overrides else ""
+    arguments = f" ARGS={_for_make(overrides)}" if overrides else ""
     return f"make sweep STUDY={study}{arguments}"
 
 
@@ -46,7 +47,7 @@ def _compose(study: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         assert isinstance(grids, list)
         jobs = []
         for grid in grids or [{}]:
-            first = [f"{key}={_typed([_values(value)[0]])}" for key, value in grid.items()]
+            first = [f"{key}={typed(_values(value)[0])}" for key, value in grid.items()]
             job = OmegaConf.to_container(compose("config", [f"+study={study}", *first]), resolve=True)
             assert isinstance(job, dict)
             jobs.append(flat(job))
@@ -76,14 +77,26 @@ def _values(value: Any) -> list[Any]:
 
 def _number(value: Any) -> str:
     """Equal for 1e-3 and 0.001, 0 and 0.0."""
-    return repr(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else _one(value)
+    return repr(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else typed(value)
 
 
-def _typed(values: Sequence[Any]) -> str:
-    return ",".join(map(_one, values))
+def _for_make(overrides: Sequence[str]) -> str:
+    """`overrides` as the value of `ARGS`: make expands it, then the shell of its recipe reads what that gives."""
+    quoted = [text if re.fullmatch(r"[][\w.,/+=-]+", text, re.ASCII) else shlex.quote(text) for text in overrides]
+    return shlex.quote(" ".join(quoted).replace("$", "$$"))
 
 
-def _one(value: Any) -> str:
+def typed(value: Any) -> str:
+    """A value as Hydra reads it; text that could mean something to its grammar is quoted."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, list):
-        return f"[{','.join(map(_one, value))}]"
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        return f"[{','.join(map(typed, value))}]"
+    text = str(value)
+    if isinstance(value, int | float) or re.fullmatch(r"[\w./+-]+|\[[\w./+,-]*\]", text):
+        return text
+    # In its quoted strings a backslash is one unless it comes before a quote.
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text)
+    return f"'{escaped}'"

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from warmuplab import records
+from warmuplab.arguments import check_study, usable_folder
 from warmuplab.errors import ConfigError
 from warmuplab.files import read_json, replace_atomically, write_json
 from warmuplab.series_tables import curves_and_spikes, layers_table
@@ -35,6 +36,33 @@ FACTS = {
     "commit": "str",
     "dirty": "boolean",
 }
+
+# What the other tables have at least.
+CURVE_COLUMNS = ("run_id", "metric", "step", "value")
+SPIKE_COLUMNS = ("run_id", "start", "peak", "end", "height")
+LAYER_COLUMNS = ("run_id", "layer", "step")
+
+# What every manifest has, and of which kind; the members of those in `_ENTRIES` are mappings with these keys.
+_PARTS: dict[str, type | tuple[type, ...]] = {
+    "command": (str, type(None)),
+    "runs": dict,
+    "steps": list,
+    "weights": list,
+    "wall_seconds": (int, float, type(None)),
+    "seconds": (int, float, type(None)),
+    "commits": list,
+    "versions": dict,
+    "hardware": list,
+    "corpora": list,
+    "configuration": dict,
+    "varying": dict,
+}
+_COUNTS = ("total", "finished", "diverged", "failed", "stuck")
+_ENTRIES = {"commits": ("commit", "dirty"), "corpora": ("name", "sentences", "fingerprint", "unigram_entropy")}
+_ENTRIES |= {"hardware": ()}
+
+# What reading a damaged Parquet file raises: pyarrow's errors are each of one of these kinds as well.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, NotImplementedError)
 
 # Where a run lies and how it is published says nothing about it, and `data.path` is a place on one machine.
 NOT_EVIDENCE = ("study", "outputs", "overwrite", "data.path", "tracker.")
@@ -78,25 +106,28 @@ def update(study: str, outputs: Path, results: Path) -> tuple[Study, list[str]]:
 
     Evidence is never replaced by less: where `outputs/<study>` has fewer complete runs than `results/<study>`, as in
     the middle of a sweep on a fresh clone, the results stay as they are and a note says so. Raises `ConfigError`
-    where neither folder has runs.
+    where neither folder has runs, or one of them cannot be used.
     """
-    if study != Path(study).name or study.startswith("."):
-        raise ConfigError("STUDY", study, "not the name of a study", "see `ls conf/study outputs results`")
+    check_study(study)
     source, folder = outputs / study, results / study
-    directories = read_directories(source)
+    with usable_folder("--outputs", source):
+        directories = read_directories(source)
+    with usable_folder("--results", folder):
+        collected = (folder / RUNS).exists()
     if not directories:
-        if not (folder / RUNS).exists():
+        if not collected:
             problem = f"no finished run in {source} and nothing collected in {folder}"
             raise ConfigError("STUDY", study, problem, f"train it first: make sweep STUDY={study}")
         return load(study, results), []
-    found, known = _complete(directories), _complete_in(folder / RUNS)
+    found, known = _complete(directories), _complete_in(study, folder / RUNS) if collected else 0
     if found < known:
         note = (
             f"{source} has {found} complete runs and {folder} has {known}: {folder} stays as it is. Finish the sweep "
             f"(make sweep STUDY={study}), or collect the part elsewhere (--results FOLDER)."
         )
         return load(study, results), [note]
-    collect(study, directories, folder)
+    with usable_folder("--results", folder):
+        collect(study, directories, folder)
     return load(study, results), _notes(source, directories)
 
 
@@ -118,16 +149,60 @@ def collect(study: str, directories: Sequence[RunDirectory], folder: Path) -> No
 
 
 def load(study: str, results: Path) -> Study:
-    """The study that `results/<study>` holds. Raises `ConfigError` where a part of it is missing."""
+    """The study that `results/<study>` holds. Raises `ConfigError` where a part of it is missing or damaged."""
+    check_study(study)
     folder = results / study
-    manifest = read_json(folder / MANIFEST)
+    with usable_folder("--results", folder):
+        missing = [name for name in (RUNS, CURVES, MANIFEST) if not (folder / name).exists()]
+    if missing:
+        remedy = f"restore {' and '.join(missing)} there, or make sweep STUDY={study}"
+        raise ConfigError("STUDY", study, f"{folder} is not complete (no {', '.join(missing)})", remedy)
+    manifest: Any = read_json(folder / MANIFEST)
+    problem = _problem_of(manifest)
+    if problem:
+        raise _damaged(study, folder / MANIFEST, problem)
+    runs = read_table(study, folder / RUNS, ("run_id", "seed", "status", *FACTS))
+    if runs.empty:
+        raise _damaged(study, folder / RUNS, "it has no rows")
+    return Study(study, folder, runs, read_table(study, folder / CURVES, CURVE_COLUMNS), manifest)
+
+
+def read_table(study: str, path: Path, columns: Sequence[str], only: bool = False) -> pd.DataFrame:
+    """A table of collected results, of which `only` those columns; `ConfigError` where it is not readable or lacks one.
+
+    The error says what to restore or type.
+    """
     try:
-        if not isinstance(manifest, dict):
-            raise FileNotFoundError(folder / MANIFEST)
-        return Study(study, folder, pd.read_parquet(folder / RUNS), pd.read_parquet(folder / CURVES), manifest)
-    except (OSError, ValueError) as error:
-        remedy = f"restore {RUNS}, {CURVES} and {MANIFEST} there, or make sweep STUDY={study}"
-        raise ConfigError("STUDY", study, f"{folder} is not complete ({error})", remedy) from error
+        table = pd.read_parquet(path, columns=list(columns) if only else None)
+    except _UNREADABLE as error:
+        problem = str(error).strip().partition("\n")[0].removesuffix(".")
+        raise _damaged(study, path, problem or "it is not readable") from error
+    lacking = [name for name in columns if name not in table]
+    if lacking:
+        raise _damaged(study, path, f"it has no column {', '.join(lacking)}")
+    return table
+
+
+def _damaged(study: str, path: Path, problem: str) -> ConfigError:
+    remedy = f"restore it, or remove it and make report STUDY={study} (without the runs: make sweep STUDY={study})"
+    return ConfigError("STUDY", study, f"{path} is damaged ({problem})", remedy)
+
+
+def _problem_of(manifest: Any) -> str | None:
+    """What keeps `manifest` from being one, None where nothing does."""
+    if not isinstance(manifest, dict):
+        return "it is not readable JSON" if manifest is None else "it is not a mapping"
+    lacking = [key for key in _PARTS if key not in manifest]
+    if lacking:
+        return f"it has no {', '.join(lacking)}"
+    wrong = [key for key, kind in _PARTS.items() if not isinstance(manifest[key], kind)]
+    if not wrong:
+        members = {"runs": all(isinstance(manifest["runs"].get(key), int) for key in _COUNTS)}
+        members["varying"] = all(isinstance(values, list) for values in manifest["varying"].values())
+        for key, needed in _ENTRIES.items():
+            members[key] = all(isinstance(entry, dict) and set(needed) <= set(entry) for entry in manifest[key])
+        wrong = [key for key, right in members.items() if not right]
+    return f"not what it should be: {', '.join(wrong)}" if wrong else None
 
 
 def read_directories(source: Path) -> list[RunDirectory]:
@@ -223,10 +298,9 @@ def _complete(directories: Sequence[RunDirectory]) -> int:
     return sum(run.is_complete for run in directories)
 
 
-def _complete_in(runs: Path) -> int:
-    if not runs.exists():
-        return 0
-    return int(pd.read_parquet(runs, columns=["status"])["status"].isin(records.COMPLETE).sum())
+def _complete_in(study: str, runs: Path) -> int:
+    table = read_table(study, runs, ["status"], only=True)
+    return int(table["status"].isin(records.COMPLETE).sum())
 
 
 def _notes(source: Path, directories: Sequence[RunDirectory]) -> list[str]:

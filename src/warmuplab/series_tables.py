@@ -44,7 +44,8 @@ def layers_table(directories: Sequence["RunDirectory"]) -> pd.DataFrame | None:
         path = run.path / "layers.parquet"
         if path.exists():
             try:
-                parts.append(pd.read_parquet(path).assign(run_id=run.run_id))
+                layers = _with_columns(pd.read_parquet(path), "stack", "layer", "step")
+                parts.append(layers.assign(run_id=run.run_id))
             except (OSError, ValueError) as error:
                 remedy = f"remove {run.path} and train the run again"
                 raise ConfigError("layers.parquet", path, "cannot be read", remedy) from error
@@ -95,10 +96,16 @@ def _joined(parts: Sequence[pd.DataFrame], types: dict[str, str]) -> pd.DataFram
     return whole.astype(types)
 
 
+def _with_columns(table: pd.DataFrame, *needed: str) -> pd.DataFrame:
+    if not set(needed) <= set(table):
+        raise ValueError(f"it lacks one of the columns {', '.join(needed)}")
+    return table
+
+
 def _read_metrics(run: "RunDirectory") -> pd.DataFrame:
     path = run.path / "metrics.parquet"
     try:
-        return pd.read_parquet(path)
+        return _with_columns(pd.read_parquet(path), "step")
     except (OSError, ValueError) as error:
         if not run.is_complete:
             return pd.DataFrame({"step": []})  # it failed before it could measure

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warmuplab import records, tracking
+from warmuplab.arguments import check_study, usable_folder
 from warmuplab.errors import ConfigError
 
 MARK = "uploaded"
@@ -33,8 +34,10 @@ def sync(study: str, outputs: Path) -> Synced:
 
     Raises `ConfigError` where there is no finished run or W&B knows no account here.
     """
+    check_study(study)
     folder = outputs / study
-    summaries = {path.parent: records.read_summary(path.parent) for path in sorted(folder.glob("*/summary.json"))}
+    with usable_folder("--outputs", folder):
+        summaries = {path.parent: records.read_summary(path.parent) for path in sorted(folder.glob("*/summary.json"))}
     finished = {path: summary for path, summary in summaries.items() if summary and _is_complete(summary)}
     if not finished:
         raise ConfigError("STUDY", study, f"no finished run in {folder}", f"train it first: make sweep STUDY={study}")

@@ -1,5 +1,6 @@
 """Figures by name: each is drawn alone, is the report's, and says where it comes from."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,18 @@ def test_a_figure_by_name_is_png_and_svg(study: Study, capsys: pytest.CaptureFix
     assert all(path.exists() for path in written)
 
 
+def test_a_file_in_the_place_of_the_folder_is_one_line(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(study.folder, tmp_path / "tiny", ignore=shutil.ignore_patterns("figures")))
+    (folder / "figures").write_text("")
+    with pytest.raises(SystemExit) as ended:
+        command.main(["phase-diagram", "tiny"], tmp_path)
+    heard = capsys.readouterr()
+    assert (ended.value.code, heard.out, heard.err.count("\n")) == (2, "", 1)
+    assert str(folder / "figures") in heard.err
+
+
 @pytest.mark.parametrize("name", figures.FIGURES)
 def test_every_figure_states_study_runs_and_commit(study: Study, name: str) -> None:
     figure = figures.FIGURES[name](study, arranging.arrange(study))
@@ -58,6 +71,8 @@ def test_every_figure_states_study_runs_and_commit(study: Study, name: str) -> N
         (["nosuch"], "nosuch: there is no such figure"),
         (["phase-diagram"], "wrong arguments; type python scripts/figures.py phase-diagram STUDY"),
         (["phase-diagram", "nosuch"], "make sweep STUDY=nosuch"),
+        (["phase-diagram", "../tiny"], "STUDY=../tiny: not the name of a study"),
+        (["phase-diagram", ""], "STUDY=: not the name of a study"),
     ],
 )
 def test_what_is_wrong_is_one_line(

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from warmuplab.cli import CONFIG_FOLDER
 from warmuplab.config import from_mapping
 from warmuplab.dashboard import labels, page, payload
 from warmuplab.dashboard.series import unpacked
+from warmuplab.errors import ConfigError
 from warmuplab.results import NOT_EVIDENCE, Study
 
 
@@ -70,6 +72,22 @@ def test_spikes_are_the_collected_ones_and_are_found_where_none_were_collected(t
     short = study.curves[(study.curves["step"] < 400)]
     data, _ = payload.assemble(Study(study.name, study.folder, study.runs, short, study.manifest))
     assert all(isinstance(run["spikes"], list) for run in data["runs"])
+
+
+@pytest.mark.parametrize(("name", "needed"), [("spikes.parquet", "peak"), ("layers.parquet", "layer")])
+def test_damaged_spikes_and_layers_are_one_line(study: Study, tmp_path: Path, name: str, needed: str) -> None:
+    shutil.copytree(study.folder, tmp_path / "tiny")
+    path = tmp_path / "tiny" / name
+    whole, table = path.read_bytes(), pd.read_parquet(path)
+    for part in (b"", whole[:500]):
+        path.write_bytes(part)
+        with pytest.raises(
+            ConfigError, match=rf"{name} is damaged .*; restore it, or remove it and make report STUDY=tiny"
+        ):
+            payload.assemble(results.load("tiny", tmp_path))
+    table.drop(columns=needed).to_parquet(path)
+    with pytest.raises(ConfigError, match=rf"{name} is damaged \(it has no column {needed}\)"):
+        payload.assemble(results.load("tiny", tmp_path))
 
 
 @pytest.mark.parametrize(

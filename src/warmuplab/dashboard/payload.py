@@ -14,7 +14,7 @@ from warmuplab.dashboard import labels
 from warmuplab.dashboard.series import Packer, kept_of
 from warmuplab.environment import describe_hardware
 from warmuplab.files import read_json
-from warmuplab.results import LAYERS, SPIKES, Study
+from warmuplab.results import LAYER_COLUMNS, LAYERS, SPIKE_COLUMNS, SPIKES, Study, read_table
 from warmuplab.series_tables import LOSS
 from warmuplab.spikes import find_spikes
 
@@ -155,7 +155,7 @@ def _spikes(study: Study) -> dict[str, list[list[float]]]:
     path = study.folder / SPIKES
     found: dict[str, list[list[float]]] = {}
     if path.exists():
-        for row in pd.read_parquet(path).to_dict("records"):
+        for row in read_table(study.name, path, SPIKE_COLUMNS).to_dict("records"):
             spike = [_rounded(row.get(name)) for name in ("start", "peak", "end", "height", "loss")]
             found.setdefault(str(row["run_id"]), []).append(spike)
         return found
@@ -179,7 +179,7 @@ def _layers(study: Study) -> pd.DataFrame | None:
     path = study.folder / LAYERS
     if not path.exists():
         return None
-    table = pd.read_parquet(path)
+    table = read_table(study.name, path, LAYER_COLUMNS)
     keys = [name for name in ("run_id", "stack", "layer", "step") if name in table]
     if "metric" not in table:  # a column per metric
         table = table.melt(keys, var_name="metric", value_name="value")

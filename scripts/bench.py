@@ -17,6 +17,7 @@ from rich.progress import track
 from warmuplab import worker
 from warmuplab.cli import CONFIG_FOLDER, one_line_errors
 from warmuplab.config import from_mapping
+from warmuplab.errors import ConfigError
 from warmuplab.training import Trainer
 
 MEMBERS = 6
@@ -46,6 +47,11 @@ def seconds(probes: str, overrides: list[str], outputs: str) -> float:
 
 def main(overrides: list[str]) -> None:
     """Print the table."""
+    with one_line_errors():
+        for override in overrides:
+            key, _, value = override.lstrip("+~").partition("=")
+            if key == "seed":
+                raise ConfigError(key, value, f"the members have the seeds 0 to {MEMBERS - 1}", "leave it out")
     worker.keep_freed_memory()
     taken: dict[str, list[float]] = {}
     with one_line_errors(), tempfile.TemporaryDirectory() as outputs:

@@ -45,7 +45,7 @@ def test_every_field_has_a_docstring() -> None:
         ("optimizer.weight_decay=nan", "optimizer.weight_decay"),
         ("training.steps=0", "training.steps"),
         ("training.label_smoothing=1", "training.label_smoothing"),
-        ("training.steps=100000000", "training.steps"),
+        ("training.steps=10000000000", "training.steps"),
         ("seed=9223372036854775808", "seed"),
         ("hardware.threads=100000", "hardware.threads"),
         ("model.width=2000000", "model.width"),

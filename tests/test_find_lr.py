@@ -154,7 +154,7 @@ def test_from_the_command_to_the_files_and_the_second_time_without_training(tmp_
         ("schedule.peak_lr=1e-3", "schedule.decay.end_lr"),
         ("model.width=63", "model.width=63"),
         ("nosuch=1", "nosuch"),
-        ("-m", "leave it out"),
+        ("-m", "leave out -m"),
     ],
 )
 def test_wrong_input_is_one_line(tmp_path: Path, argument: str, said: str) -> None:

@@ -7,6 +7,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 
+from warmuplab.errors import ConfigError
+
 # Hydra imports its plugins anew when it first looks for them, so the class is to be had from it alone.
 GridsSweeper = next(plugin for plugin in Plugins.instance().discover(Sweeper) if plugin.__name__ == "GridsSweeper")
 
@@ -60,3 +62,15 @@ def test_values_keep_their_type(monkeypatch: pytest.MonkeyPatch) -> None:
         ["optimizer.clip_norm=null", "schedule.peak_lr=1e-05"],
         ["optimizer.clip_norm=1.0", "schedule.peak_lr=1e-05"],
     ]
+
+
+def test_a_single_value_is_a_list_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    grids = [{"optimizer.clip_norm": None, "seed": 3, "optimizer.betas": [[0.9, None]], "probes.enabled": True}]
+    assert jobs(grids, monkeypatch=monkeypatch) == [
+        ["optimizer.clip_norm=null", "seed=3", "optimizer.betas=[0.9,null]", "probes.enabled=True"]
+    ]
+
+
+def test_a_key_without_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"^seed=\[\]"):
+        jobs([{"seed": []}], monkeypatch=monkeypatch)

@@ -1,5 +1,6 @@
 """From the command line to a run, and from any input error to one line on standard error and exit status 2."""
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -8,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from warmuplab import config as configuration
-from warmuplab.errors import ConfigError
+from warmuplab.command_errors import one_line
 from warmuplab.progress import duration
 
 CONFIG_FOLDER = Path(__file__).parents[2] / "conf"
 
-KNOBS_HINT = "see `python scripts/train.py --help` for the knobs and their values"
+NO_FLAGS = ("config_name", "config_path", "experimental_rerun")  # Hydra's, for other files of settings
 
 Task = Callable[[DictConfig], None]
 
@@ -27,59 +27,56 @@ class RunFailedError(Exception):
     """A run ended in an error, which its directory tells in full."""
 
 
-def hydra_command(task: Task, config_name: str = "config") -> Callable[[], None]:
-    """A `main()` that composes `conf/<config_name>.yaml` with the command line and hands it to `task`."""
+def hydra_command(task: Task, config_name: str = "config", *, sweeps: bool = True) -> Callable[[], None]:
+    """A `main()` that composes `conf/<config_name>.yaml` with the command line and hands it to `task`.
+
+    Without `sweeps`, a command line or a study file that asks for a sweep is refused.
+    """
 
     def guarded(composed: DictConfig) -> None:
         with one_line_errors():  # in here as well: Hydra would print a line of its own before it passes an error on
             task(composed)
 
+    guarded.sweeps = sweeps  # type: ignore[attr-defined]  # for the launcher, which trains without the task
+
     def main() -> None:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would otherwise print in 5 to 9 lines
-        try:
-            with one_line_errors():
-                hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name=config_name)(guarded)()
-        except ValueError as error:
-            if "Config group override" not in str(error):  # what Hydra raises for model=3: a group's option is a name
-                raise
-            typed = next((a for a in sys.argv[1:] if (CONFIG_FOLDER / a.partition("=")[0]).is_dir()), "")
-            print(f"error: {typed}: not the name of an option; {KNOBS_HINT}", file=sys.stderr)
-            raise SystemExit(2) from None
-        except RunFailedError as error:
-            print(f"failed: {error}", file=sys.stderr)
-            raise SystemExit(1) from None
+        with one_line_errors():
+            check_flags()
+            hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name=config_name)(guarded)()
 
     return main
 
 
+def check_flags() -> None:
+    """Raise `argparse.ArgumentError` for flags that there are not, where Hydra would print its whole usage."""
+    parser = get_args_parser()
+    parser.exit_on_error = parser.allow_abbrev = False
+    flags, unknown = parser.parse_known_args()
+    chosen = {name: getattr(flags, name) for name in NO_FLAGS}
+    refused = [f"--{name.replace('_', '-')}={value}" for name, value in chosen.items() if value is not None]
+    if unknown or refused:
+        flag = [*unknown, *refused][0]
+        raise argparse.ArgumentError(None, f"{flag}: no such flag here; see --help for what can be set, as key=value")
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn an error in the input into one line on standard error and exit status 2."""
+    """Turn an error in the input into one line on standard error and exit status 2; a run's into status 1."""
     try:
         yield
-    except (ConfigError, HydraException, OmegaConfBaseException) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("interrupted; the same command goes on with what is not finished", file=sys.stderr)
         raise SystemExit(130) from None
-
-
-def one_line(error: Exception) -> str:
-    """What is wrong and what to type instead, in one line."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file is not None:
-        group, _, option = error.missing_cfg_file.rpartition("/")
-        return f"{group}={option}: no such option; choose one of {', '.join(error.options or ())}"
-    if isinstance(error, OverrideParseException):
-        problem = error.message.strip().partition("\n")[0]
-        return f"{error.override}: {problem}; write key=value, with quotes around what is special to the shell"
-    cause = error.__cause__ if isinstance(error, ConfigCompositionException) else error
-    if isinstance(cause, ValidationError) and cause.full_key:
-        problem = str(cause.msg).partition("\n")[0].replace("$", "")
-        return f"{cause.full_key}={cause.value}: {problem}; {KNOBS_HINT}"
-    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        return f"{cause.full_key}: no such key; {KNOBS_HINT}"
-    return " ".join(str(error).split())
+    except RunFailedError as error:
+        print(f"failed: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except Exception as error:
+        said = one_line(error)
+        if said is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def train_one(composed: DictConfig) -> None:

@@ -21,7 +21,7 @@ DTYPES = ("float32", "float64", "bfloat16")
 
 
 # Beyond these a mistyped number would end in an operating system's error, or in none for hours.
-MOST_STEPS, MOST_THREADS = 10_000_000, 1024
+MOST_STEPS, MOST_THREADS = 1_000_000_000, 1024
 LARGEST_MODEL = {"width": 16_384, "depth": 1000, "heads": 1024, "feed_forward": 131_072}
 
 

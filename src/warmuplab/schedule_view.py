@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from warmuplab import schedules
+from warmuplab.config import from_mapping
 from warmuplab.errors import ConfigError
 from warmuplab.schedules import Schedule
 
@@ -16,7 +17,25 @@ WIDTH, HEIGHT = 72, 12  # characters; each holds 2 x 4 dots of braille
 SAMPLES = 16  # steps computed per dot column
 ROWS = 9
 CHUNK = 100_000  # lines written at once
+MOST_STEPS = 2**53
 DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # bits of a braille character, row by column
+
+
+def show_run(composed: DictConfig) -> None:
+    """`show` what `train.py` would train. Raises as `config.from_mapping` and `show` do."""
+    steps = OmegaConf.select(composed, "training.steps")
+    if isinstance(steps, int) and steps > MOST_STEPS:
+        problem = "too many steps to tell one from the next in float64"
+        raise ConfigError("training.steps", steps, problem, f"use at most training.steps={MOST_STEPS}")
+    out = composed.get("out")
+    if out is not None and not isinstance(out, str):
+        raise ConfigError("out", out, "not a file name", "use +out=schedule.csv")
+    from_mapping({key: value for key, value in _plain(composed).items() if key != "out"})
+    show(composed)
+
+
+def _plain(composed: DictConfig) -> dict[str, Any]:
+    return OmegaConf.to_container(composed, resolve=True)  # type: ignore[return-value]
 
 
 def show(composed: DictConfig) -> None:

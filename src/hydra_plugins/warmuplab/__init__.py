@@ -61,7 +61,7 @@ class GridsSweeper(BasicSweeper):
         replaced = {override.get_key_element() for override in typed}
         jobs: dict[tuple[str, ...], None] = {}
         for grid in self.grids or [{}]:
-            entries = parser.parse_overrides([f"{key}={_values(value)}" for key, value in grid.items()])
+            entries = parser.parse_overrides([f"{key}={_values(key, value)}" for key, value in grid.items()])
             kept = [entry for entry in entries if entry.get_key_element() not in replaced]
             jobs |= dict.fromkeys(tuple(job) for job in self.split_arguments([*kept, *typed], None)[0])
         return [list(job) for job in jobs]
@@ -75,6 +75,12 @@ class PopulationLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what composing the jobs needs; the task function is for launchers that train one job at a time."""
+        if not getattr(task_function, "sweeps", True):
+            from warmuplab.errors import ConfigError
+
+            raise ConfigError(
+                "hydra.mode", "MULTIRUN", "no sweeps in this script", "leave out -m, +study and hydra.mode"
+            )
         self.hydra_context, self.config = hydra_context, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
@@ -95,11 +101,23 @@ class PopulationLauncher(Launcher):
         return [JobReturn(overrides=list(job), status=JobStatus.COMPLETED) for job in job_overrides]
 
 
-def _values(value: Any) -> str:
-    """A grid's values in Hydra's sweep syntax: a list of choices, or the text as it is."""
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        return str(value)
-    return ",".join("null" if item is None else str(item) for item in value)
+def _values(key: str, value: Any) -> str:
+    """A grid's values in Hydra's sweep syntax: choices in a list, or a single one, such as range(2)."""
+    choices = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    if not choices:
+        from warmuplab.errors import ConfigError
+
+        raise ConfigError(key, "[]", "a key of a grid without a value", "give it one or leave it out of the study file")
+    return ",".join(_text(choice) for choice in choices)
+
+
+def _text(value: Any) -> str:
+    """A value as it is typed."""
+    if value is None:
+        return "null"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{','.join(map(_text, value))}]"
+    return str(value)
 
 
 def _without_hydra(composed: DictConfig) -> DictConfig:

@@ -9,13 +9,17 @@ import torch
 
 from short_runs import Floats, Moment, PlainTransformer, run_watched, sentences_of, trainer_of
 from warmuplab.batches import DeviceSplit, probe_indices, shared_batch
-from warmuplab.probes.depth import linear_cka, relative_change
+from warmuplab.probes.depth import alignment, centred, relative_change
 from warmuplab.tokens import TokenizedCorpus
 from warmuplab.training import Trainer
 
 MEMBERS = (("seed=0", "schedule.peak_lr=3e-3"), ("seed=4", "schedule.peak_lr=3e-2", "schedule.warmup.fraction=0"))
 RUN = ("hardware.dtype=float64", "model.depth=2", "training.steps=8", "probes.early_fraction=0.5", "probes.every=3")
 LAYERS = ("encoder.0", "encoder.1", "decoder.0", "decoder.1")
+
+
+def linear_cka(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return alignment(centred(x), centred(y))
 
 
 def textbook_cka(x_NxD: Floats, y_NxE: Floats) -> float:

@@ -15,6 +15,7 @@ the first.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 
@@ -32,19 +33,20 @@ class DepthProbe:
         self._population, self._record = population, record
         self._columns = population.model.layer_columns
         self._weights_MxP: torch.Tensor | None = None  # at the last snapshot, as are the activations
-        self._activations: dict[str, torch.Tensor] = {}
+        self._activations: dict[str, Centred] = {}
 
     def before_step(self, step: int, seen: Observation) -> None:
         """Compare with the last snapshot and take a new one; `seen` holds activations."""
         weights_MxP = self._population.weights_MxP.detach().clone()
+        activations = {layer: centred(output) for layer, output in seen.activations.items()}
         for layer, columns in self._columns.items():
             self._record("stability/attention_logit", step, layer, seen.attention_logits[layer])
             if self._weights_MxP is not None:
-                drift_M = 1 - linear_cka(self._activations[layer], seen.activations[layer])
+                drift_M = 1 - alignment(self._activations[layer], activations[layer])
                 self._record("stability/cka_drift", step, layer, drift_M)
                 change_M = relative_change(self._weights_MxP[:, columns], weights_MxP[:, columns])
                 self._record("stability/weight_change", step, layer, change_M)
-        self._weights_MxP, self._activations = weights_MxP, seen.activations
+        self._weights_MxP, self._activations = weights_MxP, activations
 
     def after_step(self, step: int, grad_norm_M: torch.Tensor) -> None:
         """Measure what the step of the snapshot did; `grad_norm_M` is its gradient's norm before clipping."""
@@ -59,19 +61,30 @@ class DepthProbe:
             self._record("stability/update_to_weight", step, layer, update_M)
 
 
-def linear_cka(x_MxNxD: torch.Tensor, y_MxNxE: torch.Tensor) -> torch.Tensor:
-    """Linear centred kernel alignment of two outputs on the same N tokens, `(M,)`; see the module.
+class Centred(NamedTuple):
+    """A layer's output in float64, centred by column, `(M, N, D)`, and |X^T X|^2 of it, `(M,)`.
 
-    In float64: in float32 the rounding of these sums, 1e-7, is as large as the drift of a small step.
+    In float32 the rounding of these sums, 1e-7, is as large as the drift of a small step.
     """
-    x_MxNxD, y_MxNxE = x_MxNxD.double(), y_MxNxE.double()
+
+    output_MxNxD: torch.Tensor
+    squared_M: torch.Tensor
+
+
+def centred(output_MxNxD: torch.Tensor) -> Centred:
+    """What `alignment` needs of an output; computed once, as each snapshot is compared with two others."""
+    x_MxNxD = output_MxNxD.double()
     x_MxNxD = x_MxNxD - x_MxNxD.mean(1, keepdim=True)
-    y_MxNxE = y_MxNxE - y_MxNxE.mean(1, keepdim=True)
+    return Centred(x_MxNxD, _squared(x_MxNxD, x_MxNxD))
 
-    def squared(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        return torch.bmm(a.transpose(1, 2), b).square().sum((1, 2))
 
-    return squared(y_MxNxE, x_MxNxD) / (squared(x_MxNxD, x_MxNxD) * squared(y_MxNxE, y_MxNxE)).sqrt()
+def alignment(x: Centred, y: Centred) -> torch.Tensor:
+    """Linear centred kernel alignment of two outputs on the same N tokens, `(M,)`; see the module."""
+    return _squared(y.output_MxNxD, x.output_MxNxD) / (x.squared_M * y.squared_M).sqrt()
+
+
+def _squared(a_MxNxD: torch.Tensor, b_MxNxE: torch.Tensor) -> torch.Tensor:
+    return torch.bmm(a_MxNxD.transpose(1, 2), b_MxNxE).square().sum((1, 2))
 
 
 def relative_change(before_MxP: torch.Tensor, after_MxP: torch.Tensor) -> torch.Tensor:

@@ -147,3 +147,12 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
         interrupted()
     assert json.loads(path.read_text()) == {"a": 1}
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_record_knows_whether_it_was_measured_otherwise(tmp_path: Path) -> None:
+    run = records.identify(composed(f"outputs={tmp_path}"), "corpus")
+    records.begin(run)
+    assert not run.has_other_probes
+    more = records.identify(composed(f"outputs={tmp_path}", "probes=full"), "corpus")
+    assert more.directory == run.directory
+    assert more.has_other_probes

@@ -86,7 +86,9 @@ def train_one(composed: DictConfig) -> None:
     config = configuration.from_mapping(composed)
     run = worker.prepare(config)
     if run.is_complete and not config.overwrite:
-        print(f"{run.directory}: {run.summary['status']} already; overwrite=true trains it again")  # type: ignore[index]
+        status = (run.summary or {})["status"]
+        measured = ", with other probes than these" if run.has_other_probes else ""
+        print(f"{run.directory}: {status} already{measured}; overwrite=true trains it again")
         return
     print(f"{run.directory}")
     if not worker.train_population([run], run.run_id, lambda progress: print(progress, flush=True)):

@@ -6,7 +6,7 @@ import re
 import sys
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import (
     InterpolationResolutionError,

@@ -9,7 +9,8 @@ from warmuplab import schedules
 from warmuplab.batches import Batch, TrainingBatches
 from warmuplab.errors import ConfigError
 from warmuplab.model import Transformer
-from warmuplab.population import LINEAR_IN_RATE, Population, clip_per_member_, pick_device
+from warmuplab.optimizers import LINEAR_IN_RATE, GradientInitialisedAdam
+from warmuplab.population import Population, clip_per_member_, pick_device
 from warmuplab.tokens import TokenizedCorpus
 
 SMALL = ("model.width=16", "model.heads=2", "model.depth=1", "model.feed_forward=32", "hardware=cpu")
@@ -67,6 +68,7 @@ def one_member_at_a_time(
         ("adamw", torch.optim.AdamW, ("optimizer.weight_decay=0.1",)),
         ("radam", torch.optim.RAdam, ()),
         ("sgd", torch.optim.SGD, ("optimizer.weight_decay=0.01",)),
+        ("gi_adam", GradientInitialisedAdam, ()),
     ],
 )
 @pytest.mark.parametrize("model", ["post_ln", "pre_ln"])
@@ -87,6 +89,23 @@ def test_equals_one_optimizer_per_member(
             ):  # cancels in the softmax: its gradient is rounding noise, which Adam blows up
                 expected = together.model.unpack(last[None])[part_name][0]
                 assert torch.allclose(part[m], expected, rtol=1e-5, atol=1e-7), part_name
+
+
+def test_gradient_initialised_adam_is_adam_from_another_second_moment() -> None:
+    """Against the formulas in NumPy: v_0 = g_1^2, and the correction for a start at zero is left in."""
+    rng = np.random.default_rng(0)
+    gradients = rng.normal(size=(12, 5))
+    weights = torch.nn.Parameter(torch.zeros(5, dtype=torch.float64))
+    optimizer = GradientInitialisedAdam([weights], lr=0.1, betas=(0.9, 0.98), eps=1e-9)
+    expected, m, v = np.zeros(5), np.zeros(5), gradients[0] ** 2
+    for t, g in enumerate(gradients, start=1):
+        weights.grad = torch.from_numpy(g.copy())
+        optimizer.step()
+        m, v = 0.9 * m + 0.1 * g, 0.98 * v + 0.02 * g**2
+        expected -= 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.98**t)) + 1e-9)
+        assert weights.detach().numpy() == pytest.approx(expected, rel=1e-12)
+        if t == 1:
+            assert np.abs(expected) == pytest.approx(0.1 * np.sqrt(0.02), rel=1e-6)
 
 
 def test_a_member_packed_with_others_follows_the_same_run_alone(small_corpus: TokenizedCorpus) -> None:

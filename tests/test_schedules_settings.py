@@ -18,6 +18,7 @@ from warmuplab import schedule_view
 from warmuplab.errors import ConfigError
 from warmuplab.schedules import (
     DECAYS,
+    EQUAL_AREA,
     SHAPES,
     UNTUNED_RULES,
     build,
@@ -45,6 +46,37 @@ def config(warmup: dict[str, object] | None = None, peak_lr: object = 1e-3, **de
         "warmup": {"shape": "linear", "fraction": 0.1, **(warmup or {})},
         "decay": {"name": "linear", **decay},
     }
+
+
+# ---- The equal-area control ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("decay", ["linear", "cosine", "constant", "exponential", "trapezoid"])
+@pytest.mark.parametrize(("fraction", "window"), [(0.1, 0.2), (0.3, 0.2), (0.02, 0.2), (0.5, 0.1), (0.1, 1.0)])
+def test_equal_area_has_the_rates_of_no_warmup_and_the_early_sum_of_warmup(
+    decay: str, fraction: float, window: float
+) -> None:
+    total, early = 200, round(200 * window)
+    shapes: dict[str, Any] = {
+        "equal_area": {"shape": "equal_area", "fraction": fraction, "window": window},
+        "linear": {"fraction": fraction},
+        "none": {"fraction": 0.0},
+    }
+    tables = {shape: learning_rates(config(warmup, name=decay), total) for shape, warmup in shapes.items()}
+    assert tables["equal_area"][:early].sum() == pytest.approx(tables["linear"][:early].sum(), rel=1e-12)
+    ratio = tables["equal_area"][tables["none"] > 0] / tables["none"][tables["none"] > 0]
+    assert np.ptp(ratio) < 1e-12  # one factor for the whole run
+    assert ratio[0] < 1 or window == 1.0  # over the whole run a warmup may delay the fall more than it costs
+    assert warmup_steps(config(shapes["equal_area"], name=decay), total) == 0
+
+
+def test_equal_area_starts_from_its_own_settings() -> None:
+    """A window that is not given is a fifth of the run, a start factor lifts the warmup it is compared with."""
+    given = learning_rates(config({"shape": "equal_area", "window": 0.2}), 200)
+    assert np.array_equal(learning_rates(config({"shape": "equal_area"}), 200), given)
+    lifted = learning_rates(config({"shape": "equal_area", "start_factor": 0.5}), 200)
+    assert lifted[:40].sum() == pytest.approx(learning_rates(config({"start_factor": 0.5}), 200)[:40].sum())
+    assert "window" not in normalized(config())["warmup"]  # or every run recorded before would be named anew
 
 
 # ---- Presets ---------------------------------------------------------------------------------------------------------
@@ -77,15 +109,19 @@ def test_any_rise_goes_with_any_preset(rise: str) -> None:
     for preset in PRESETS:
         schedule = dict(composed(f"+schedule={preset}").schedule)
         schedule["warmup"] = composed("+schedule=linear", f"schedule/warmup={rise}").schedule.warmup
+        if rise == "equal_area" and schedule["decay"].name in ("noam", "one_cycle", "ramp", "warmup_inverse_time"):
+            with pytest.raises(ConfigError, match="own rise"):
+                learning_rates(schedule, 200)
+            continue
         table = learning_rates(schedule, 200)
         assert np.isfinite(table).all()
-        assert (table[0] == table.max()) == (rise == "none" and preset != "ramp")
+        assert (table[0] == table.max()) == (rise in ("none", "equal_area") and preset != "ramp")
 
 
 def test_every_decay_and_every_shape_has_a_preset() -> None:
     assert {composed(f"+schedule={preset}").schedule.decay.name for preset in PRESETS} == set(DECAYS)
     shapes = {composed("+schedule=linear", f"schedule/warmup={rise}").schedule.warmup.shape for rise in RISES}
-    assert shapes == set(SHAPES + UNTUNED_RULES)
+    assert shapes == {*SHAPES, EQUAL_AREA, *UNTUNED_RULES}
 
 
 def test_a_rise_is_chosen_beside_a_preset() -> None:
@@ -219,6 +255,10 @@ NO_LENGTH = {"fraction": None}
         (config(name="piecewise", peak_lr=None, values=[1, "x"], boundaries=[1]), "decay.values", "number"),
         (config(name="piecewise", peak_lr=None, values=[1, 2], boundaries=[3, 2]), "decay.boundaries", "increasing"),
         (config({"shape": "sigmoid"}), "warmup.shape", "square_root"),
+        (config({"window": 0.2}), "warmup.window", "only equal_area"),
+        (config({"shape": "equal_area", "window": 0}), "warmup.window", "at most 1"),
+        (config({"shape": "equal_area", "fraction": None}), "warmup.fraction", "has no length"),
+        (config({"shape": "equal_area", "fraction": 0.999}), "warmup.fraction", "does not end within"),
         (config({"length": 3}), "warmup.length", "start_factor"),
         (config({"fraction": 1.5}), "warmup.fraction", "below 1"),
         (config({"fraction": 1.0}), "warmup.fraction", "below 1"),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from warmuplab import jitter, levels, spikes
+from warmuplab import jitter, levels, range_test, spikes
 from warmuplab.summaries import TRAINED_MARGIN, summarise, with_derived
 
 NAN = math.nan
@@ -292,3 +292,24 @@ def test_without_probes_only_what_training_yields_is_summarised() -> None:
         "stability/jitter_onset_step",
         "stability/jitter_onset_lr",
     }
+
+
+def test_a_ramp_is_read_and_nothing_else_is() -> None:
+    """The rates are those of the range test on the same series; a schedule that falls somewhere has none of them."""
+    rng = np.random.default_rng(0)
+    lr = np.geomspace(1e-5, 1.0, 200)
+    loss = np.concatenate([np.linspace(8, 3, 120), 3 + rng.normal(0, 0.2, 80)])
+    steps = np.arange(200)
+    ramp = pd.DataFrame({"step": steps, "lr": lr, "train/loss": loss, "val/loss": loss, "probe/loss": loss})
+    read = summarise(ramp, EARLY, None, ENTROPY)["values"]
+    reading = range_test.read(loss, lr)
+    assert reading.jitter is not None
+    assert 110 <= int(np.searchsorted(lr, reading.jitter)) <= 130
+    assert (read["ramp/jitter_lr"], read["ramp/steepest_fall_lr"]) == (reading.jitter, reading.steepest_fall)
+    diverged = ramp.where(ramp["step"] < 160, NAN).assign(lr=lr, step=steps)
+    assert (
+        summarise(diverged, EARLY, 160, ENTROPY)["values"]["ramp/jitter_lr"]
+        == range_test.read(loss[:160], lr[:160]).jitter
+    )
+    for other in (ramp.assign(lr=lr[::-1]), ramp.assign(**{"probe/loss": np.where(steps % 4 == 0, loss, NAN)})):
+        assert not [name for name in summarise(other, EARLY, None, ENTROPY)["values"] if name.startswith("ramp/")]

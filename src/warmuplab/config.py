@@ -16,7 +16,7 @@ from warmuplab import schedules
 from warmuplab.errors import ConfigError
 
 CORPORA = ("jupyterlab", "multi30k")
-OPTIMIZERS = ("adam", "adamw", "radam", "sgd")
+OPTIMIZERS = ("adam", "adamw", "gi_adam", "radam", "sgd")
 DTYPES = ("float32", "float64", "bfloat16")
 
 
@@ -95,6 +95,8 @@ class WarmupConfig:
     """Number of stairs of the stepped shape."""
     beta2: float | None = None
     """Decay rate of the optimizer's second moment, from which the untuned rules derive their length."""
+    window: float | None = None
+    """Early window of the equal-area shape, as a fraction of `training.steps`."""
 
 
 @dataclass

@@ -4,7 +4,7 @@ An update that is linear in the learning rate is taken once for all members at r
 its own rate. No member can influence another: a diverged one is frozen and its neighbours never notice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,15 +14,7 @@ from warmuplab.batches import Batch
 from warmuplab.config import HardwareConfig, OptimizerConfig
 from warmuplab.errors import ConfigError
 from warmuplab.model import Transformer, Watch
-
-# Checked against one optimizer per member; an optimizer whose update is not linear in the learning rate would be wrong
-# here (ASGD, Rprop, Adafactor) or refuses weights of this shape (Muon, LBFGS).
-LINEAR_IN_RATE: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "radam": torch.optim.RAdam,
-    "sgd": torch.optim.SGD,
-}
+from warmuplab.optimizers import make_optimizer
 
 
 @dataclass(frozen=True)
@@ -155,23 +147,6 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
-
-
-def make_optimizer(config: OptimizerConfig, weights_MxP: torch.nn.Parameter) -> torch.optim.Optimizer:
-    """The optimizer of a population, at learning rate 1. Raises `ConfigError` for one outside `LINEAR_IN_RATE`."""
-    if config.name not in LINEAR_IN_RATE:
-        raise ConfigError(
-            "optimizer.name",
-            config.name,
-            "its update is not known to be linear in the learning rate",
-            f"choose one of {', '.join(LINEAR_IN_RATE)}",
-        )
-    if config.name == "sgd":
-        return LINEAR_IN_RATE["sgd"]([weights_MxP], lr=1.0, momentum=config.momentum, weight_decay=config.weight_decay)
-    assert config.betas is not None
-    return LINEAR_IN_RATE[config.name](
-        [weights_MxP], lr=1.0, betas=tuple(config.betas), eps=config.eps, weight_decay=config.weight_decay
-    )
 
 
 def clip_per_member_(gradient_MxP: torch.Tensor, norm_M: torch.Tensor, largest: float) -> None:

@@ -30,10 +30,11 @@ from warmuplab.schedules.knobs import DECAYS
 from warmuplab.schedules.numerics import Schedule
 from warmuplab.schedules.rules import ExponentialRamp, Noam, OneCycle, WarmupInverseTime
 from warmuplab.schedules.settings import normalized
-from warmuplab.schedules.warmups import SHAPES, UNTUNED_RULES, UntunedWarmup, Warmup, WithWarmup
+from warmuplab.schedules.warmups import EQUAL_AREA, SHAPES, UNTUNED_RULES, UntunedWarmup, Warmup, WithWarmup
 
 __all__ = [
     "DECAYS",
+    "EQUAL_AREA",
     "SHAPES",
     "UNTUNED_RULES",
     "ConstantRate",

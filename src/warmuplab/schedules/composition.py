@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
 from warmuplab.errors import ConfigError
 from warmuplab.schedules.knobs import COUNT_TRAINING_STEPS, DECAYS, Run
-from warmuplab.schedules.numerics import Array, Schedule, check_whole, whole_portion
+from warmuplab.schedules.numerics import Array, Schedule, check_whole, on_steps, whole_portion
 from warmuplab.schedules.settings import normalized
-from warmuplab.schedules.warmups import UNTUNED_RULES, UntunedWarmup, Warmup, WithWarmup
+from warmuplab.schedules.warmups import EQUAL_AREA, UNTUNED_RULES, UntunedWarmup, Warmup, WithWarmup
 
 # Steps evaluated at once for a table: the temporaries stay in the cache, which makes the whole twice as fast.
 CHUNK = 16_384
@@ -33,7 +34,8 @@ def learning_rates(schedule_config: Any, total_steps: int) -> Array:
 
 def warmup_steps(schedule_config: Any, total_steps: int) -> int:
     """W, the length of the warmup in steps: where the clock of the decay starts. Raises ConfigError as `build` does."""
-    return _warmup(normalized(schedule_config)["warmup"], total_steps).steps
+    settings = normalized(schedule_config)["warmup"]
+    return 0 if settings["shape"] == EQUAL_AREA else _warmup(settings, total_steps).steps
 
 
 def build(schedule_config: Any, total_steps: int) -> Schedule:
@@ -42,6 +44,43 @@ def build(schedule_config: Any, total_steps: int) -> Schedule:
     Raises ConfigError for a configuration that is no schedule, with the dotted name of the setting at fault.
     """
     settings = normalized(schedule_config)
+    if settings["warmup"]["shape"] == EQUAL_AREA:
+        return _equal_area(settings, total_steps)
+    return _with_warmup(settings, total_steps)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A schedule with every rate multiplied by `factor`."""
+
+    schedule: Schedule
+    factor: float
+
+    @on_steps
+    def __call__(self, t: Array) -> Array:
+        return self.factor * self.schedule(t)
+
+
+def _equal_area(settings: Mapping[str, Any], total_steps: int) -> Schedule:
+    """The same schedule without warmup, every rate lowered so that the early window gets as much rate as with warmup.
+
+    Warmup takes smaller steps early, and smaller steps alone overfit less and move the network less. This is the arm
+    that takes as small ones and does not warm up: summed over the steps of the window, its rates are those of the
+    linear warmup of the same length.
+    """
+    warmup, name = settings["warmup"], settings["decay"]["name"]
+    if name in COUNT_TRAINING_STEPS:
+        problem = f"{name} contains its own rise and cannot go without it"
+        raise ConfigError("schedule.warmup.shape", EQUAL_AREA, problem, "choose another schedule, such as linear")
+    without_window = {key: value for key, value in warmup.items() if key != "window"}
+    risen = _with_warmup({**settings, "warmup": {**without_window, "shape": "linear"}}, total_steps)
+    flat = {**without_window, "shape": "none", "fraction": None, "steps": None, "start_factor": 0.0}
+    level = _with_warmup({**settings, "warmup": flat}, total_steps)
+    window = np.arange(max(1, whole_portion(warmup["window"], total_steps)))
+    return Scaled(level, float(risen(window).sum() / level(window).sum()))
+
+
+def _with_warmup(settings: Mapping[str, Any], total_steps: int) -> Schedule:
     warmup = _warmup(settings["warmup"], total_steps)
     peak = math.nan if settings["peak_lr"] is None else settings["peak_lr"]
     knobs = dict(settings["decay"])

@@ -3,7 +3,7 @@
 The configuration is a mapping (a plain dict, an OmegaConf node) or a dataclass:
 
     peak_lr: float or null
-    warmup: {shape, fraction, steps, start_factor, stairs, beta2}
+    warmup: {shape, fraction, steps, start_factor, stairs, beta2, window}
     decay: {name, and the knobs of that decay}
 """
 
@@ -18,7 +18,9 @@ from typing import Any
 
 from warmuplab.errors import ConfigError
 from warmuplab.schedules.knobs import DECAYS, STATE_THEIR_OWN_RATE, not_both
-from warmuplab.schedules.warmups import SHAPES, UNTUNED_RULES
+from warmuplab.schedules.warmups import EQUAL_AREA, SHAPES, UNTUNED_RULES
+
+WINDOW = 0.2  # of the steps: the early window, where the configuration does not say otherwise
 
 
 def normalized(schedule_config: Any) -> dict[str, Any]:
@@ -73,6 +75,7 @@ def _warmup_settings(config: Any) -> dict[str, Any]:
         "start_factor": (float, 0.0),
         "stairs": (int | None, None),
         "beta2": (float | None, None),
+        "window": (float | None, None),
     }
     given = _members("schedule.warmup", config, tuple(types_and_defaults))
     settings = {
@@ -80,13 +83,16 @@ def _warmup_settings(config: Any) -> dict[str, Any]:
         for key, (kind, default) in types_and_defaults.items()
     }
     shape = settings["shape"]
-    if shape not in SHAPES + UNTUNED_RULES:
-        remedy = f"choose one of {', '.join(SHAPES + UNTUNED_RULES)}"
+    shapes = (*SHAPES, EQUAL_AREA, *UNTUNED_RULES)
+    if shape not in shapes:
+        remedy = f"choose one of {', '.join(shapes)}"
         raise ConfigError("schedule.warmup.shape", shape, "there is no such warmup", remedy)
     _check_length(shape, settings)
     if shape == "stepped" and settings["stairs"] is None:
         settings["stairs"] = 4
-    for knob, users in (("stairs", ("stepped",)), ("beta2", UNTUNED_RULES)):
+    if shape == EQUAL_AREA and settings["window"] is None:
+        settings["window"] = WINDOW
+    for knob, users in (("stairs", ("stepped",)), ("beta2", UNTUNED_RULES), ("window", (EQUAL_AREA,))):
         if shape not in users and settings[knob] is not None:
             problem = (
                 f"only {', '.join(users)} has it, not {shape}" if len(users) == 1 else f"{shape} has no use for it"
@@ -97,6 +103,11 @@ def _warmup_settings(config: Any) -> dict[str, Any]:
     if shape in UNTUNED_RULES and settings["beta2"] is None:
         remedy = f"choose schedule/warmup={shape}, which takes it from optimizer.betas"
         raise ConfigError("schedule.warmup.beta2", None, f"{shape} needs it", remedy)
+    window = settings["window"]
+    if window is None:
+        del settings["window"]  # younger than the records of runs, which are named after these settings
+    elif not 0 < window <= 1:
+        raise ConfigError("schedule.warmup.window", window, "is out of range", "give a number above 0, at most 1")
     return settings
 
 

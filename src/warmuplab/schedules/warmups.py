@@ -16,6 +16,7 @@ from warmuplab.schedules.numerics import (
 )
 
 SHAPES = ("none", "linear", "cosine", "exponential", "quadratic", "square_root", "stepped")
+EQUAL_AREA = "equal_area"  # no rise: the control that a warmup is to be compared with, see `composition`
 UNTUNED_RULES = ("untuned_linear", "untuned_exponential", "untuned_radam")
 
 # The exponential shape covers five time constants: on its own it would reach 1 - e**-5 = 0.993, near enough to 1 that

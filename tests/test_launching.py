@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from conftest import QUICK, composed
@@ -47,6 +48,14 @@ def test_a_sweep_trains_each_run_once_and_the_second_time_none(tmp_path: Path, m
     said.clear()
     launching.launch(jobs, DEBUG, said.append)
     assert "4 runs of 4 finished before" in said[0]
+
+
+def test_a_run_listed_twice_is_measured_as_it_is_listed_first(tmp_path: Path) -> None:
+    jobs = [*configs(tmp_path, "probes=default"), *configs(tmp_path, "probes=none", seeds=(0, 1, 2))]
+    runs = launching.launch(jobs, DEBUG, lambda _: None)
+    assert [run.config.probes.enabled for run in runs] == [True, True, False]
+    measured = [pd.read_parquet(run.directory / "metrics.parquet").columns for run in runs]
+    assert ["probe/loss" in columns for columns in measured] == [True, True, False]
 
 
 def test_overwrite_trains_again(tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ class Slots:
 def launch(configs: Sequence[RunConfig], slots: Slots, say: Say = print) -> list[Run]:
     """Train every run of `configs` that is not finished; returns all of them, repeated ones once.
 
+    Of configurations that name the same run, as they differ in probes alone, the first is trained: a study lists what
+    it measures closely before the grid that contains it.
+
     Raises `ConfigError` before any run is trained where a setting or a corpus cannot be used.
     """
     if slots.cluster not in ("local", "debug"):
@@ -40,7 +43,10 @@ def launch(configs: Sequence[RunConfig], slots: Slots, say: Say = print) -> list
             raise ConfigError(
                 f"hydra.launcher.{name}", number, "must be at least 1", f"use hydra.launcher.{name}=1 or more"
             )
-    runs = list({run.run_id: run for run in map(prepare, configs)}.values())
+    named: dict[str, Run] = {}
+    for run in map(prepare, configs):
+        named.setdefault(run.run_id, run)
+    runs = list(named.values())
     to_train = [run for run in runs if run.config.overwrite or not run.is_complete]
     _say_what_is_left_out(runs, to_train, say)
     if not to_train:

@@ -3,9 +3,10 @@
 Hydra imports this module at every start and inspects what it finds here, so it imports nothing heavy.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
@@ -14,6 +15,9 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from warmuplab.config import RunConfig
 
 
 @dataclass
@@ -72,6 +76,7 @@ class PopulationLauncher(Launcher):
 
     def __init__(self, cluster: str, workers: int | None, members: int | None) -> None:
         self.cluster, self.workers, self.members = cluster, workers, members
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what composing the jobs needs; the task function is for launchers that train one job at a time."""
@@ -86,12 +91,8 @@ class PopulationLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Validate every job, then train; ends the program with status 1 when a run failed."""
         from warmuplab import launching
-        from warmuplab.config import from_mapping
 
-        loader = self.hydra_context.config_loader
-        configs = [
-            from_mapping(_without_hydra(loader.load_sweep_config(self.config, list(job)))) for job in job_overrides
-        ]
+        configs = [self._configuration(job) for job in job_overrides]
         runs = launching.launch(configs, launching.Slots(self.cluster, self.workers, self.members))
         failed = launching.failures(runs)
         if failed:
@@ -99,6 +100,20 @@ class PopulationLauncher(Launcher):
             print("\n".join(f"  {line}" for line in failed))
             raise SystemExit(1)
         return [JobReturn(overrides=list(job), status=JobStatus.COMPLETED) for job in job_overrides]
+
+    def _configuration(self, job: Sequence[str]) -> "RunConfig":
+        """The validated run of a job. Composing takes a tenth of a second, so jobs that differ in seed share it."""
+        from warmuplab.config import from_mapping
+
+        seeds = [override for override in job if re.fullmatch(r"seed=\d+", override)]
+        others = tuple(override for override in job if override not in seeds)
+        if others not in self._composed:
+            loaded = self.hydra_context.config_loader.load_sweep_config(self.config, list(others))
+            self._composed[others] = _without_hydra(loaded)
+        composed = self._composed[others].copy()
+        if seeds:
+            composed.seed = int(seeds[-1].removeprefix("seed="))
+        return from_mapping(composed)
 
 
 def _values(key: str, value: Any) -> str:

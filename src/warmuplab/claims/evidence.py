@@ -1,0 +1,187 @@
+"""What the collected runs say of an arm: its planned seeds and rates as a table, with nothing dropped silently."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from warmuplab.claims.arms import RATE
+from warmuplab.claims.claim import Arm, Measure, Not
+from warmuplab.claims.statistics import Floats, with_ceiling
+from warmuplab.records import COMPLETE
+from warmuplab.results import Study
+
+VALUES, STEPS = "schedule.decay.values", "training.steps"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A measure of an arm, [seed, rate], seeds and rates as planned."""
+
+    values: Floats
+    """Null for a run that is missing, and for one that has no value of its own (see `lacking`)."""
+    at_ceiling: NDArray[np.bool_]
+    """Whether the run counts at its ceiling: diverged, stuck, or never there."""
+    lacking: NDArray[np.bool_]
+    """Whether the run is there but has no value and no ceiling of its own: it counts as the worst of those compared."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Planned runs of an arm that are not among the complete ones."""
+
+    arm: Arm
+    runs: tuple[tuple[int, float | None], ...]
+    """(seed, rate)"""
+
+
+class Evidence:
+    """The studies that claims draw on. One that was not collected has no runs."""
+
+    def __init__(self, studies: Mapping[str, Study]) -> None:
+        self.studies = studies
+        self._found: dict[str, pd.DataFrame] = {}
+
+    def runs(self, arm: Arm) -> pd.DataFrame:
+        """The complete runs of an arm's planned seeds and rates, with their peak rate in the column `rate`.
+
+        Raises `ValueError` where two of them share seed and rate: the arm then does not say enough.
+        """
+        key = repr(arm)
+        if key not in self._found:
+            self._found[key] = self._find(arm)
+        return self._found[key]
+
+    def table(self, arm: Arm, measure: Measure) -> Table:
+        """A measure of every planned run of an arm."""
+        shape = (len(arm.seeds), max(1, len(arm.rates)))
+        raw, top = np.full(shape, np.nan), np.full(shape, np.nan)
+        there, gone = np.zeros(shape, bool), np.zeros(shape, bool)
+        for run in self.runs(arm).to_dict("records"):
+            place = arm.seeds.index(run["seed"]), _position(run["rate"], arm.rates)
+            there[place], gone[place] = True, run["status"] == "diverged"
+            raw[place] = self._value(arm.study, run, measure)
+            top[place] = _ceiling(run, measure, self._constant(arm.study, STEPS))
+        if measure.ceiling == "worst":
+            gone |= there & np.isnan(raw)
+            values = np.where(gone, np.nan, raw)
+            return Table(_scaled(values, measure), gone, gone)
+        beyond = np.where(there, top, math.inf)
+        gone |= there & np.isnan(raw)  # complete and without a value: it is no better than its ceiling
+        values, at_ceiling = with_ceiling(raw, beyond, gone)
+        return Table(_scaled(np.where(there, values, np.nan), measure), at_ceiling & there, np.zeros(shape, bool))
+
+    def missing(self, arms: Iterable[Arm]) -> list[Missing]:
+        """The planned runs that are not there, arm by arm."""
+        found = []
+        for arm in arms:
+            runs = self.runs(arm)
+            there = {(run["seed"], _position(run["rate"], arm.rates)) for run in runs.to_dict("records")}
+            rates: tuple[float | None, ...] = arm.rates or (None,)
+            absent = [(s, rate) for s in arm.seeds for place, rate in enumerate(rates) if (s, place) not in there]
+            if absent:
+                found.append(Missing(arm, tuple(absent)))
+        return found
+
+    def series(self, arm: Arm, metric: str) -> pd.DataFrame:
+        """The curves of an arm's runs: columns `seed`, `rate`, `step`, `value`."""
+        study, runs = self.studies.get(arm.study), self.runs(arm)
+        if study is None or runs.empty:
+            return pd.DataFrame({"seed": [], "rate": [], "step": [], "value": []})
+        curves = study.curves[study.curves["metric"] == metric]
+        named = runs[["run_id", "seed", "rate"]].assign(run_id=runs["run_id"].astype(str))
+        return curves.assign(run_id=curves["run_id"].astype(str)).merge(named, on="run_id")[
+            ["run_id", "seed", "rate", "step", "value"]
+        ]
+
+    def _find(self, arm: Arm) -> pd.DataFrame:
+        study = self.studies.get(arm.study)
+        if study is None:
+            return pd.DataFrame({"run_id": [], "seed": [], "rate": [], "status": []})
+        runs = study.runs[study.runs["status"].isin(COMPLETE) & study.runs["seed"].isin(arm.seeds)]
+        for key, wanted in arm.where.items():
+            told = runs[key] if key in runs else pd.Series(self._constant(arm.study, key), runs.index, dtype="object")
+            is_so = told.map(lambda value, wanted=wanted: _equal(value, wanted)).astype(bool)
+            runs = runs[is_so]
+        runs = runs.assign(rate=[self._rate(arm.study, run) for run in runs.to_dict("records")])
+        if arm.rates:
+            runs = runs[[any(_same(rate, planned) for planned in arm.rates) for rate in runs["rate"]]]
+        places = runs["seed"].astype(str) + "|" + runs["rate"].map(lambda rate: str(_position(rate, arm.rates)))
+        if places.duplicated().any():
+            two = runs[places.duplicated(keep=False)]["run_id"].tolist()[:2]
+            raise ValueError(f"{arm.name}: {two} share a seed and a rate, so `where` must tell them apart")
+        return runs
+
+    def _rate(self, study: str, run: Mapping[Any, Any]) -> float:
+        """The peak learning rate that a run was given, NaN for a schedule that derives its own."""
+        peak = run.get(RATE, self._constant(study, RATE))
+        if peak is not None and not pd.isna(peak):
+            return float(peak)
+        values = run.get(VALUES, self._constant(study, VALUES))
+        if isinstance(values, str):
+            values = json.loads(values)
+        return float(max(values)) if isinstance(values, list) else math.nan
+
+    def _constant(self, study: str, key: str) -> Any:
+        return self.studies[study].manifest["configuration"].get(key)
+
+    def _value(self, study: str, run: Mapping[Any, Any], measure: Measure) -> float:
+        if measure.at_end_of_early_window:
+            return self._at_end_of_early_window(study).get((str(run["run_id"]), measure.column), math.nan)
+        value = run.get(measure.column)
+        if measure.ceiling == "steps" and run.get(measure.column.replace("steps_to", "reached")) == 0:
+            return math.inf  # it has the length of the run there, as it never arrived
+        return math.nan if value is None or pd.isna(value) else float(value)
+
+    @cached_property
+    def _early_ends(self) -> dict[str, dict[tuple[str, str], float]]:
+        return {}
+
+    def _at_end_of_early_window(self, study: str) -> dict[tuple[str, str], float]:
+        """By run and metric of `curvature/`, the last value measured in the early window."""
+        if study not in self._early_ends:
+            whole = self.studies[study]
+            curves = whole.curves[whole.curves["metric"].astype(str).str.startswith("curvature/")]
+            early = whole.runs.assign(run_id=whole.runs["run_id"].astype(str))[["run_id", "early_steps"]]
+            curves = curves.assign(run_id=curves["run_id"].astype(str)).merge(early, on="run_id")
+            last = curves[curves["step"] < curves["early_steps"]].sort_values("step")
+            last = last.groupby(["run_id", "metric"], observed=True).last()["value"]
+            self._early_ends[study] = {(str(run), str(metric)): float(v) for (run, metric), v in last.items()}
+        return self._early_ends[study]
+
+
+def _ceiling(run: Mapping[Any, Any], measure: Measure, steps: Any) -> float:
+    if measure.ceiling == "unigram entropy":
+        return float(run["unigram_entropy"])
+    if measure.ceiling == "steps":
+        return float(run.get(STEPS, steps))
+    return math.nan
+
+
+def _scaled(values: Floats, measure: Measure) -> Floats:
+    return np.log10(values) if measure.logarithm else values
+
+
+def _equal(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, Not):
+        return not _equal(value, wanted.value)
+    if value is None or (not isinstance(value, list) and pd.isna(value)):
+        return wanted is None
+    if isinstance(wanted, int | float) and not isinstance(wanted, bool) and isinstance(value, int | float | np.number):
+        return _same(float(value), float(wanted))
+    return bool(value == wanted)
+
+
+def _same(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-12)
+
+
+def _position(rate: float, rates: tuple[float, ...]) -> int:
+    """Where a rate stands among the planned ones; 0 where none is planned."""
+    return next((place for place, planned in enumerate(rates) if _same(rate, planned)), 0)

@@ -1,0 +1,269 @@
+"""From arms to differences: the terms that comparisons are made of, and what bounds their mean.
+
+An arm that is compared at its own best peak rate has it chosen by the other seeds (leave one out). All seeds share that
+choice, and so its luck: where rates differ by no more than seeds do, a test of the chosen differences alone errs 0.14 of
+the time at 0.05. Hence bounds: the arm is at most as good at its chosen rates as at its best one, and the best of the
+other is one of its grid. An effect that is shown against *every* rate of the other is there between the best ones,
+however uncertain the choice (intersection-union test, Berger 1982). Where rates differ by much more than seeds do,
+nothing is lost by it.
+"""
+
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from warmuplab.claims.claim import Arm, Comparison, Measure, once
+from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.statistics import TIE, Floats
+from warmuplab.claims.verdicts import Contrast
+
+FINAL_LOSS = Measure("val/loss", "final held-out loss", "nats", "more", "unigram entropy")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A term over the planned seeds."""
+
+    values: Floats
+    """[seed], null where a run is missing."""
+    options: Floats
+    """[option, seed]: one of them is not above what `values` estimates, where a choice was made; else `values`."""
+    at_ceiling: NDArray[np.bool_]
+    """[seed]: whether a run of it sits at a ceiling."""
+    lacking: NDArray[np.bool_]
+    """[seed]: whether it counts as the worst of the runs compared."""
+    worse: str = "more"
+    at_edge: bool = False
+    """Whether a rate was chosen at the edge of its grid."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A measure of an arm with one rate."""
+
+    arm: Arm
+    measure: Measure
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    def read(self, evidence: Evidence) -> Reading:
+        table = evidence.table(self.arm, self.measure)
+        values = table.values[:, 0]
+        return Reading(values, values[None], table.at_ceiling[:, 0], table.lacking[:, 0], self.measure.worse)
+
+
+@dataclass(frozen=True)
+class Entropy:
+    """The unigram entropy of the corpus: the loss of a model that knows word frequencies and nothing else."""
+
+    arm: Arm
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    def read(self, evidence: Evidence) -> Reading:
+        runs = evidence.runs(self.arm)
+        entropy = dict(zip(runs["seed"], runs["unigram_entropy"], strict=True)) if len(runs) else {}
+        values = np.array([entropy.get(seed, np.nan) for seed in self.arm.seeds], dtype=np.float64)
+        none = np.zeros(len(values), bool)
+        return Reading(values, values[None], none, none)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of the final loss over all rates of an arm, each at most the unigram entropy."""
+
+    arm: Arm
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    def read(self, evidence: Evidence) -> Reading:
+        table = evidence.table(self.arm, FINAL_LOSS)
+        values = table.values.mean(axis=1)
+        # Runs at the ceiling are what this measures, so they hide nothing.
+        none = np.zeros(len(values), bool)
+        return Reading(values, values[None], none, none)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The final loss at the best rate that the other seeds choose; of several arms, of the best one at its best."""
+
+    of: tuple[Arm, ...]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return self.of
+
+    def read(self, evidence: Evidence) -> Reading:
+        tables = [evidence.table(arm, FINAL_LOSS) for arm in self.of]
+        loss = np.concatenate([table.values for table in tables], axis=1)
+        edges = np.concatenate([edge_of(len(arm.rates)) for arm in self.of])
+        values, chosen = chosen_by_others(loss)
+        seeds = np.arange(len(values))
+        at_ceiling = np.concatenate([table.at_ceiling for table in tables], axis=1)[seeds, chosen]
+        complete = ~np.isnan(values)
+        at_edge = bool(edges[chosen][complete].any())
+        return Reading(values, loss.T, at_ceiling, np.zeros(len(values), bool), at_edge=at_edge)
+
+
+@dataclass(frozen=True)
+class CommonBest:
+    """The mean final loss of several arms at one and the same rate, the best for all of them on the other seeds."""
+
+    of: tuple[Arm, ...]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return self.of
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The rates that all arms were planned at."""
+        return tuple(rate for rate in self.of[0].rates if all(rate in arm.rates for arm in self.of))
+
+    def read(self, evidence: Evidence) -> Reading:
+        loss = np.mean([_at_rates(evidence, arm, self.rates) for arm in self.of], axis=0)
+        values, chosen = chosen_by_others(loss)
+        at_edge = bool(edge_of(len(self.rates))[chosen][~np.isnan(values)].any())
+        none = np.zeros(len(values), bool)
+        return Reading(values, loss.T, none, none, at_edge=at_edge)
+
+
+@dataclass(frozen=True)
+class EachBest:
+    """The mean final loss of several arms, each at the best rate that the other seeds choose for it.
+
+    Bounded by the rate that is best on the very seed: no fixed rate can do better.
+    """
+
+    of: tuple[Arm, ...]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return self.of
+
+    def read(self, evidence: Evidence) -> Reading:
+        read = [Best((arm,)).read(evidence) for arm in self.of]
+        values = np.mean([reading.values for reading in read], axis=0)
+        lowest = np.mean([reading.options.min(axis=0) for reading in read], axis=0)
+        none = np.zeros(len(values), bool)
+        return Reading(values, lowest[None], none, none, at_edge=any(reading.at_edge for reading in read))
+
+
+@dataclass(frozen=True)
+class AtReadRate:
+    """The mean final loss of several arms, each at the rate that a ramp of the same seed suggests for it.
+
+    Between two rates of the grid the loss is interpolated over the logarithm of the rate; beyond it, it is that of the
+    end. A ramp that suggests nothing leaves the rate that is best for all arms on the other seeds.
+    """
+
+    of: tuple[Arm, ...]
+    ramps: tuple[Arm, ...]
+    mark: str = "ramp/jitter_lr"
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (*self.of, *self.ramps)
+
+    def suggested(self, evidence: Evidence, place: int) -> Floats:
+        """The rate that the ramp of each seed suggests for an arm, null where it suggests none or is missing."""
+        return evidence.table(self.ramps[place], Measure(self.mark, "", "", "more")).values[:, 0]
+
+    def read(self, evidence: Evidence) -> Reading:
+        common = CommonBest(self.of).rates
+        shared = np.mean([_at_rates(evidence, arm, common) for arm in self.of], axis=0)
+        _, fallback = chosen_by_others(shared)
+        parts = []
+        for place, arm in enumerate(self.of):
+            loss, rates = evidence.table(arm, FINAL_LOSS).values, np.log(arm.rates)
+            suggested = self.suggested(evidence, place)
+            rate = np.where(np.isnan(suggested), np.array(common)[fallback], suggested)
+            at = np.array([np.interp(np.log(r), rates, row) for r, row in zip(rate, loss, strict=True)])
+            missing = {seed for absent in evidence.missing([self.ramps[place]]) for seed, _ in absent.runs}
+            parts.append(np.where([seed in missing for seed in arm.seeds], np.nan, at))
+        values = np.mean(parts, axis=0)
+        none = np.zeros(len(values), bool)
+        return Reading(values, values[None], none, none)
+
+
+def edge_of(rates: int) -> NDArray[np.bool_]:
+    """Which of so many rates are the smallest or the largest; a single one is no edge, as there was no choice."""
+    places = np.arange(max(1, rates))
+    return np.asarray((rates > 1) & ((places == 0) | (places == rates - 1)))
+
+
+def chosen_by_others(loss: Floats) -> tuple[Floats, NDArray[np.intp]]:
+    """For each seed the `loss` [seed, option] at the option with the lowest mean on the other seeds, and that option.
+
+    An option that is best on the very seed it is judged on would make every arm look better, and most of all the one
+    with the most options or the most noise. Of options equally good, the first. A seed of which an option is missing
+    is null and chooses for no other.
+    """
+    complete = ~np.isnan(loss).any(axis=1)
+    values, chosen = np.full(len(loss), np.nan), np.zeros(len(loss), np.intp)
+    table = loss[complete]
+    if len(table) < 2:
+        return values, chosen
+    others = (table.sum(axis=0, keepdims=True) - table) / (len(table) - 1)
+    lowest = others.min(axis=1, keepdims=True)
+    chosen[complete] = (others <= lowest + TIE * np.abs(lowest)).argmax(axis=1)
+    values[complete] = table[np.arange(len(table)), chosen[complete]]
+    return values, chosen
+
+
+def contrast_of(comparison: Comparison, evidence: Evidence) -> Contrast:
+    """The differences of the planned seeds, and what bounds their mean from below and from above."""
+    readings = with_worst([term.read(evidence) for term in (*comparison.plus, *comparison.minus)])
+    plus, minus = readings[: len(comparison.plus)], readings[len(comparison.plus) :]
+    values = comparison.margin + _sum([r.values for r in plus]) - _sum([r.values for r in minus])
+    lower = comparison.margin + _sums([r.options for r in plus]) - _sum([r.values for r in minus])
+    upper = comparison.margin + _sum([r.values for r in plus]) - _sums([r.options for r in minus])
+    return Contrast(
+        comparison.name,
+        values,
+        comparison.smallest_effect,
+        comparison.unit,
+        at_ceiling=int(np.any([r.at_ceiling for r in readings], axis=0).sum()),
+        at_edge=any(r.at_edge for r in readings),
+        lower=lower,
+        upper=upper,
+    )
+
+
+def with_worst(readings: list[Reading]) -> list[Reading]:
+    """Runs that lack a value count as the worst of those compared, in whichever arm that is."""
+    found = np.concatenate([r.values[~np.isnan(r.values)] for r in readings])
+    if not found.size or not any(r.lacking.any() for r in readings):
+        return readings
+    filled = []
+    for r in readings:
+        values = np.where(r.lacking, found.max() if r.worse == "more" else found.min(), r.values)
+        filled.append(replace(r, values=values, options=values[None]) if r.lacking.any() else r)
+    return filled
+
+
+def _at_rates(evidence: Evidence, arm: Arm, rates: tuple[float, ...]) -> Floats:
+    return evidence.table(arm, FINAL_LOSS).values[:, [arm.rates.index(rate) for rate in rates]]
+
+
+def _sum(parts: list[Floats]) -> Floats:
+    return np.sum(parts, axis=0)
+
+
+def _sums(parts: list[Floats]) -> Floats:
+    """Every combination of options, [combination, seed]."""
+    return np.array([np.sum(rows, axis=0) for rows in itertools.product(*parts)])
+
+
+def arms_of(comparisons: tuple[Comparison, ...]) -> tuple[Arm, ...]:
+    """Every arm of some comparisons, once."""
+    return once(arm for comparison in comparisons for arm in comparison.arms)

@@ -47,8 +47,8 @@ run: $(VENV)/.installed  ## train a single run (ARGS="overrides")
 report: $(VENV)/.installed  ## collect a study's runs and write its tables and figures (STUDY=quick)
 	@$(BIN)/python scripts/report.py $(STUDY)
 
-figures: $(VENV)/.installed  ## draw the figures of the notes (`scripts/figures.py --list` names those of studies)
-	@$(BIN)/python scripts/figures.py notes
+figures: $(VENV)/.installed  ## draw all figures from results/ again (`scripts/figures.py --list` names them)
+	@$(BIN)/python scripts/figures.py all
 
 dashboard: $(VENV)/.installed  ## write a study's page, results/<study>/dashboard.html (STUDY=quick)
 	@$(BIN)/python scripts/dashboard.py $(STUDY)

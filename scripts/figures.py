@@ -1,4 +1,4 @@
-"""Draw figures as PNG and SVG: `python scripts/figures.py phase-diagram quick`, or `--list`."""
+"""Draw figures as PNG and SVG: `python scripts/figures.py phase-diagram quick`, `all`, or `--list`."""
 
 import os
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 from warmuplab.cli import one_line_errors
 
 NOTES = "the two figures of the notes and a gallery of all schedules, into results/notes/figures/"
+ALL = "those of the notes and of every study in results/"
 
 # As typed -> the file it becomes in results/STUDY/figures/, and what it shows. The list stands here as matplotlib takes
 # a second that --list need not wait for.
@@ -19,6 +20,25 @@ OF_STUDIES = {
     "distribution": ("distribution", "how the output distribution moves"),
 }
 
+# The same of studies that claims are about, where they come before those above.
+OF_CLAIMS = {
+    "phase-diagram": ("phase_diagram", "final loss over warmup and peak rate, a map per normalisation"),
+    "spikes": ("spikes", "training loss with its spikes marked, with and without warmup"),
+    "memorisation": ("memorisation", "memory of the first batches at matched held-out loss, three arms"),
+    "distribution-path": ("distribution_path", "how far the output distribution moved by then, three arms"),
+    "depth-drift": ("depth_drift", "drift of every layer in the early window, three arms"),
+    "sharpness": ("sharpness", "sharpness as Adam sees it, three arms"),
+    "lost-time": ("lost_time", "held-out loss of runs that start at a large rate"),
+    "late-decay": ("late_decay", "held-out loss where the rate falls late, and where it does not"),
+    "shapes": ("shapes", "rise, plateau and fall against their parts"),
+    "warmup-response": ("warmup_response", "final loss over the length of the warmup, at both run lengths"),
+    "rate-sensitivity": ("rate_sensitivity", "final loss over the peak rate, with and without warmup"),
+    "jitter-rates": ("jitter_rates", "where a ramp starts to jitter against the best peak rate"),
+    "schedule-ranking": ("schedule_ranking", "the notes' schedules, each at its own best rate"),
+    "optimizers": ("optimizers", "RAdam and GI-Adam without warmup against Adam with it"),
+    "noam": ("noam", "the transformer's rule at its published length"),
+}
+
 
 def draw_notes() -> None:
     """Draw the figures that need no study."""
@@ -28,18 +48,41 @@ def draw_notes() -> None:
         print(os.path.relpath(path))
 
 
+def draw_all(results: Path) -> None:
+    """Draw the figures of the notes and those of every collected study, from what is collected alone."""
+    from warmuplab import results as collected
+    from warmuplab.arguments import usable_folder
+    from warmuplab.claims.report import draw_figures
+
+    draw_notes()
+    for folder in sorted(results.glob(f"*/{collected.RUNS}")):
+        study = collected.load(folder.parent.name, results)
+        with usable_folder("results", results):
+            for path in draw_figures(study):
+                print(path)
+
+
 def draw_of_study(name: str, study_name: str, results: Path) -> None:
     """Draw one figure of a collected study."""
     from warmuplab import results as collected
     from warmuplab.arguments import usable_folder
+    from warmuplab.claims import claim_figures
     from warmuplab.claims.arms import arrange
     from warmuplab.claims.figures import draw_named
+    from warmuplab.claims.report import judged_of
     from warmuplab.errors import ConfigError
 
     study = collected.load(study_name, results)
-    file, shows = OF_STUDIES[name]
+    judged, evidence = judged_of(study)
+    named = OF_CLAIMS if judged and name in OF_CLAIMS else OF_STUDIES
+    if name not in named:
+        raise ConfigError("NAME", name, f"no claim is about the study {study_name}", "choose another figure")
+    file, shows = named[name]
     with usable_folder("results", results):
-        path = draw_named(file, study, arrange(study), study.folder / "figures")
+        if named is OF_CLAIMS:
+            path = next(iter(claim_figures.draw_all([file], judged, evidence, study.folder / "figures")), None)
+        else:
+            path = draw_named(file, study, arrange(study), study.folder / "figures")
     if path is None:
         raise ConfigError("NAME", name, f"{study.folder} has nothing for it ({shows})", "choose another figure")
     print(f"{path}\n{path.with_suffix('.svg')}")
@@ -48,21 +91,29 @@ def draw_of_study(name: str, study_name: str, results: Path) -> None:
 def main(arguments: list[str], results: Path = Path("results")) -> int:
     """Draw what the command line names; its exit status."""
     name, *rest = arguments or ["--list"]
+    of_studies = OF_STUDIES | OF_CLAIMS
     if name in ("--list", "-h", "--help"):
-        for figure, shows in [("notes", NOTES), *((f"{name} STUDY", shows) for name, (_, shows) in OF_STUDIES.items())]:
-            print(f"{figure:<24} {shows}")
+        listed = [
+            ("all", ALL),
+            ("notes", NOTES),
+            *((f"{typed} STUDY", shows) for typed, (_, shows) in of_studies.items()),
+        ]
+        print("\n".join(f"{figure:<26} {shows}" for figure, shows in listed))
         return 0
-    if name != "notes" and name not in OF_STUDIES:
-        names = ", ".join(["notes", *OF_STUDIES])
+    whole = name in ("notes", "all")
+    if not whole and name not in of_studies:
+        names = ", ".join(["all", "notes", *of_studies])
         print(f"error: {name}: there is no such figure; choose one of {names}", file=sys.stderr)
         return 2
-    if len(rest) != (name != "notes"):
-        usage = name if name == "notes" else f"{name} STUDY"
+    if len(rest) != (not whole):
+        usage = name if whole else f"{name} STUDY"
         print(f"error: {' '.join(arguments)}: wrong arguments; type python scripts/figures.py {usage}", file=sys.stderr)
         return 2
     with one_line_errors():
         if name == "notes":
             draw_notes()
+        elif name == "all":
+            draw_all(results)
         else:
             draw_of_study(name, rest[0], results)
     return 0

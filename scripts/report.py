@@ -2,9 +2,15 @@
 
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warmuplab.arguments import Parser
 from warmuplab.cli import one_line_errors
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from warmuplab.results import Study
 
 
 def main() -> None:
@@ -24,17 +30,32 @@ def report(name: str, outputs: Path, results: Path) -> None:
 
     from warmuplab import results as collecting
     from warmuplab.arguments import usable_folder
-    from warmuplab.claims import arms, statements, tables
-    from warmuplab.claims.report import obtained, write_report
+    from warmuplab.claims.claims_report import terminal_lines
+    from warmuplab.claims.report import judged_of, obtained, write_report
 
     study, notes = collecting.update(name, outputs, results)
     with usable_folder("--results", results):
-        written = write_report(study)
-    arranged = arms.arrange(study)
+        claims = judged_of(study)
+        written = write_report(study, claims)
     console = Console(highlight=False)
     console.print(obtained(study), markup=False)
     console.print()
-    for table in tables.terminal_tables(arranged, name):
+    if claims[0]:
+        console.print("\n".join(terminal_lines(claims[0])), markup=False, soft_wrap=True)
+    else:
+        show_arms(study, console)
+    for path in written:
+        print(path)  # unbroken, whatever the width
+    for note in notes:
+        print(f"note: {note}")
+
+
+def show_arms(study: "Study", console: "Console") -> None:
+    """Print the result table of a study that no claim is about."""
+    from warmuplab.claims import arms, statements, tables
+
+    arranged = arms.arrange(study)
+    for table in tables.terminal_tables(arranged, study.name):
         console.print(table)
     console.print(
         "Loss in nats per token: mean (smallest–largest) over seeds. Spikes of the training loss / of the fixed"
@@ -43,10 +64,6 @@ def report(name: str, outputs: Path, results: Path) -> None:
     )
     for line in statements.shows(study, arranged)[:1]:
         console.print(line, markup=False)
-    for path in written:
-        print(path)  # unbroken, whatever the width
-    for note in notes:
-        print(f"note: {note}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 """The sweeper: a study is the union of its grids, and what is typed replaces a key in each of them."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 
+from warmuplab.cli import CONFIG_FOLDER
+from warmuplab.config import from_mapping
 from warmuplab.errors import ConfigError
 
 # Hydra imports its plugins anew when it first looks for them, so the class is to be had from it alone.
@@ -74,3 +79,23 @@ def test_a_single_value_is_a_list_of_one(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_key_without_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"^seed=\[\]"):
         jobs([{"seed": []}], monkeypatch=monkeypatch)
+
+
+def test_jobs_that_differ_in_the_seed_are_composed_once_and_are_what_each_alone_would_be() -> None:
+    plugins = Plugins.instance().discover(Launcher)
+    launcher = next(plugin for plugin in plugins if plugin.__name__ == "PopulationLauncher")
+    composed: list[list[str]] = []
+
+    class Loader:
+        def load_sweep_config(self, config: Any, overrides: list[str]) -> Any:
+            composed.append(overrides)
+            with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+                return compose("config", overrides, return_hydra_config=True)
+
+    one = launcher("debug", None, None)
+    one.hydra_context, one.config = SimpleNamespace(config_loader=Loader()), None
+    jobs = [["model=pre_ln", "seed=3"], ["seed=4", "model=pre_ln"], ["model=post_ln"], ["model=post_ln", "seed=0"]]
+    found = [one._configuration(job) for job in jobs]
+    assert composed == [["model=pre_ln"], ["model=post_ln"]]
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        assert found == [from_mapping(compose("config", job)) for job in jobs]

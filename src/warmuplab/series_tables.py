@@ -7,12 +7,16 @@ import pandas as pd
 
 from warmuplab.errors import ConfigError
 from warmuplab.spikes import Spike, find_spikes
-from warmuplab.thinning import kept_positions
+from warmuplab.thinning import KEPT, UNTHINNED, kept_positions
 
 if TYPE_CHECKING:
     from warmuplab.results import RunDirectory
 
 LOSS = "train/loss"
+
+# Results are committed: the curves of a study with thousands of runs must stay a few megabytes. So many measurements
+# of a study, about nine series a run, and never fewer of a series than show its shape.
+MOST_MEASUREMENTS, SERIES_OF_A_RUN, FEWEST_KEPT = 600_000, 9, 40
 
 _CURVES = {"run_id": "category", "metric": "category", "step": "int32", "value": "float64"}
 _SPIKES = {"run_id": "category", "start": "int32", "peak": "int32", "end": "int32", "height": "float64"}
@@ -23,18 +27,25 @@ _LAYERS = {"run_id": "category", "stack": "category", "layer": "int16", "step": 
 def curves_and_spikes(directories: Sequence["RunDirectory"]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`curves.parquet` and `spikes.parquet`, in one pass over the records.
 
-    The first has every series of every run, where measured; long ones thinned with their extremes kept. The second has
+    The first has every series of every run, where measured; long ones, and all in a study of very many runs, thinned
+    with their extremes kept. The second has
     a row per spike of the training loss, found in the whole series: what is thinned would shift its start and hide its
     noise. `loss` is the loss at the peak. Starts and peaks of spikes, and the steps beside a peak, are never thinned
     away.
     """
-    curves, spikes = [], []
+    curves, spikes, most = [], [], most_kept(len(directories))
     for run in directories:
         metrics = _read_metrics(run).reset_index(drop=True)
         found = find_spikes(metrics[LOSS].to_numpy()) if LOSS in metrics else []
         spikes.append(_spike_rows(run.run_id, metrics, found))
-        curves += _curve_rows(run.run_id, metrics, found)
+        curves += _curve_rows(run.run_id, metrics, found, most)
     return _joined(curves, _CURVES), _joined(spikes, _SPIKES)
+
+
+def most_kept(runs: int) -> tuple[int, int]:
+    """Up to which length a series is kept whole, and what is about left of a longer one, in a study of `runs` runs."""
+    share = max(FEWEST_KEPT, MOST_MEASUREMENTS // max(1, runs * SERIES_OF_A_RUN))
+    return min(UNTHINNED, share), min(KEPT, share)
 
 
 def layers_table(directories: Sequence["RunDirectory"]) -> pd.DataFrame | None:
@@ -56,13 +67,15 @@ def layers_table(directories: Sequence["RunDirectory"]) -> pd.DataFrame | None:
     return layers[[*_LAYERS, *metrics]].astype(_LAYERS | dict.fromkeys(metrics, "float32"))
 
 
-def _curve_rows(run_id: str, metrics: pd.DataFrame, spikes: Sequence[Spike]) -> list[pd.DataFrame]:
+def _curve_rows(
+    run_id: str, metrics: pd.DataFrame, spikes: Sequence[Spike], most: tuple[int, int]
+) -> list[pd.DataFrame]:
     parts = []
     for name in metrics.columns.drop("step", errors="ignore"):
         measured = metrics.loc[metrics[name].notna(), ["step", name]]
         steps = [step for spike in spikes for step in _tip(spike)] if name == LOSS else []
         marked = measured.index.isin(steps).nonzero()[0]
-        part = measured.iloc[kept_positions(measured[name].to_numpy(), always=marked)]
+        part = measured.iloc[kept_positions(measured[name].to_numpy(), *most, always=marked)]
         values = {"step": part["step"].to_numpy(), "value": part[name].to_numpy(dtype="float64")}
         parts.append(pd.DataFrame({"run_id": run_id, "metric": str(name)} | values))
     return parts

@@ -84,6 +84,8 @@ class Comparison:
     """Of interest, in `unit`; 0 with a margin, which says already how much matters."""
     unit: str = "nats"
     margin: float = 0.0
+    short: str = ""
+    """The same for a narrow column; empty: `name`."""
 
     @property
     def arms(self) -> tuple[Arm, ...]:

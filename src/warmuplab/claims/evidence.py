@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,6 +46,7 @@ class Evidence:
     def __init__(self, studies: Mapping[str, Study]) -> None:
         self.studies = studies
         self._found: dict[str, pd.DataFrame] = {}
+        self._early_ends: dict[str, dict[tuple[str, str], float]] = {}
 
     def runs(self, arm: Arm) -> pd.DataFrame:
         """The complete runs of an arm's planned seeds and rates, with their peak rate in the column `rate`.
@@ -90,15 +90,15 @@ class Evidence:
         return found
 
     def series(self, arm: Arm, metric: str) -> pd.DataFrame:
-        """The curves of an arm's runs: columns `seed`, `rate`, `step`, `value`."""
+        """The curves of an arm's runs: columns `run_id`, `seed`, `rate`, `step`, `value`."""
         study, runs = self.studies.get(arm.study), self.runs(arm)
         if study is None or runs.empty:
-            return pd.DataFrame({"seed": [], "rate": [], "step": [], "value": []})
-        curves = study.curves[study.curves["metric"] == metric]
-        named = runs[["run_id", "seed", "rate"]].assign(run_id=runs["run_id"].astype(str))
-        return curves.assign(run_id=curves["run_id"].astype(str)).merge(named, on="run_id")[
-            ["run_id", "seed", "rate", "step", "value"]
-        ]
+            return pd.DataFrame({name: [] for name in ("run_id", "seed", "rate", "step", "value")})
+        place = {str(run["run_id"]): (run["seed"], run["rate"]) for run in runs.to_dict("records")}
+        curves = study.curves[(study.curves["metric"] == metric) & study.curves["run_id"].astype(str).isin(place)]
+        names = curves["run_id"].astype(str).tolist()
+        columns = {"seed": [place[name][0] for name in names], "rate": [place[name][1] for name in names]}
+        return pd.DataFrame({"run_id": names} | columns | {key: curves[key].to_numpy() for key in ("step", "value")})
 
     def _find(self, arm: Arm) -> pd.DataFrame:
         study = self.studies.get(arm.study)
@@ -111,8 +111,9 @@ class Evidence:
             runs = runs[is_so]
         runs = runs.assign(rate=[self._rate(arm.study, run) for run in runs.to_dict("records")])
         if arm.rates:
-            runs = runs[[any(_same(rate, planned) for planned in arm.rates) for rate in runs["rate"]]]
-        places = runs["seed"].astype(str) + "|" + runs["rate"].map(lambda rate: str(_position(rate, arm.rates)))
+            planned = [any(_same(rate, planned) for planned in arm.rates) for rate in runs["rate"]]
+            runs = runs[np.array(planned, dtype=bool)]
+        places = pd.DataFrame({"seed": runs["seed"], "rate": [_position(rate, arm.rates) for rate in runs["rate"]]})
         if places.duplicated().any():
             two = runs[places.duplicated(keep=False)]["run_id"].tolist()[:2]
             raise ValueError(f"{arm.name}: {two} share a seed and a rate, so `where` must tell them apart")
@@ -139,20 +140,17 @@ class Evidence:
             return math.inf  # it has the length of the run there, as it never arrived
         return math.nan if value is None or pd.isna(value) else float(value)
 
-    @cached_property
-    def _early_ends(self) -> dict[str, dict[tuple[str, str], float]]:
-        return {}
-
     def _at_end_of_early_window(self, study: str) -> dict[tuple[str, str], float]:
         """By run and metric of `curvature/`, the last value measured in the early window."""
         if study not in self._early_ends:
             whole = self.studies[study]
+            early = dict(zip(whole.runs["run_id"].astype(str), whole.runs["early_steps"], strict=True))
             curves = whole.curves[whole.curves["metric"].astype(str).str.startswith("curvature/")]
-            early = whole.runs.assign(run_id=whole.runs["run_id"].astype(str))[["run_id", "early_steps"]]
-            curves = curves.assign(run_id=curves["run_id"].astype(str)).merge(early, on="run_id")
-            last = curves[curves["step"] < curves["early_steps"]].sort_values("step")
-            last = last.groupby(["run_id", "metric"], observed=True).last()["value"]
-            self._early_ends[study] = {(str(run), str(metric)): float(v) for (run, metric), v in last.items()}
+            ends: dict[tuple[str, str], float] = {}
+            for row in curves.sort_values("step").to_dict("records"):
+                if row["step"] < early.get(str(row["run_id"]), 0):
+                    ends[str(row["run_id"]), str(row["metric"])] = float(row["value"])
+            self._early_ends[study] = ends
         return self._early_ends[study]
 
 

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from warmuplab.claims import measures, statements
+from warmuplab.claims import claims_report, measures, statements
 from warmuplab.claims.arms import Arms, arrange
+from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.judging import CLAIMS_FILE, Judged, claims_about, gather, judge_for, write_claims
 from warmuplab.claims.tables import listed, number, plural, result_table
 from warmuplab.environment import describe_hardware
 from warmuplab.files import write_text
@@ -26,17 +28,55 @@ CAPTIONS = {
 }
 
 
-def write_report(study: Study) -> list[Path]:
-    """Draw the figures and write the report of `study`; the files, the report first (an SVG lies beside each PNG)."""
-    from warmuplab.claims import figures  # a second of imports that the text alone does not need
+def judged_of(study: Study) -> tuple[list[Judged], Evidence]:
+    """The claims about a study with their verdicts, on the other collected studies beside it too."""
+    evidence = gather(study, claims_about(study.name), study.folder.parent)
+    return judge_for(study.name, evidence), evidence
 
-    arms = arrange(study)
-    for old in sorted((study.folder / FIGURES).glob("*.*g")):
-        if old.stem in CAPTIONS:
-            old.unlink()  # of a study that had it, before it was collected again
-    drawn = figures.draw_all(study, arms, study.folder / FIGURES)
-    write_text(study.folder / REPORT, compose(study, arms, [path.stem for path in drawn]))
+
+def write_report(study: Study, claims: tuple[list[Judged], Evidence] | None = None) -> list[Path]:
+    """Draw the figures and write the report of `study`; the files, the report first (an SVG lies beside each PNG).
+
+    Where claims are about the study, `claims.json` too; `claims` is what `judged_of` says, where that is known.
+    """
+    judged, evidence = claims or judged_of(study)
+    drawn = draw_figures(study, (judged, evidence))
+    names = [path.stem for path in drawn]
+    if judged:
+        write_text(study.folder / REPORT, compose_claims(study, judged, names))
+        return [study.folder / REPORT, write_claims(judged, study.folder), *drawn]
+    (study.folder / CLAIMS_FILE).unlink(missing_ok=True)  # of claims that are registered no more
+    write_text(study.folder / REPORT, compose(study, arrange(study), names))
     return [study.folder / REPORT, *drawn]
+
+
+def draw_figures(study: Study, claims: tuple[list[Judged], Evidence] | None = None) -> list[Path]:
+    """Draw every figure that the study has data for, and remove those that it had before; the PNG files."""
+    from warmuplab.claims import claim_figures, figures  # a second of imports that the text alone does not need
+
+    folder = study.folder / FIGURES
+    for old in sorted(folder.glob("*.*g")):
+        if old.stem in CAPTIONS or old.stem in claim_figures.FIGURES or old.stem.startswith("differences_"):
+            old.unlink()
+    judged, evidence = claims or judged_of(study)
+    if judged:
+        wanted = list(dict.fromkeys([*map(claims_report.figure_name, judged), *claims_report.MORE_FIGURES]))
+        return claim_figures.draw_all(wanted, judged, evidence, folder)
+    return figures.draw_all(study, arrange(study), folder)
+
+
+def compose_claims(study: Study, judged: Sequence[Judged], drawn: Sequence[str]) -> str:
+    """The text of the report of a study that claims are about: verdicts first."""
+    parts = [
+        f"# Study `{study.name}`",
+        obtained(study),
+        *claims_report.verdict_section(judged),
+        *claims_report.claim_sections(judged, drawn),
+        *_failures(study),
+        "## How to reproduce it",
+        _reproduction(study),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def compose(study: Study, arms: Arms, drawn: Sequence[str]) -> str:

@@ -19,7 +19,6 @@ cover 0.95 and the ones here are 1 % longer. And p-values are coarse: the smalle
 """
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -136,42 +135,22 @@ def with_ceiling(values: ArrayLike, ceiling: ArrayLike, diverged: ArrayLike) -> 
     return np.where(at_ceiling, top, given), at_ceiling
 
 
-@dataclass(frozen=True)
-class OwnBest:
-    """For each seed the peak rate that was best on the other seeds."""
+def best_on_others(loss: ArrayLike) -> NDArray[np.intp]:
+    """For each seed the option with the lowest mean `loss` [..., seed, option] on the other seeds: [..., seed].
 
-    index: NDArray[np.intp]
-    """[..., seed], into the grid of rates."""
-    rates: Floats
-    """[..., seed]"""
-    at_edge: NDArray[np.bool_]
-    """[..., seed]: whether it is the smallest or largest of several rates, so that a better one may lie beyond."""
-
-    def of(self, values: ArrayLike) -> Floats:
-        """A measure [..., seed, rate] at the chosen rates: [..., seed]."""
-        table = np.asarray(values, dtype=np.float64)
-        return np.take_along_axis(table, self.index[..., None], axis=-1)[..., 0]
-
-
-def own_best_rates(loss: ArrayLike, rates: ArrayLike) -> OwnBest:
-    """Choose each seed's peak rate by the mean `loss` [..., seed, rate] of the other seeds (leave one out).
-
-    A rate that is best on the very seed it is judged on would make every arm look better, and the one with the most
-    rates or the most noise most of all. Of rates that are equally good, the smallest. Raises `ValueError` for rates
-    that do not increase, fewer than two seeds, or losses that are not finite (see `with_ceiling`).
+    Leave one out: an option (a peak rate) that is best on the very seed it is judged on would make every arm look
+    better, and most of all the one with the most options or the most noise. Of options that are equally good, the
+    first. Raises `ValueError` for fewer than two seeds or losses that are not finite (see `with_ceiling`).
     """
-    table, grid = np.asarray(loss, dtype=np.float64), np.asarray(rates, dtype=np.float64)
-    if table.ndim < 2 or table.shape[-2] < 2 or grid.shape != table.shape[-1:] or not grid.size:
-        raise ValueError(f"loss must be [seed, rate] with two seeds or more, not {table.shape} for {grid.size} rates")
-    if not (np.diff(grid) > 0).all():
-        raise ValueError("rates must increase")
+    table = np.asarray(loss, dtype=np.float64)
+    if table.ndim < 2 or table.shape[-2] < 2 or not table.shape[-1]:
+        raise ValueError(f"loss must be [seed, option] with two seeds or more, not {table.shape}")
     if not np.isfinite(table).all():
         raise ValueError("losses must be finite: a run that is missing makes the claim untested")
     others = (table.sum(axis=-2, keepdims=True) - table) / (table.shape[-2] - 1)
     lowest = others.min(axis=-1, keepdims=True)
-    index = (others <= lowest + TIE * np.abs(lowest)).argmax(axis=-1)
-    at_edge = ((index == 0) | (index == grid.size - 1)) & (grid.size > 1)
-    return OwnBest(index, grid[index], at_edge)
+    chosen: NDArray[np.intp] = (others <= lowest + TIE * np.abs(lowest)).argmax(axis=-1)
+    return chosen
 
 
 @lru_cache(maxsize=4)
@@ -180,42 +159,3 @@ def _set_sizes(seeds: int) -> Floats:
     sizes = np.bitwise_count(np.arange(1, 2**seeds)).astype(np.float64)
     sizes.flags.writeable = False
     return sizes
-
-
-@dataclass(frozen=True)
-class OwnBestDifferences:
-    """Differences between two arms, each at its own best rate, and those that bound the effect."""
-
-    differences: Floats
-    """[..., seed]: the control's loss minus the arm's at the chosen rates. Their mean is the effect."""
-    lower: Floats
-    """[..., rate, seed]: the control at each of its rates, minus the arm at its chosen ones."""
-    upper: Floats
-    """[..., rate, seed]: the control at its chosen rates, minus the arm at each of its own."""
-    at_edge: NDArray[np.bool_]
-    """[...]: whether any rate chosen for either lies at the edge of its grid."""
-
-
-def at_own_best_rates(
-    arm_loss: ArrayLike, control_loss: ArrayLike, arm_rates: ArrayLike, control_rates: ArrayLike
-) -> OwnBestDifferences:
-    """Compare two arms [..., seed, rate], each with a grid of its own, at their best rates.
-
-    All seeds share the choice of a rate, and so its luck: where rates differ by no more than seeds do, the test of
-    `differences` alone errs 0.14 of the time at 0.05. Hence `lower` and `upper`. At its chosen rates an arm is at most
-    as good as at its best one, and the best of the other is one of its grid: an effect that is shown against *every*
-    rate of the other is there between the best ones, however uncertain the choice (intersection-union test, Berger
-    1982). The smallest lower limit of `lower` and the largest upper limit of `upper` are those of the effect. Where
-    rates differ by much more than seeds do, nothing is lost by it. Errors as `own_best_rates`.
-    """
-    arm, control = np.asarray(arm_loss, dtype=np.float64), np.asarray(control_loss, dtype=np.float64)
-    if arm.shape[:-1] != control.shape[:-1]:
-        raise ValueError(f"the arms must have the same seeds, not {arm.shape} and {control.shape}")
-    best_arm, best_control = own_best_rates(arm, arm_rates), own_best_rates(control, control_rates)
-    chosen_arm, chosen_control = best_arm.of(arm), best_control.of(control)
-    return OwnBestDifferences(
-        chosen_control - chosen_arm,
-        np.swapaxes(control, -1, -2) - chosen_arm[..., None, :],
-        chosen_control[..., None, :] - np.swapaxes(arm, -1, -2),
-        np.asarray(best_arm.at_edge.any(axis=-1) | best_control.at_edge.any(axis=-1)),
-    )

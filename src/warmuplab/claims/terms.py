@@ -1,8 +1,8 @@
 """From arms to differences: the terms that comparisons are made of, and what bounds their mean.
 
 An arm that is compared at its own best peak rate has it chosen by the other seeds (leave one out). All seeds share that
-choice, and so its luck: where rates differ by no more than seeds do, a test of the chosen differences alone errs 0.14 of
-the time at 0.05. Hence bounds: the arm is at most as good at its chosen rates as at its best one, and the best of the
+choice, and so its luck: where rates differ by no more than seeds do, a test of the chosen differences alone errs 0.14
+of the time at 0.05. Hence bounds: an arm is at most as good at its chosen rates as at its best one, and the best of the
 other is one of its grid. An effect that is shown against *every* rate of the other is there between the best ones,
 however uncertain the choice (intersection-union test, Berger 1982). Where rates differ by much more than seeds do,
 nothing is lost by it.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from warmuplab.claims.claim import Arm, Comparison, Measure, once
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.statistics import TIE, Floats
+from warmuplab.claims.statistics import Floats, best_on_others
 from warmuplab.claims.verdicts import Contrast
 
 FINAL_LOSS = Measure("val/loss", "final held-out loss", "nats", "more", "unigram entropy")
@@ -176,7 +176,9 @@ class AtReadRate:
 
     def suggested(self, evidence: Evidence, place: int) -> Floats:
         """The rate that the ramp of each seed suggests for an arm, null where it suggests none or is missing."""
-        return evidence.table(self.ramps[place], Measure(self.mark, "", "", "more")).values[:, 0]
+        ramp = self.ramps[place]  # one that diverges has been read up to there
+        read = {run["seed"]: run.get(self.mark) for run in evidence.runs(ramp).to_dict("records")}
+        return np.array([read.get(seed) for seed in ramp.seeds], dtype=np.float64)
 
     def read(self, evidence: Evidence) -> Reading:
         common = CommonBest(self.of).rates
@@ -202,21 +204,16 @@ def edge_of(rates: int) -> NDArray[np.bool_]:
 
 
 def chosen_by_others(loss: Floats) -> tuple[Floats, NDArray[np.intp]]:
-    """For each seed the `loss` [seed, option] at the option with the lowest mean on the other seeds, and that option.
+    """For each seed the `loss` [seed, option] at the option that is best on the other seeds, and that option.
 
-    An option that is best on the very seed it is judged on would make every arm look better, and most of all the one
-    with the most options or the most noise. Of options equally good, the first. A seed of which an option is missing
-    is null and chooses for no other.
+    A seed of which an option is missing is null and chooses for no other.
     """
     complete = ~np.isnan(loss).any(axis=1)
     values, chosen = np.full(len(loss), np.nan), np.zeros(len(loss), np.intp)
     table = loss[complete]
-    if len(table) < 2:
-        return values, chosen
-    others = (table.sum(axis=0, keepdims=True) - table) / (len(table) - 1)
-    lowest = others.min(axis=1, keepdims=True)
-    chosen[complete] = (others <= lowest + TIE * np.abs(lowest)).argmax(axis=1)
-    values[complete] = table[np.arange(len(table)), chosen[complete]]
+    if len(table) >= 2:
+        chosen[complete] = best_on_others(table)
+        values[complete] = table[np.arange(len(table)), chosen[complete]]
     return values, chosen
 
 
@@ -256,7 +253,7 @@ def _at_rates(evidence: Evidence, arm: Arm, rates: tuple[float, ...]) -> Floats:
 
 
 def _sum(parts: list[Floats]) -> Floats:
-    return np.sum(parts, axis=0)
+    return np.asarray(np.sum(parts, axis=0), dtype=np.float64)
 
 
 def _sums(parts: list[Floats]) -> Floats:

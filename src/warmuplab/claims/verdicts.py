@@ -64,11 +64,11 @@ class Contrast:
     at_ceiling: int = 0
     """Seeds of which a run sits at a ceiling (see `with_ceiling`)."""
     at_edge: bool = False
-    """Whether a peak rate was chosen at the edge of its grid (see `own_best_rates`)."""
+    """Whether a peak rate was chosen at the edge of its grid (see `statistics.best_on_others`)."""
     lower: Floats | None = None
     """[..., seed], where the arms are at their own best rates: differences that bound the effect from below."""
     upper: Floats | None = None
-    """Likewise from above (see `at_own_best_rates`)."""
+    """Likewise from above (see `terms`)."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.smallest_effect < math.inf:

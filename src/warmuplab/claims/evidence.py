@@ -115,7 +115,7 @@ class Evidence:
             runs = runs[np.array(planned, dtype=bool)]
         places = pd.DataFrame({"seed": runs["seed"], "rate": [_position(rate, arm.rates) for rate in runs["rate"]]})
         if places.duplicated().any():
-            two = runs[places.duplicated(keep=False)]["run_id"].tolist()[:2]
+            two = runs[(places == places[places.duplicated()].iloc[0]).all(axis=1)]["run_id"].tolist()[:2]
             raise ValueError(f"{arm.name}: {two} share a seed and a rate, so `where` must tell them apart")
         return runs
 

@@ -1,0 +1,199 @@
+"""The registered claims: well-formed, one family that ten seeds can carry, and every run that they read is trained."""
+
+import copy
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from synthetic_study import keys_of
+from warmuplab import records, results
+from warmuplab.claims import claim as claims
+from warmuplab.claims import verdicts
+from warmuplab.claims.claim import Arm, Claim, Not
+from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.registry import CLAIMS, claims_of
+from warmuplab.claims.terms import AtReadRate, Value, arms_of
+from warmuplab.claims.verdicts import Contrast
+from warmuplab.cli import CONFIG_FOLDER
+from warmuplab.config import RunConfig, from_mapping
+
+COMPARISONS = {claim.id: (*claim.contrasts, *claim.elsewhere) for claim in CLAIMS}
+ARMS = arms_of(tuple(itertools.chain.from_iterable(COMPARISONS.values())))
+BY_CLAIM = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+NOT_OF_AN_ARM = ("seed", "schedule.peak_lr", "schedule.decay.values", "probes.")  # may differ between its runs
+
+
+@cache
+def composed(study: str, groups: tuple[str, ...]) -> DictConfig:
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        return compose("config", [f"+study={study}", *groups])
+
+
+def jobs_of(study: str) -> Iterator[tuple[RunConfig, list[int]]]:
+    """What a study's file stands for, in its order: the products of its grids, each job with its seeds.
+
+    Hydra composes the groups; knobs are set by hand, which takes a tenth of the time.
+    """
+    for grid in OmegaConf.load(CONFIG_FOLDER / "study" / f"{study}.yaml").hydra.sweeper.grids:
+        plain: Any = OmegaConf.to_container(grid)
+        seeds = plain.pop("seed")
+        for values in itertools.product(*(value if isinstance(value, list) else [value] for value in plain.values())):
+            chosen = dict(zip(plain, values, strict=True))
+            groups = tuple(f"{key}={value}" for key, value in chosen.items() if "." not in key)
+            config = copy.deepcopy(composed(study, groups))
+            for key, value in chosen.items():
+                if "." in key:
+                    OmegaConf.update(config, key, value)
+            yield from_mapping(config), seeds
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the jobs of a study leave: of those that name the same run the first."""
+
+    keys: dict[str, dict[str, Any]]
+    """Configuration by run."""
+    study: results.Study
+
+
+@cache
+def trained(name: str) -> Trained:
+    keys: dict[str, dict[str, Any]] = {}
+    for job, seeds in jobs_of(name):
+        run, configuration = records.identify(job, "fingerprint").run_id, keys_of(job)
+        for seed in seeds:
+            keys.setdefault(f"{run} with seed {seed}", configuration | {"seed": seed})
+    summary = {"status": "finished", "values": {"val/loss": 4.0}, "corpus": {"unigram_entropy": 5.0}}
+    runs = [results.RunDirectory(Path(run), summary, config) for run, config in keys.items()]
+    varying = results.varying_keys(keys.values())
+    shared = {key: value for key, value in runs[0].config.items() if key not in varying}
+    table = results.runs_table(runs, varying)
+    return Trained(keys, results.Study(name, Path(), table, pd.DataFrame(), {"configuration": shared}))
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Evidence:
+    return Evidence({name: trained(name).study for name in {arm.study for arm in ARMS}})
+
+
+def is_so(told: Any, wanted: Any) -> bool:
+    return told != wanted.value if isinstance(wanted, Not) else told == wanted
+
+
+def rate_of(keys: dict[str, Any]) -> float | None:
+    """The peak learning rate that a job is given, or the first of its rates."""
+    rate = keys["schedule.peak_lr"]
+    return keys["schedule.decay.values"][0] if rate is None and "schedule.decay.values" in keys else rate
+
+
+def jobs_for(arm: Arm) -> dict[tuple[int, float | None], list[str]]:
+    """The runs of an arm, by seed and rate."""
+    found: dict[tuple[int, float | None], list[str]] = {}
+    for run, keys in trained(arm.study).keys.items():
+        if all(is_so(keys.get(key), wanted) for key, wanted in arm.where.items()):
+            found.setdefault((keys["seed"], rate_of(keys)), []).append(run)
+    return found
+
+
+@BY_CLAIM
+def test_every_planned_run_is_one_job_of_the_study(claim: Claim, evidence: Evidence) -> None:
+    for arm in arms_of(COMPARISONS[claim.id]):
+        jobs = jobs_for(arm)
+        planned = list(itertools.product(arm.seeds, arm.rates or (None,)))
+        assert {place: len(jobs.get(place, [])) for place in planned} == dict.fromkeys(planned, 1), arm
+        assert set(evidence.runs(arm)["run_id"]) == {jobs[place][0] for place in planned}
+        assert evidence.missing([arm]) == []
+
+
+@BY_CLAIM
+def test_runs_of_an_arm_differ_in_seed_and_rate_alone(claim: Claim, evidence: Evidence) -> None:
+    for arm in arms_of(COMPARISONS[claim.id]):
+        configured = [trained(arm.study).keys[run] for run in evidence.runs(arm)["run_id"]]
+        common = [
+            {key: value for key, value in keys.items() if not key.startswith(NOT_OF_AN_ARM)} for keys in configured
+        ]
+        assert all(keys == common[0] for keys in common), arm
+
+
+@BY_CLAIM
+def test_what_a_comparison_reads_is_measured_where_it_reads_it(claim: Claim, evidence: Evidence) -> None:
+    for term in (term for one in COMPARISONS[claim.id] for term in (*one.plus, *one.minus)):
+        arms, column = ((term.arm,), term.measure.column) if isinstance(term, Value) else ((), "")
+        if isinstance(term, AtReadRate):
+            arms, column = term.ramps, term.mark
+        for keys in (trained(arm.study).keys[run] for arm in arms for run in evidence.runs(arm)["run_id"]):
+            kind = column.partition("/")[0]
+            whole = keys["probes.enabled"] and not keys["probes.loss_only"]
+            measured = {
+                "val": True,
+                "probe": keys["probes.enabled"],
+                "ramp": keys["probes.enabled"] and keys["probes.early_fraction"] == 1,
+                "overfit": whole,
+                "stability": whole,
+                "curvature": whole and keys["probes.curvature"],
+            }
+            assert measured[kind], (column, keys)
+
+
+@pytest.mark.parametrize("study", sorted({arm.study for arm in ARMS}))
+def test_verdicts_rest_on_seeds_0_to_9_and_not_on_those_of_the_pilot(study: str) -> None:
+    assert tuple(range(10)) == claims.SEEDS
+    assert len(claims.SEEDS) == verdicts.SEEDS
+    assert all(arm.seeds == claims.SEEDS for arm in ARMS)
+    assert {keys["seed"] for keys in trained(study).keys.values()} == set(range(10))
+
+
+def test_every_run_of_the_study_claims_is_one_that_a_claim_reads(evidence: Evidence) -> None:
+    read = {run for arm in ARMS if arm.study == "claims" for run in evidence.runs(arm)["run_id"]}
+    assert read == set(trained("claims").keys)
+
+
+def test_ten_seeds_carry_the_family() -> None:
+    contrasts = {
+        claim.id: [Contrast(one.name, np.zeros(10), one.smallest_effect, one.unit) for one in claim.contrasts]
+        for claim in CLAIMS
+    }
+    assert claims_of("claims") == CLAIMS
+    assert list(verdicts.judge(contrasts)) == [claim.id for claim in CLAIMS]
+    assert 2 ** -len(claims.SEEDS) * sum(1 + len(one) for one in contrasts.values()) <= verdicts.ALPHA
+
+
+def test_ids_are_slugs_and_told_apart() -> None:
+    ids = [claim.id for claim in CLAIMS]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in ids)
+
+
+@BY_CLAIM
+def test_a_claim_says_what_is_meant_who_says_so_and_what_is_measured(claim: Claim) -> None:
+    assert claim.contrasts
+    assert claim.source.strip()
+    for sentence in (claim.statement, claim.measure, *claim.caveats):
+        assert re.fullmatch(r"[A-Z].*\.", sentence), sentence
+    names = [comparison.name for comparison in COMPARISONS[claim.id]]
+    assert len(set(names)) == len(names)
+    assert not any(name.endswith(".") for name in names)
+
+
+@BY_CLAIM
+def test_what_counts_as_an_effect_is_stated(claim: Claim) -> None:
+    """With a margin, none is asked for beyond it."""
+    for one in COMPARISONS[claim.id]:
+        assert one.smallest_effect >= 0
+        assert one.margin >= 0
+        assert not (one.margin and one.smallest_effect)
+
+
+@pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.name)
+def test_rates_increase(arm: Arm) -> None:
+    assert list(arm.rates) == sorted(set(arm.rates))

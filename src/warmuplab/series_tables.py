@@ -16,7 +16,7 @@ LOSS = "train/loss"
 
 # Results are committed: the curves of a study with thousands of runs must stay a few megabytes. So many measurements
 # of a study, about nine series a run, and never fewer of a series than show its shape.
-MOST_MEASUREMENTS, SERIES_OF_A_RUN, FEWEST_KEPT = 600_000, 9, 40
+MOST_MEASUREMENTS, SERIES_OF_A_RUN, FEWEST_KEPT = 400_000, 9, 40
 
 _CURVES = {"run_id": "category", "metric": "category", "step": "int32", "value": "float64"}
 _SPIKES = {"run_id": "category", "start": "int32", "peak": "int32", "end": "int32", "height": "float64"}

@@ -96,7 +96,13 @@ def _study(name: str, folder: Path, made: dict[str, dict[str, Any]]) -> Study:
     rows, curves, spikes, layers = [], [], [], []
     for run_id, run in made.items():
         loss = final_loss(run)
-        values = {"val/loss": loss, "trained": loss < ENTROPY - 0.2, "unigram_entropy": ENTROPY, "early_steps": 40}
+        values = {
+            "val/loss": loss,
+            "train/loss": loss - 0.1,
+            "trained": loss < ENTROPY - 0.2,
+            "unigram_entropy": ENTROPY,
+            "early_steps": 40,
+        }
         levels = {
             "probe/steps_to_1.5_below": 300.0 + 10 * run["seed"],
             "probe/reached_1.5_below": 1.0,
@@ -152,15 +158,22 @@ def test_every_figure_that_a_claim_names_exists() -> None:
     assert {claim.figure for claim in CLAIMS if claim.figure} <= set(FIGURES)
 
 
-def test_names_are_drawn_as_png_and_svg_and_those_without_data_are_not(whole: Evidence, tmp_path: Path) -> None:
-    names = [*FIGURES, f"{DIFFERENCES}lost-time", f"{DIFFERENCES}post-ln-needs-it"]
-    judged = judge_all(CLAIMS, whole)
-    drawn = draw_all(names, judged, whole, tmp_path / "all")
-    assert [path.name for path in drawn] == [f"{name}.png" for name in names]
-    for path in drawn:
-        assert 2_000 < path.stat().st_size < 150_000
-        assert 2_000 < path.with_suffix(".svg").stat().st_size < 150_000
+NAMES = [*FIGURES, f"{DIFFERENCES}lost-time", f"{DIFFERENCES}post-ln-needs-it"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_is_drawn_as_a_small_png_and_svg(name: str, whole: Evidence, tmp_path: Path) -> None:
+    claims = [claim for claim in CLAIMS if name.endswith(claim.id)]
+    (drawn,) = draw_all([name], judge_all(claims, whole) if claims else [], whole, tmp_path)
+    assert drawn == tmp_path / f"{name}.png"
+    assert 2_000 < drawn.stat().st_size < 150_000
+    assert 2_000 < drawn.with_suffix(".svg").stat().st_size < 150_000
+
+
+def test_no_figure_is_drawn_without_runs(tmp_path: Path) -> None:
     nothing = Evidence({})
+    assert [name for name in FIGURES if FIGURES[name](nothing) is not None] == []
+    names = [*FIGURES, *(f"{DIFFERENCES}{claim.id}" for claim in CLAIMS)]
     assert draw_all(names, judge_all(CLAIMS, nothing), nothing, tmp_path / "none") == []
     assert not (tmp_path / "none").exists()
 
@@ -297,6 +310,12 @@ def test_differences_have_a_panel_per_unit_and_a_dot_per_seed(whole: Evidence) -
     np.testing.assert_allclose(dots, [[0.1] * 4])  # what the synthetic loss gains by 10 % warmup
     (shaded,) = by_nats.collections
     assert shaded.get_paths()[0].get_extents().intervalx.tolist() == [-0.05, 0.05]
+
+
+def test_extremes_are_those_of_all_seeds_in_a_stretch() -> None:
+    series = pd.DataFrame({"seed": [0, 0, 0, 1, 1], "step": [0, 4, 9, 5, 1], "value": [3.0, 2.0, 9.0, 1.0, 5.0]})
+    middle, low, high = claim_curves.extremes(series, 2)
+    assert [middle.tolist(), low.tolist(), high.tolist()] == [[2.5, 7.5], [2.0, 1.0], [5.0, 9.0]]
 
 
 def test_a_rate_falls_from_the_last_step_at_its_peak() -> None:

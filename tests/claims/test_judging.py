@@ -134,7 +134,15 @@ def test_a_study_that_no_claim_is_about_has_no_file_of_claims(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0.2149, "+0.215"), (-0.0, "-0"), (123.4, "+123"), (2e-4, "+2.0e-04"), (math.nan, "–"), (math.inf, "∞")],
+    [
+        (0.2149, "+0.215"),
+        (4.6, "+4.60"),
+        (-0.0, "0"),
+        (123.4, "+123"),
+        (2e-4, "+2.0e-04"),
+        (math.nan, "–"),
+        (math.inf, "∞"),
+    ],
 )
 def test_numbers_have_three_digits(number: float, text: str) -> None:
     assert claims_report.value(number, "+") == text

@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from test_terms import MadeUp, arm
 
-from warmuplab.claims.statistics import at_own_best_rates, equivalence_p, holm, sign_flip_interval, sign_flip_p
+from warmuplab.claims.planned import at_best
+from warmuplab.claims.statistics import equivalence_p, holm, sign_flip_interval, sign_flip_p
+from warmuplab.claims.terms import contrast_of
 from warmuplab.claims.verdicts import ALPHA, Contrast, Verdict, judge
 
 SPREAD = np.array([-0.08, -0.05, -0.04, -0.02, -0.01, 0.01, 0.02, 0.04, 0.05, 0.08])  # of ten seeds, in nats
@@ -122,16 +125,14 @@ def test_an_untested_claim_keeps_its_place_in_the_family() -> None:
 
 def test_swapping_the_arms_turns_support_into_refutation() -> None:
     opposite = {"supported": "refuted", "refuted": "supported"}
+    one, other = arm("one", 5, seeds=10), arm("other", 5, seeds=10)
+    there, back = at_best("x", one, other, smallest=0.7), at_best("x", other, one, smallest=0.7)
     rng = np.random.default_rng(2)
     seen = set()
     for effect in np.linspace(-2, 2, 41):
         loss = rng.normal(size=(2, 10, 5)) + 2.0 * (np.arange(5.0) - 2) ** 2
-        grid = np.arange(5.0)
-        there, back = (at_own_best_rates(a, b, grid, grid) for a, b in ((loss[0], loss[1] + effect),
-                                                                        (loss[1] + effect, loss[0])))  # fmt: skip
-        found, swapped = (
-            verdict_on(Contrast("x", own.differences, 0.7, lower=own.lower, upper=own.upper)) for own in (there, back)
-        )
+        evidence = MadeUp({"one": loss[0], "other": loss[1] + effect})
+        found, swapped = (verdict_on(contrast_of(comparison, evidence)) for comparison in (there, back))
         assert swapped.verdict == opposite.get(found.verdict, found.verdict)
         low, high = found.evidence[0].interval
         assert swapped.evidence[0].interval == pytest.approx((-high, -low))

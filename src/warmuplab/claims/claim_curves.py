@@ -1,6 +1,7 @@
 """Figures of the claims that follow a loss over the steps: time lost, late decay, noam, spikes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from warmuplab import style
 from warmuplab.claims.arms import rate_label
@@ -29,7 +31,6 @@ from warmuplab.claims.claim_plots import (
     steps_of,
 )
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.lines import running_mean
 from warmuplab.claims.panels import logarithmic
 from warmuplab.claims.planned import (
     COOLED,
@@ -59,6 +60,8 @@ TIMED = (
     (LONG_NONE.at(2e-3), Look(style.PURPLE, DOTTED)),
 )
 LATE = ((FALL, Look(style.BLUE)), (COOLED, Look(style.GREEN, DASHED)), (HIGH, Look(style.VERMILION)))
+TRAINING: dict[str, Any] = {"color": style.BLUE, "marker": "s", "markersize": 4, "linestyle": "", "alpha": 0.7}
+HELD: dict[str, Any] = TRAINING | {"color": style.VERMILION, "marker": "o"}
 SPIKING = (("post-LN", NONE, TENTH), ("pre-LN", PRE_NONE, PRE_TENTH))
 
 
@@ -81,10 +84,18 @@ def draw_lost_time(evidence: Evidence) -> Figure | None:
         table = evidence.table(arm, TIME)
         times, late = table.values[:, 0], table.at_ceiling[:, 0]
         there = ~np.isnan(times)
-        height = entropy - LEVEL_OF_TIME - 0.12 - 0.12 * place  # one row of ticks per arm, under the level
-        for ticks, marker in ((times[there & ~late], "|"), (times[there & late], ">")):
-            if ticks.size:  # empty, it would count as a point at the corner of the figure
-                panel.plot(ticks, np.full(len(ticks), height), marker, color=look.colour, markersize=7, clip_on=False)
+        height = np.full(len(times), 0.04 + 0.045 * (len(shown) - 1 - place))  # a row per arm, under the curves
+        for kept, marker in ((there & ~late, "|"), (there & late, ">")):
+            if kept.any():  # empty, it would count as a point at the corner of the figure
+                panel.plot(
+                    times[kept],
+                    height[kept],
+                    marker,
+                    color=look.colour,
+                    markersize=7,
+                    transform=panel.get_xaxis_transform(),
+                    clip_on=False,
+                )
         never = f", {int(late.sum())} of {int(there.sum())} never" if late.any() else ""
         mean = f": {np.mean(times[there]):.0f} steps{never}" if there.any() else ""
         handles.append(look.handle(f"{arm.name}, {rate_label(arm.rates[0])}{mean}"))
@@ -93,14 +104,14 @@ def draw_lost_time(evidence: Evidence) -> Figure | None:
         "level", (0, entropy - LEVEL_OF_TIME), (4, -10), textcoords="offset points", fontsize=8, color="dimgrey"
     )
     panel.set_xlim(0, end)
-    top = float(np.nanmax(np.concatenate([series["value"].to_numpy() for _, _, series in shown])))
-    panel.set_ylim(top=min(top, entropy + 1.5))
+    losses = np.concatenate([series["value"].to_numpy() for _, _, series in shown])
+    panel.set_ylim(np.nanmin(losses) - 0.6, min(np.nanmax(losses), entropy + 1.5))
     panel.set_xlabel("step")
     panel.set_ylabel(HELD_OUT)
     add_head(figure, "Time lost by a large rate from the start, post-LN, 800 steps", handles, 2)
     note = (
         f"Legend: mean steps to the level, {LEVEL_OF_TIME:g} nats below the unigram entropy ({entropy:.2f}); a run that"
-        " never gets there counts as its length (triangle). Ticks under the level: every seed. Thin: every seed; bold:"
+        " never gets there counts as its length (triangle). Ticks below: every seed. Thin: every seed; bold:"
         " mean."
     )
     add_small_print(figure, evidence, arms, f"{note} {INTERVAL}")
@@ -166,7 +177,7 @@ def draw_noam(evidence: Evidence) -> Figure | None:
     if not shown:
         return None
     arms = [arm for arm, _ in shown]
-    entropy, look = entropy_of(evidence, arms), Look(style.BLUE)
+    entropy = entropy_of(evidence, arms)
     figure, axes = plt.subplots(
         2,
         len(shown),
@@ -180,13 +191,12 @@ def draw_noam(evidence: Evidence) -> Figure | None:
     figure.get_layout_engine().set(w_pad=0.1)  # type: ignore[union-attr, call-arg]  # else the ends of their axes touch
     for column, (arm, series) in enumerate(shown):
         above, below = axes[:, column]
-        steps = steps_of(series)
-        values = np.array([smoothed(part, steps) for _, part in series.groupby("seed")])
-        draw_seeds(above, steps, values, look)
-        draw_band(above, steps, values, look)
-        final = evidence.runs(arm)["val/loss"].dropna().to_numpy(dtype=np.float64)
+        steps, low, high = extremes(series)
+        above.fill_between(steps, low, high, color=style.SKY, alpha=0.55, linewidth=0, zorder=2)
+        final = evidence.runs(arm)[["train/loss", "val/loss"]].to_numpy(dtype=np.float64)
         end = float(series["step"].max()) + 1
-        above.plot(np.full(len(final), end), final, "o", color=style.VERMILION, markersize=4, alpha=0.7, clip_on=False)
+        for place, values, look in zip((0.975, 1), final.T, (TRAINING, HELD), strict=True):
+            above.plot(np.full(len(final), place * end), values, **look, clip_on=False, zorder=4)
         dashed_line(above, entropy)
         rates = _rates(evidence, arm)
         if rates is not None:
@@ -199,25 +209,30 @@ def draw_noam(evidence: Evidence) -> Figure | None:
     axes[1, 0].set_ylim(bottom=0)
     axes[1, 0].ticklabel_format(axis="y", scilimits=(0, 0))
     handles = [
-        look.handle("training loss"),
-        Line2D([], [], color=style.VERMILION, marker="o", markersize=4, linestyle="", label="final held-out loss"),
+        Patch(color=style.SKY, alpha=0.55, label="batches, all seeds"),
+        Line2D([], [], **TRAINING, label="end of training"),
+        Line2D([], [], **HELD, label="final held-out loss"),
         Line2D([], [], color="grey", linewidth=0.9, linestyle=DASHED, label="unigram entropy"),
     ]
     add_head(figure, "The transformer's rule (noam), post-LN, nothing tuned", handles)
-    add_small_print(
-        figure, evidence, arms, f"Training loss: running mean over 2.5 % of the steps. Thin: every seed. {INTERVAL}"
+    note = (
+        "Shaded: from the smallest to the largest loss of any training batch of any seed, in each 25th of the run."
+        " Markers: every seed's mean training loss over the last 5 % of the steps, and its held-out loss."
     )
+    add_small_print(figure, evidence, arms, note)
     return figure
 
 
-def smoothed(part: pd.DataFrame, steps: Floats) -> Floats:
-    """A run's series at `steps`, as a running mean over a fortieth of its length."""
-    ordered = part.sort_values("step")
-    series = ordered["step"].to_numpy(), ordered["value"].to_numpy(dtype=np.float64)
-    window = round((series[0][-1] + 1) / 40)
-    every, mean = running_mean(series, window)
-    whole = max(1, len(every) - window // 2)  # at the very end the mean is over a few steps, and noisy
-    return np.interp(steps, every[:whole], mean[:whole], left=np.nan, right=np.nan)
+def extremes(series: pd.DataFrame, windows: int = 25) -> tuple[Floats, Floats, Floats]:
+    """Middle of so many equal stretches of the steps, the smallest and the largest value of all seeds in each.
+
+    Thinning keeps extremes, so these are exact; a mean of what it keeps of a noisy loss would not be.
+    """
+    length = int(series["step"].max()) + 1
+    stretch = (series["step"] * windows // length).rename("stretch")
+    found = series.groupby(stretch)["value"].agg(["min", "max"])
+    middle = (found.index.to_numpy(dtype=np.float64) + 0.5) * length / windows
+    return middle, found["min"].to_numpy(dtype=np.float64), found["max"].to_numpy(dtype=np.float64)
 
 
 def draw_spikes(evidence: Evidence) -> Figure | None:

@@ -246,13 +246,13 @@ def _label(one: Network) -> str:
 
 
 def _draw_against_best(panel: Axes, shown: Sequence[Network]) -> None:
-    for one in shown:
+    for place, one in enumerate(shown):
         assert one.best is not None
         x, y = one.best_rate, float(np.median(one.onsets))
         across = np.abs(np.array([[min(one.best.rates)], [max(one.best.rates)]]) - x)
         up = np.abs(np.array([[one.onsets.min()], [one.onsets.max()]]) - y)
         panel.errorbar(
-            x,
+            x * 1.05 ** (place - (len(shown) - 1) / 2),  # beside each other: they share rates
             y,
             up,
             across,
@@ -262,10 +262,11 @@ def _draw_against_best(panel: Axes, shown: Sequence[Network]) -> None:
             capsize=3,
             markeredgecolor="white",
         )
-    panel.set_xscale("log")
-    panel.set_yscale("log")
+    ticks = [mantissa * 10.0**exponent for exponent in range(-5, 1) for mantissa in (1, 2, 5)]
+    rate_axis(panel, ticks)
+    rate_axis(panel, ticks, vertical=True)
     limits = [*panel.get_xlim(), *panel.get_ylim()]
-    low, high = min(limits) / 1.3, max(limits) * 1.3
+    low, high = min(limits) / 1.2, max(limits) * 1.2
     panel.plot([low, high], [low, high], color="grey", linewidth=0.9, linestyle=DASHED, zorder=1)
     panel.set_xlim(low, high)
     panel.set_ylim(low, high)

@@ -121,7 +121,7 @@ def _draw_at_levels(
     handles = [*_arm_handles(), Line2D([], [], color="grey", linewidth=0.9, linestyle=DASHED, label="judged here")]
     add_head(figure, title, handles)
     where = f"Training goes to the right; judged {READ_AT:g} nats below the unigram entropy ({entropy:.2f})."
-    mean = "Mean of the seeds that got there, where half did. A seed's arms share its sentences, so they differ more surely"
+    mean = "Mean of the seeds that got there, where half did. A seed's arms share sentences, so they differ more surely"
     mean += " than their bands suggest."
     add_small_print(figure, evidence, arms, f"{note} {where} {mean} {INTERVAL}")
     return figure
@@ -168,10 +168,11 @@ def draw_depth_drift(evidence: Evidence) -> Figure | None:
             panel.xaxis.set_major_locator(MultipleLocator(1))
             if row == 0:
                 panel.set_title(one.title, fontsize=9, fontweight="normal")
-            panel.set_ylim(bottom=0)
             if column == 0:
                 panel.set_ylabel(f"{stack}: drift [1 − CKA]")
         axes[1, column].set_xlabel("layer")
+    for panel in axes[:, 0]:
+        panel.set_ylim(bottom=0)  # once all panels of its row are drawn
     add_head(figure, "Drift of the layers in the early window", _arm_handles(markers=True))
     note = (
         "1 − linear CKA of a layer's output between two snapshots of the early window (the first fifth of the steps),"

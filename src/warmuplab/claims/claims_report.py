@@ -159,7 +159,9 @@ def value(number: float, sign: str = "") -> str:
         return "∞" if number > 0 else "−∞"
     if abs(number) >= 100:
         return f"{number:{sign}.0f}"
-    return f"{number:{sign}.3g}" if abs(number) >= 1e-3 or number == 0 else f"{number:{sign}.1e}"
+    if number == 0:
+        return "0"
+    return f"{number:{sign}#.3g}" if abs(number) >= 1e-3 else f"{number:{sign}.1e}"
 
 
 def p_value(p: float) -> str:

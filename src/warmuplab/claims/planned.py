@@ -118,7 +118,7 @@ NONE, TENTH = warmed(0.0), warmed(0.1)
 PRE_NONE, PRE_TENTH = (warmed(f, PRE_RATES, model__norm="pre") for f in (0.0, 0.1))
 AT_SHORT = tuple(warmed(fraction) for fraction in FRACTIONS)
 AT_LONG = tuple(
-    warmed(fraction, RATES[:3] if fraction <= 0.1 else RATES[1:4], training__steps=LONG) for fraction in FRACTIONS
+    warmed(fraction, RATES[:4] if fraction <= 0.1 else RATES[1:4], training__steps=LONG) for fraction in FRACTIONS
 )
 LONG_NONE, LONG_TENTH = AT_LONG[0], AT_LONG[4]
 

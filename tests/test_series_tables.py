@@ -11,7 +11,7 @@ from warmuplab.series_tables import MOST_MEASUREMENTS, curves_and_spikes, most_k
 from warmuplab.thinning import KEPT, UNTHINNED
 
 
-@pytest.mark.parametrize("runs", [1, 48, 100])
+@pytest.mark.parametrize("runs", [1, 48, 80])
 def test_a_small_study_keeps_its_series_as_one_run_does(runs: int) -> None:
     assert most_kept(runs) == (UNTHINNED, KEPT)
 

@@ -37,7 +37,7 @@ class Recomputed:
             curves = curves[curves["metric"] == "curvature/preconditioned_sharpness"]
             early = {str(row["run_id"]): row["early_steps"] for row in rows}
             for row in curves.sort_values("step").to_dict("records"):
-                if row["step"] < early[str(row["run_id"])]:
+                if row["step"] < early.get(str(row["run_id"]), 0):
                     self.sharpness[str(row["run_id"]), row["metric"]] = row["value"]
 
     def run(self, arm: Arm, seed: int, rate: float | None) -> dict[Any, Any] | None:

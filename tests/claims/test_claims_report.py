@@ -85,6 +85,7 @@ def test_every_arm_of_the_report_is_recomputed(claim: Claim) -> None:
     shown = [row for row in rows_of(section("claims", claim)) if len(row) == 5 and row[4].endswith("of 10")]
     assert shown
     arms = {arm.name: arm for arm in claim.arms}
+    assert len(arms) == len(claim.arms)  # or a reader could not tell them apart
     for name, rates, spread, at_ceiling, _ in shown:
         arm = arms[name]
         measure = next(
@@ -131,16 +132,16 @@ def test_verdicts_follow_from_the_recomputed_numbers_by_the_stated_rules(again: 
         worst = max(worst, min(1.0, p * (len(tests) - place)))
         adjusted[claim_id, which] = worst
     for claim in CLAIMS:
-        of_claim = {comparison: again[claim.id][comparison.name] for comparison in claim.contrasts}
+        of_claim = [(comparison, again[claim.id][comparison.name]) for comparison in claim.contrasts]
         verdict = written[claim.id]["verdict"]
         edges = {entry["name"]: entry["at_edge"] for entry in written[claim.id]["contrasts"]}
-        if any(math.isnan(found["effect"]) for found in of_claim.values()):
+        if any(math.isnan(found["effect"]) for _, found in of_claim):
             assert verdict == "not tested"
         elif any(edges.values()):
             assert verdict == "inconclusive"
-        elif adjusted[claim.id, "for"] <= 0.05 and all(f["effect"] >= c.smallest_effect for c, f in of_claim.items()):
+        elif adjusted[claim.id, "for"] <= 0.05 and all(f["effect"] >= c.smallest_effect for c, f in of_claim):
             assert verdict == "supported"
-        elif any(adjusted[claim.id, c.name] <= 0.05 and f["effect"] <= -c.smallest_effect for c, f in of_claim.items()):
+        elif any(adjusted[claim.id, c.name] <= 0.05 and f["effect"] <= -c.smallest_effect for c, f in of_claim):
             assert verdict == "refuted"
         else:
             assert verdict in ("no difference", "inconclusive")

@@ -31,7 +31,8 @@ def test_every_figure_of_a_study_has_a_name_on_the_command_line() -> None:
     listed = subprocess.run(
         [sys.executable, "scripts/figures.py", "--list"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    assert [line.split()[0] for line in listed.splitlines()] == ["all", "notes", *(command.OF_STUDIES | command.OF_CLAIMS)]
+    named = [line.split()[0] for line in listed.splitlines()]
+    assert named == ["all", "notes", *(command.OF_STUDIES | command.OF_CLAIMS)]
 
 
 def test_a_figure_by_name_is_png_and_svg(study: Study, capsys: pytest.CaptureFixture[str]) -> None:

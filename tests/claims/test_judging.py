@@ -67,7 +67,7 @@ def test_the_verdict_is_what_the_runs_say(study: Study) -> None:
     assert one.verdict.verdict == "supported"
     assert one.verdict.deciding.effect == pytest.approx(0.3, abs=0.06)
     assert [aside.standing for aside in one.asides] == ["is reversed"]
-    assert judging.where(one) == "holds: cosine against a line; is reversed: a line against a cosine"
+    assert judging.where(one) == "Holds: cosine against a line. Reversed: a line against a cosine"
     assert [(arm.arm.name, arm.rate, arm.runs) for arm in one.arms] == [("linear", "2e-3", 10), ("cosine", "2e-3", 10)]
     assert (one.planned, one.missing) == (60, ())
 

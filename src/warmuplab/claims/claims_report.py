@@ -46,8 +46,8 @@ def reading() -> list[str]:
         "*Verdict*: by the rules of `src/warmuplab/claims/verdicts.py`, stated beforehand. Exact sign-flip tests of"
         f" {SEEDS} paired seeds; `supported` and `refuted` at {ALPHA:g} after Holm's correction over all claims, `no"
         " difference` where the 90 % interval lies within the smallest effect of interest.",
-        "*Where*: every contrast, then other settings and measures, which are described and not tested: *holds* and *is"
-        " reversed* by the 95 % interval of that comparison alone.",
+        "*Where*: every contrast, then other settings and measures, which are described and not tested. Each holds, or"
+        " is reversed, by its own 95 % interval and an effect of interest.",
         "Inference is over seeds (initial weights and choice of sentences), conditional on one corpus, its split, the"
         " order of length buckets, the probe batch, and networks and runs of this size.",
         "Diverged and stuck runs count, a loss at most as the unigram entropy. Own best peak rates were chosen for each"

@@ -24,6 +24,7 @@ CLAIMS_FILE = "claims.json"
 FINAL = FINAL_LOSS.column
 
 Standing = Literal["holds", "is reversed", "is not shown", "lacks runs"]
+WORDS = {"holds": "Holds", "is not shown": "Not shown", "is reversed": "Reversed", "lacks runs": "Runs missing"}
 
 
 @dataclass(frozen=True)
@@ -159,14 +160,14 @@ def _summary(arm: Arm, evidence: Evidence, measure: Any) -> ArmSummary:
 
 def where(judged: Judged) -> str:
     """Where a claim holds and where not, in a phrase: its own contrasts first, then other settings and measures."""
-    groups: dict[str, list[str]] = {}
+    groups: dict[Standing, list[str]] = {}
     for comparison, shown in zip(judged.claim.contrasts, judged.verdict.evidence, strict=True):
         own = Aside(comparison, shown.contrast.differences, shown.effect, shown.interval)
         groups.setdefault(own.standing, []).append(comparison.short or comparison.name)
     for one in judged.asides:
         groups.setdefault(one.standing, []).append(one.comparison.short or one.comparison.name)
-    order = ("holds", "is not shown", "is reversed", "lacks runs")
-    return "; ".join(f"{standing}: {listed(groups[standing])}" for standing in order if standing in groups)
+    order: tuple[Standing, ...] = ("holds", "is not shown", "is reversed", "lacks runs")
+    return ". ".join(f"{WORDS[standing]}: {'; '.join(groups[standing])}" for standing in order if standing in groups)
 
 
 def record(judged: Judged) -> dict[str, Any]:

@@ -31,10 +31,10 @@ def arm(name: str, rates: tuple[float, ...] = (), study: str = "claims", **where
     return Arm(name, BASE | {key.replace("__", "."): value for key, value in where.items()}, rates, study)
 
 
-def warmed(fraction: float, rates: tuple[float, ...] = RATES, **where: Any) -> Arm:
-    """An arm with a linear warmup of this fraction of the steps."""
+def warmed(fraction: float, rates: tuple[float, ...] = RATES, setting: str = "", **where: Any) -> Arm:
+    """An arm with a linear warmup of this fraction of the steps; `setting` ends its name where others share it."""
     name = f"{100 * fraction:g} % warmup" if fraction else "no warmup"
-    return arm(name, rates, schedule__warmup__fraction=fraction, **where)
+    return arm(name + setting, rates, schedule__warmup__fraction=fraction, **where)
 
 
 def level(rate: float, **where: Any) -> Arm:
@@ -53,7 +53,8 @@ def three_arms(
         better, worse = Value(warm, measure), Value(control, measure)
         plus, minus = ((worse,), (better,)) if measure.worse == "more" else ((better,), (worse,))
         name = f"10 % warmup against {control.name}{setting}"
-        short = f"against {'none' if control.where['schedule.warmup.shape'] == LINEAR else 'equal area'}{setting}"
+        in_words = f" ({setting.removeprefix(', ')})" if setting else ""
+        short = f"against {'none' if control.where['schedule.warmup.shape'] == LINEAR else 'equal area'}{in_words}"
         compared.append(Comparison(name, plus, minus, smallest, measure.unit, short=short))
     return tuple(compared)
 
@@ -115,10 +116,11 @@ SHARPNESS = Measure(
 )
 
 NONE, TENTH = warmed(0.0), warmed(0.1)
-PRE_NONE, PRE_TENTH = (warmed(f, PRE_RATES, model__norm="pre") for f in (0.0, 0.1))
+PRE_NONE, PRE_TENTH = (warmed(f, PRE_RATES, ", pre-LN", model__norm="pre") for f in (0.0, 0.1))
 AT_SHORT = tuple(warmed(fraction) for fraction in FRACTIONS)
 AT_LONG = tuple(
-    warmed(fraction, RATES[:4] if fraction <= 0.1 else RATES[1:4], training__steps=LONG) for fraction in FRACTIONS
+    warmed(fraction, RATES[:4] if fraction <= 0.1 else RATES[1:4], ", 800 steps", training__steps=LONG)
+    for fraction in FRACTIONS
 )
 LONG_NONE, LONG_TENTH = AT_LONG[0], AT_LONG[4]
 
@@ -134,8 +136,8 @@ NO_RISE = arm("without the rise", RATES, **SHAPE, schedule__warmup__fraction=0.0
 NO_PLATEAU = arm("without the plateau", RATES, schedule__warmup__fraction=0.1)
 NO_FALL = arm("without the fall", RATES, schedule__decay__name="constant", schedule__warmup__fraction=0.1)
 
-RADAM = warmed(0.0, optimizer__name="radam")
-GI_ADAM = warmed(0.0, optimizer__name="gi_adam")
+RADAM = warmed(0.0, setting=", RAdam", optimizer__name="radam")
+GI_ADAM = warmed(0.0, setting=", GI-Adam", optimizer__name="gi_adam")
 
 NETWORKS = (
     arm("post-LN", RATES, schedule__warmup__fraction=0.1),

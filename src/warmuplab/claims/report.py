@@ -110,7 +110,8 @@ def obtained(study: Study) -> str:
         return f"Nothing was obtained, on any hardware and at any size: all of the {runs} failed."
     machines = listed(dict.fromkeys(map(describe_hardware, manifest["hardware"])))
     steps = listed(f"{steps:,}" for steps in manifest["steps"])
-    corpora = listed(f"`{corpus['name']}` ({corpus['sentences']:,} sentence pairs)" for corpus in manifest["corpora"])
+    texts = (f"`{corpus['name']}` ({corpus['sentences']:,} sentence pairs)" for corpus in manifest["corpora"])
+    corpora = listed(dict.fromkeys(texts))  # runs of another batch size count its epochs otherwise
     return (
         f"Obtained on {machines} with {_model(manifest)}, in {runs} of {steps} steps of"
         f" {_values(manifest, 'training.batch_size')} sentence pairs from the corpus {corpora}."
@@ -176,9 +177,12 @@ def _reproduction(study: Study) -> str:
     manifest = study.manifest
     parts = []
     if manifest["command"]:
-        commit = manifest["commits"][0]["commit"] if manifest["commits"] else None
-        checkout = f"git checkout {commit}\n" if commit else ""
+        commits = [entry for entry in manifest["commits"] if entry["commit"]]
+        checkout = f"git checkout {commits[0]['commit']}\n" if len(commits) == 1 else ""
         parts.append(f"```\n{checkout}{manifest['command']}\n```")
+        if len(commits) > 1:
+            states = listed(f"{entry['commit']} ({plural(entry['runs'], 'run')})" for entry in commits)
+            parts.append(f"The runs come from {len(commits)} states of the code: {states}.")
     else:
         parts.append(
             "The runs were launched by hand: `runs.parquet` and `manifest.json` list what each was told, and every run"
@@ -191,11 +195,11 @@ def _reproduction(study: Study) -> str:
         )
     if manifest["versions"]:
         parts.append(f"Versions: {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}.")
-    for corpus in manifest["corpora"]:
-        entropy = number(corpus["unigram_entropy"], 4)
-        parts.append(
-            f"Corpus `{corpus['name']}`: fingerprint {corpus['fingerprint']}, unigram entropy {entropy} nats per token."
-        )
+    parts += dict.fromkeys(
+        f"Corpus `{corpus['name']}`: fingerprint {corpus['fingerprint']}, unigram entropy"
+        f" {number(corpus['unigram_entropy'], 4)} nats per token."
+        for corpus in manifest["corpora"]
+    )
     again = f"python scripts/report.py {study.name}"
     parts.append(
         f"This page and its figures come from `runs.parquet`, `curves.parquet` and `manifest.json`: `{again}`."

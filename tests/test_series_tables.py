@@ -20,7 +20,8 @@ def test_a_small_study_keeps_its_series_as_one_run_does(runs: int) -> None:
 def test_a_large_study_stays_within_its_measurements(runs: int) -> None:
     unthinned, kept = most_kept(runs)
     assert kept * runs * 9 <= MOST_MEASUREMENTS
-    assert unthinned == kept >= 40
+    assert unthinned == max(64, kept)
+    assert kept >= 40
 
 
 def test_whatever_is_thinned_keeps_its_extremes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

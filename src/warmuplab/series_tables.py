@@ -17,6 +17,7 @@ LOSS = "train/loss"
 # Results are committed: the curves of a study with thousands of runs must stay a few megabytes. So many measurements
 # of a study, about nine series a run, and never fewer of a series than show its shape.
 MOST_MEASUREMENTS, SERIES_OF_A_RUN, FEWEST_KEPT = 400_000, 9, 40
+ALWAYS_WHOLE = 64  # measurements: what probes took at some steps only, which thinned could not be summed up any more
 
 _CURVES = {"run_id": "category", "metric": "category", "step": "int32", "value": "float64"}
 _SPIKES = {"run_id": "category", "start": "int32", "peak": "int32", "end": "int32", "height": "float64"}
@@ -45,7 +46,7 @@ def curves_and_spikes(directories: Sequence["RunDirectory"]) -> tuple[pd.DataFra
 def most_kept(runs: int) -> tuple[int, int]:
     """Up to which length a series is kept whole, and what is about left of a longer one, in a study of `runs` runs."""
     share = max(FEWEST_KEPT, MOST_MEASUREMENTS // max(1, runs * SERIES_OF_A_RUN))
-    return min(UNTHINNED, share), min(KEPT, share)
+    return max(ALWAYS_WHOLE, min(UNTHINNED, share)), min(KEPT, share)
 
 
 def layers_table(directories: Sequence["RunDirectory"]) -> pd.DataFrame | None:

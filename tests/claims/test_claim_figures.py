@@ -16,13 +16,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from warmuplab import style
+from warmuplab import levels, style
 from warmuplab.claims import (
     claim_curves,
     claim_differences,
     claim_losses,
     claim_plots,
     claim_rates,
+    claim_spikes,
     claim_three_arms,
     planned,
 )
@@ -158,6 +159,7 @@ def test_every_figure_that_a_claim_names_exists() -> None:
     assert {claim.figure for claim in CLAIMS if claim.figure} <= set(FIGURES)
 
 
+PATH = claim_three_arms.Followed("stability/kl", levels.sum_until, "stability/kl_path_to_")
 NAMES = [*FIGURES, f"{DIFFERENCES}lost-time", f"{DIFFERENCES}post-ln-needs-it"]
 
 
@@ -213,7 +215,7 @@ def test_memorisation_is_read_at_the_same_loss_in_every_run(whole: Evidence) -> 
     """The synthetic loss falls evenly, so what an arm's seeds remember at a loss has a closed form."""
     axes = panels(claim_three_arms.draw_memorisation(whole))
     arm = claim_three_arms.SETTINGS[0].arms[1]
-    (mean,) = lines(axes[0], claim_plots.LOOKS[arm.name].colour, 1.7)
+    (mean,) = lines(axes[0], claim_plots.LOOKS[claim_plots.warmup_of(arm)].colour, 1.7)
     (judged_at,) = {line.get_xdata()[0] for line in axes[0].get_lines() if line.get_xdata()[0] == line.get_xdata()[-1]}
     assert judged_at == ENTROPY - 0.5
     ends = [final_loss(configured(arm, seed, arm.rates[0])) for seed in SEEDS]
@@ -225,11 +227,23 @@ def test_memorisation_is_read_at_the_same_loss_in_every_run(whole: Evidence) -> 
 
 def test_the_path_of_the_distribution_counts_the_steps_between_measurements(whole: Evidence) -> None:
     arm = claim_three_arms.SETTINGS[0].arms[0]
-    losses, values = claim_three_arms.at_levels(whole, arm, "stability/kl", claim_three_arms.levels.sum_until, ENTROPY)
+    losses, values = claim_three_arms.at_levels(whole, arm, PATH, ENTROPY)
     end = final_loss(configured(arm, 0, arm.rates[0]))
     there = losses > end
     steps = 199 * (7.0 - losses[there]) / (7.0 - end)
     np.testing.assert_allclose(values[0, there], 0.01 * steps)
+
+
+def test_what_a_thinned_series_lacks_is_taken_from_the_summary_values(tmp_path: Path) -> None:
+    arm = claim_three_arms.SETTINGS[0].arms[0]
+    evidence = studies(tmp_path, [arm], (0, 1))
+    runs = evidence.studies["claims"].runs
+    runs["stability/kl_path_to_0.5_below"], runs["stability/kl_path_to_1_below"] = 7.0, [9.0, math.nan]
+    losses, values = claim_three_arms.at_levels(evidence, arm, PATH, ENTROPY, points=1001)
+    first, second = (np.interp((0.5 - ENTROPY, 1.0 - ENTROPY), -losses, row) for row in values)
+    np.testing.assert_allclose(first, (7.0, 9.0), atol=1e-2)
+    np.testing.assert_allclose(second[0], 7.0, atol=1e-2)
+    assert second[1] > 7.0  # as far as the series says
 
 
 def test_drift_is_the_mean_over_the_snapshots_of_the_early_window(whole: Evidence) -> None:
@@ -293,11 +307,11 @@ def test_jitter_is_shown_over_the_seeds_that_have_any(whole: Evidence) -> None:
 
 
 def test_spikes_are_those_of_the_highest_run_without_warmup(whole: Evidence) -> None:
-    spikes = claim_curves.spikes_of(whole, "claims")
+    spikes = claim_spikes.spikes_of(whole, "claims")
     arms = (planned.NONE, planned.TENTH)
-    assert claim_curves.highest(whole, arms, spikes) == [(1.6e-2, 3), (3.2e-2, 3)]
-    assert claim_curves.highest(whole, arms, spikes.iloc[:0]) == [(1.6e-2, 0), (3.2e-2, 0)]
-    axes = panels(claim_curves.draw_spikes(whole))
+    assert claim_spikes.highest(whole, arms, spikes) == [(1.6e-2, 3), (3.2e-2, 3)]
+    assert claim_spikes.highest(whole, arms, spikes.iloc[:0]) == [(1.6e-2, 0), (3.2e-2, 0)]
+    axes = panels(claim_spikes.draw_spikes(whole))
     marks = [line for line in axes[0].get_lines() if line.get_marker() == "v"]
     assert [mark.get_xdata().tolist() for mark in marks] == [[5], [5]]  # without warmup and with it
 

@@ -37,7 +37,7 @@ MARGIN = 0.1  # nats
 BOWL = 2 * MARGIN  # per squared step of the grid
 BEST = {
     planned.RATES: 8e-3,
-    planned.RATES[:3]: 4e-3,
+    planned.RATES[:4]: 4e-3,
     planned.RATES[1:4]: 8e-3,
     planned.PRE_RATES: 1.6e-2,
     planned.NETWORKS[3].rates: 4e-3,
@@ -191,6 +191,9 @@ def test_no_effect_no_verdict(draw: Draw, studies: int) -> None:
     run in ten is stuck (half of it is noam, which is compared with a number and not with an arm that gets stuck as
     often). It is less than 0.05 as bounds are cautious and p-values come in steps of 1 / 1024: of 42 tests the smallest
     passes Holm, the next does not.
+
+    What this rests on is symmetry: where only the arms without warmup have stuck runs, and equal means nevertheless,
+    0.06 of the studies have a false verdict, mostly that those arms are the better ones (measured over 1,000).
     """
     found = [bool(decided(study)) for study in simulated(np.random.default_rng(1), studies, no_effect(), 4.0, draw)]
     assert np.mean(found) <= 0.05
@@ -198,13 +201,13 @@ def test_no_effect_no_verdict(draw: Draw, studies: int) -> None:
 
 @pytest.mark.parametrize(
     ("effect", "powers"),
-    [(1.0, (0.05, 0.17, 0.02, 0.17)), (2.0, (0.67, 0.81, 0.57, 0.78)), (3.0, (0.98, 0.98, 0.96, 0.99))],
+    [(1.0, (0.05, 0.17, 0.02, 0.14)), (2.0, (0.67, 0.81, 0.54, 0.78)), (3.0, (0.98, 0.98, 0.96, 0.98))],
 )
 def test_power_for_the_only_effect_of_a_study(effect: float, powers: tuple[float, ...]) -> None:
     """Share of true claims that are supported, each the only one in its study: measured over 1,000 studies each.
 
-    So effects of three standard deviations are found, those of one are mostly not. In between, at 1.5, it is 0.32,
-    0.51, 0.16 and 0.5. All ten seeds must agree in sign for a claim to be supported.
+    So effects of three standard deviations are found, those of one are mostly not; at 1.5 the shares are 0.32, 0.51,
+    0.15 and 0.47. All ten seeds must agree in sign, in each contrast and against each rate of the other arm.
     """
     for claim, power in zip(KINDS, powers, strict=True):
         expected = no_effect() + favour(claim, effect, 4.0)
@@ -213,25 +216,28 @@ def test_power_for_the_only_effect_of_a_study(effect: float, powers: tuple[float
 
 
 def test_power_where_ten_claims_hold() -> None:
-    """It is no more than where one does: of 42 tests, 17 must pass before Holm asks less of the rest. POWER_ALL."""
+    """Measured over 500 studies at 2 standard deviations: 0.66, 0.79, 0.54 and 0.79 by kind.
+
+    It is no more than where one claim holds: of 42 tests, 17 must pass before Holm asks less of the rest.
+    """
     expected = no_effect() + sum(favour(claim, 2.0, 4.0) for claim in (*KINDS, *OTHERS))
     found = [decided(study) for study in simulated(np.random.default_rng(3), 100, expected, 4.0)]
-    for claim, power in zip(KINDS, (0.67, 0.78, 0.54, 0.79), strict=True):
+    for claim, power in zip(KINDS, (0.66, 0.79, 0.54, 0.79), strict=True):
         assert np.mean([claim in claims for claims in found]) == pytest.approx(power, abs=0.12)
     assert {claim for claims in found for claim in claims} >= {*KINDS, *OTHERS}
 
 
 @pytest.mark.parametrize(
-    ("effect", "shares"), [(0.0, (0.79, 0.79, 0.53)), (0.5, (0.42, 0.42, 0.27)), (1.0, (0.036, 0.046, 0.017))]
+    ("effect", "shares"), [(0.0, (0.81, 0.79, 0.80)), (0.5, (0.47, 0.42, 0.41)), (1.0, (0.05, 0.04, 0.04))]
 )
 def test_no_difference(effect: float, shares: tuple[float, float, float]) -> None:
-    """Share of `no difference` where the smallest effect is one standard deviation: measured over 500 studies each.
+    """Share of `no difference` where the smallest effect is one standard deviation: measured over 1,000 studies each.
 
-    At an effect of just that size the verdict is false, and stays below the 0.05 per claim. Where a margin says how
-    much matters, it is never given.
+    At an effect of just that size the verdict is false, with a chance of at most 0.05 per claim. Where a margin says
+    how much matters, it is never given.
     """
     expected = no_effect() + sum(favour(claim, effect, 1.0) for claim in KINDS)
-    found = [verdicts_on(study) for study in simulated(np.random.default_rng(4), 100, expected, 1.0)]
+    found = [verdicts_on(study) for study in simulated(np.random.default_rng(4), 200, expected, 1.0)]
     for claim, share in zip(KINDS, (*shares, 0.0), strict=True):
         given = np.mean([verdicts[claim] == "no difference" for verdicts in found])
-        assert given == pytest.approx(share, abs=0.02 + 0.1 * (effect < 1))
+        assert given == pytest.approx(share, abs=0.04 + 0.06 * (effect < 1))

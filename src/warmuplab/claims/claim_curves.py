@@ -1,12 +1,10 @@
-"""Figures of the claims that follow a loss over the steps: time lost, late decay, noam, spikes."""
+"""Figures of the claims that follow a loss over the steps: time lost, late decay, noam."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -29,9 +27,9 @@ from warmuplab.claims.claim_plots import (
     entropy_of,
     on_steps,
     steps_of,
+    warmup_of,
 )
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.panels import logarithmic
 from warmuplab.claims.planned import (
     COOLED,
     FALL,
@@ -40,14 +38,9 @@ from warmuplab.claims.planned import (
     LONG_TENTH,
     NOAM,
     NOAM_SCALED,
-    NONE,
-    PRE_NONE,
-    PRE_TENTH,
-    TENTH,
     TIME,
 )
 from warmuplab.claims.statistics import Floats
-from warmuplab.results import SPIKE_COLUMNS, SPIKES, read_table
 
 LEVEL_OF_TIME = 1.5  # nats below the unigram entropy
 LOSS = "loss [nats/token]"
@@ -62,7 +55,6 @@ TIMED = (
 LATE = ((FALL, Look(style.BLUE)), (COOLED, Look(style.GREEN, DASHED)), (HIGH, Look(style.VERMILION)))
 TRAINING: dict[str, Any] = {"color": style.BLUE, "marker": "s", "markersize": 4, "linestyle": "", "alpha": 0.7}
 HELD: dict[str, Any] = TRAINING | {"color": style.VERMILION, "marker": "o"}
-SPIKING = (("post-LN", NONE, TENTH), ("pre-LN", PRE_NONE, PRE_TENTH))
 
 
 def draw_lost_time(evidence: Evidence) -> Figure | None:
@@ -98,7 +90,7 @@ def draw_lost_time(evidence: Evidence) -> Figure | None:
                 )
         never = f", {int(late.sum())} of {int(there.sum())} never" if late.any() else ""
         mean = f": {np.mean(times[there]):.0f} steps{never}" if there.any() else ""
-        handles.append(look.handle(f"{arm.name}, {rate_label(arm.rates[0])}{mean}"))
+        handles.append(look.handle(f"{warmup_of(arm)}, {rate_label(arm.rates[0])}{mean}"))
     dashed_line(panel, entropy - LEVEL_OF_TIME)
     panel.annotate(
         "level", (0, entropy - LEVEL_OF_TIME), (4, -10), textcoords="offset points", fontsize=8, color="dimgrey"
@@ -191,7 +183,8 @@ def draw_noam(evidence: Evidence) -> Figure | None:
     figure.get_layout_engine().set(w_pad=0.1)  # type: ignore[union-attr, call-arg]  # else the ends of their axes touch
     for column, (arm, series) in enumerate(shown):
         above, below = axes[:, column]
-        steps, low, high = extremes(series)
+        kept = series.groupby("run_id", observed=True).size().min()
+        steps, low, high = extremes(series, max(2, min(25, kept // 2 - 1)))  # a low and a high of every seed in each
         above.fill_between(steps, low, high, color=style.SKY, alpha=0.55, linewidth=0, zorder=2)
         final = evidence.runs(arm)[["train/loss", "val/loss"]].to_numpy(dtype=np.float64)
         end = float(series["step"].max()) + 1
@@ -216,14 +209,14 @@ def draw_noam(evidence: Evidence) -> Figure | None:
     ]
     add_head(figure, "The transformer's rule (noam), post-LN, nothing tuned", handles)
     note = (
-        "Shaded: from the smallest to the largest loss of any training batch of any seed, in each 25th of the run."
+        "Shaded: from the smallest to the largest loss of any training batch of any seed, stretch by stretch."
         " Markers: every seed's mean training loss over the last 5 % of the steps, and its held-out loss."
     )
     add_small_print(figure, evidence, arms, note)
     return figure
 
 
-def extremes(series: pd.DataFrame, windows: int = 25) -> tuple[Floats, Floats, Floats]:
+def extremes(series: pd.DataFrame, windows: int) -> tuple[Floats, Floats, Floats]:
     """Middle of so many equal stretches of the steps, the smallest and the largest value of all seeds in each.
 
     Thinning keeps extremes, so these are exact; a mean of what it keeps of a noisy loss would not be.
@@ -233,80 +226,3 @@ def extremes(series: pd.DataFrame, windows: int = 25) -> tuple[Floats, Floats, F
     found = series.groupby(stretch)["value"].agg(["min", "max"])
     middle = (found.index.to_numpy(dtype=np.float64) + 0.5) * length / windows
     return middle, found["min"].to_numpy(dtype=np.float64), found["max"].to_numpy(dtype=np.float64)
-
-
-def draw_spikes(evidence: Evidence) -> Figure | None:
-    """Training loss with its spikes, without warmup and with it, of the runs with the highest; None without runs."""
-    spikes = spikes_of(evidence, NONE.study)
-    panels = [
-        (network, rate, seed, arms) for network, *arms in SPIKING for rate, seed in highest(evidence, arms, spikes)
-    ]
-    if not panels:
-        return None
-    rows = -(-len(panels) // 2)
-    figure, axes = plt.subplots(rows, 2, figsize=(WIDTH, 1.2 + 1.9 * rows), squeeze=False, layout="constrained")
-    for panel in axes.flat[len(panels) :]:
-        panel.axis("off")
-    for panel, (network, rate, seed, arms) in zip(axes.flat, panels, strict=False):
-        shown = [_draw_spiking(panel, evidence, arm.at(rate), seed, spikes) for arm in arms]
-        logarithmic(panel, pd.concat(shown))
-        counts = " / ".join(_count(evidence, arm.at(rate), spikes) for arm in arms)
-        panel.set_title(f"{network}, {rate_label(rate)}, seed {seed}", fontsize=9, fontweight="normal")
-        panel.set_title(f"spikes/runs: {counts}", loc="right", fontsize=8, fontweight="normal", color="dimgrey")
-    for panel in axes[:, 0]:
-        panel.set_ylabel(LOSS)
-    for panel in axes[-1]:
-        panel.set_xlabel("step")
-    handles = [LOOKS[arm.name].handle(arm.name) for arm in SPIKING[0][1:]]
-    handles.append(Line2D([], [], color="dimgrey", marker="v", linestyle="", markersize=6, label="peak of a spike"))
-    add_head(figure, "Spikes of the training loss, without warmup and with it", handles)
-    note = (
-        "Of each network the two peak rates with the highest spikes in either arm (the largest rates where there are"
-        " none), and of each rate the seed with the highest one (the first where there is none). At the right: spikes"
-        " in all runs at that rate, no warmup / 10 % warmup."
-    )
-    add_small_print(figure, evidence, [arm.at(rate) for _, rate, _, arms in panels for arm in arms], note)
-    return figure
-
-
-def spikes_of(evidence: Evidence, study: str) -> pd.DataFrame:
-    """A row per spike of the study's training losses; no rows where they were not collected."""
-    whole = evidence.studies.get(study)
-    if whole is None or not (whole.folder / SPIKES).exists():
-        return pd.DataFrame({name: [] for name in (*SPIKE_COLUMNS, "loss")})
-    table = read_table(study, whole.folder / SPIKES, (*SPIKE_COLUMNS, "loss"))
-    return table.assign(run_id=table["run_id"].astype(str))
-
-
-def highest(evidence: Evidence, arms: Sequence[Arm], spikes: pd.DataFrame, count: int = 2) -> list[tuple[float, int]]:
-    """So many (rate, seed) of some arms with the highest spikes in any of them, by rate, a rate once.
-
-    Rates without a spike come last, the largest of them first, each with its first seed.
-    """
-    parts = [runs[["run_id", "seed", "rate"]] for arm in arms if len(runs := evidence.runs(arm))]
-    if not parts:
-        return []
-    runs = pd.concat(parts).astype({"run_id": "str"}).merge(spikes[["run_id", "height"]], on="run_id", how="left")
-    ordered = runs.fillna({"height": 0.0}).sort_values(["height", "rate", "seed"], ascending=[False, False, True])
-    tops = ordered.drop_duplicates("rate").head(count).sort_values("rate")
-    return [(float(row["rate"]), int(row["seed"])) for row in tops.to_dict("records")]
-
-
-def _count(evidence: Evidence, arm: Arm, spikes: pd.DataFrame) -> str:
-    """`3/10`: spikes, and the runs that they are in or not."""
-    runs = evidence.runs(arm)["run_id"].astype(str)
-    return f"{int(spikes['run_id'].isin(runs).sum())}/{len(runs)}"
-
-
-def _draw_spiking(panel: Axes, evidence: Evidence, arm: Arm, seed: int, spikes: pd.DataFrame) -> "pd.Series[float]":
-    """Draw a run's training loss with a mark above every spike; the losses drawn."""
-    series = evidence.series(arm, "train/loss")
-    series = series[series["seed"] == seed].sort_values("step")
-    look = LOOKS[arm.name]
-    of_run = spikes[spikes["run_id"].isin(series["run_id"])]
-    panel.plot(series["step"], series["value"], color=look.colour, linewidth=0.9, zorder=3)
-    panel.plot(
-        of_run["peak"], 1.06 * of_run["loss"], "v", color=look.colour, markersize=6, markeredgecolor="white", zorder=4
-    )
-    losses: pd.Series[float] = pd.concat([series["value"], of_run["loss"]])
-    return losses

@@ -8,10 +8,11 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from warmuplab import style
-from warmuplab.claims.claim_curves import draw_late_decay, draw_lost_time, draw_noam, draw_spikes
+from warmuplab.claims.claim_curves import draw_late_decay, draw_lost_time, draw_noam
 from warmuplab.claims.claim_differences import draw_differences
 from warmuplab.claims.claim_losses import draw_optimizers, draw_phase_diagram, draw_schedule_ranking, draw_shapes
 from warmuplab.claims.claim_rates import draw_jitter_rates, draw_rate_sensitivity, draw_warmup_response
+from warmuplab.claims.claim_spikes import draw_spikes
 from warmuplab.claims.claim_three_arms import (
     draw_depth_drift,
     draw_distribution_path,
@@ -19,7 +20,7 @@ from warmuplab.claims.claim_three_arms import (
     draw_sharpness,
 )
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.figures import _keep_256_colours
+from warmuplab.claims.figures import keep_256_colours
 from warmuplab.claims.judging import Judged
 
 DIFFERENCES = "differences_"  # and the id of a claim: the differences of every seed
@@ -61,7 +62,7 @@ def draw_all(names: Sequence[str], judged: Sequence[Judged], evidence: Evidence,
             png, svg = style.save(figure, folder / name)
             plt.close(figure)
             svg.write_text(compact(svg.read_text()))
-            _keep_256_colours(png)
+            keep_256_colours(png)
             drawn.append(png)
     return drawn
 

@@ -97,7 +97,8 @@ def draw_schedule_ranking(evidence: Evidence) -> Figure | None:
     """The notes' four schedules, and the falling ones behind a warmup."""
     named = replace(WARMUP_SCHEDULE, name="warmup, inverse of the step")
     arms = (named, *(replace(arm, name=f"{arm.name}, no warmup") for arm in FALLING), *WARMED_UP)
-    return _draw_ranking(evidence, arms, "Schedules from best to worst")
+    few = "Falling schedules with 10 % warmup: half the seeds, in no verdict."
+    return _draw_ranking(evidence, arms, "Schedules from best to worst", few)
 
 
 def draw_optimizers(evidence: Evidence) -> Figure | None:
@@ -111,7 +112,7 @@ def draw_optimizers(evidence: Evidence) -> Figure | None:
     return _draw_ranking(evidence, arms, "Optimizers without warmup against Adam with it")
 
 
-def _draw_ranking(evidence: Evidence, arms: Sequence[Arm], title: str) -> Figure | None:
+def _draw_ranking(evidence: Evidence, arms: Sequence[Arm], title: str, more: str = "") -> Figure | None:
     """Arms from best to worst, each at its own best rate: every seed a dot, the mean with its interval."""
     found = [(arm, best) for arm in arms if (best := at_best(evidence, arm)) is not None]
     if not found:
@@ -141,7 +142,7 @@ def _draw_ranking(evidence: Evidence, arms: Sequence[Arm], title: str) -> Figure
         " number of seeds where they differ. Dots: every seed."
     )
     steps = "Post-LN, 200 steps."
-    add_small_print(figure, evidence, [arm for arm, _ in found], f"{steps} {note} {INTERVAL}")
+    add_small_print(figure, evidence, [arm for arm, _ in found], f"{steps} {note} {more} {INTERVAL}")
     return figure
 
 

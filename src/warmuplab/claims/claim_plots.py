@@ -26,7 +26,7 @@ from warmuplab.claims.tables import listed, plural
 
 WIDTH = 7.0  # inches: shown 700 pixels wide, small print of 7 points is still read
 LEVEL = 0.95  # of the intervals over seeds
-POINTS = 100  # of a curve: as vectors a few thousand of them weigh less than an image
+POINTS = 80  # of a curve: as vectors a few thousand of them weigh less than an image
 INTERVAL = "Bands and bars: 95 % interval of the mean over seeds (Student's t)."
 DASHED, DOTTED = (0, (4, 2)), (0, (1, 1.5))
 
@@ -49,6 +49,14 @@ LOOKS = {
     "10 % warmup": Look(style.VERMILION, marker="s"),
     "no warmup, equal early area": Look(style.GREEN, DASHED, "^"),
 }
+
+
+def warmup_of(arm: Arm) -> str:
+    """`10 % warmup`, `no warmup`: what an arm is called where all arms share the rest, whatever its name adds."""
+    if arm.where["schedule.warmup.shape"] == "equal_area":
+        return "no warmup, equal early area"
+    fraction = arm.where["schedule.warmup.fraction"]
+    return f"{100 * fraction:g} % warmup" if fraction else "no warmup"
 
 
 def mean_and_interval(values: ArrayLike) -> tuple[Floats, Floats, Floats]:
@@ -147,7 +155,7 @@ def add_head(figure: Figure, title: str, handles: Sequence[Artist] = (), columns
     rows = -(-len(handles) // columns)
     figure.suptitle(title + "\n" * rows, x=0.01, ha="left", fontweight="bold", fontsize=10.5)
     if handles:
-        below_title = 1 - 0.25 / figure.get_figheight()
+        below_title = 1 - (0.25 + 0.17 * title.count("\n")) / figure.get_figheight()
         legend = figure.legend(
             handles=list(handles),
             loc="upper left",

@@ -29,6 +29,7 @@ from warmuplab.claims.claim_plots import (
     entropy_of,
     mean_and_interval,
     rate_axis,
+    warmup_of,
 )
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.planned import (
@@ -143,12 +144,16 @@ def draw_rate_sensitivity(evidence: Evidence) -> Figure | None:
             below.plot(beside, share, color=look.colour, linestyle=look.line, marker=look.marker, markersize=4)
             value = sensitivity(loss)
             number = "" if np.isnan(value) else f": {value:.2f}"
-            handles.append(look.handle(f"{arm.name}{number}", marker=look.marker, markersize=4.5))
+            handles.append(look.handle(f"{warmup_of(arm)}{number}", marker=look.marker, markersize=4.5))
         dashed_line(above, entropy)
         rate_axis(below, arms[0][0].rates)
         above.set_title(network, fontsize=9, fontweight="normal")
-        above.legend(handles=handles, title="sensitivity", fontsize=8, title_fontsize=8, alignment="left", loc="best")
+        above.legend(
+            handles=handles, title="sensitivity", fontsize=8, title_fontsize=8, alignment="left", loc="upper left"
+        )
         below.set_xlabel("peak learning rate")
+    low, _ = axes[0, 0].get_ylim()
+    axes[0, 0].set_ylim(low, entropy + 0.5 * (entropy - low))  # room for the legend
     axes[0, 0].set_ylabel("final held-out loss [nats/token]")
     axes[1, 0].set_ylabel("stuck [% of runs]")
     axes[1, 0].set_ylim(-5, 105)

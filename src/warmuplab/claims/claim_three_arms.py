@@ -28,6 +28,7 @@ from warmuplab.claims.claim_plots import (
     draw_bars,
     entropy_of,
     mean_and_interval,
+    warmup_of,
 )
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.planned import level as equal_area
@@ -61,12 +62,22 @@ SETTINGS = (
 )
 
 
+@dataclass(frozen=True)
+class Followed:
+    """A metric that is followed along the held-out loss."""
+
+    metric: str
+    read: "Callable[[pd.Series[float], float], float | None]"
+    """Of its series and a step."""
+    summary: str
+    """What the summary values at `levels.LEVELS` begin with."""
+
+
 def draw_memorisation(evidence: Evidence) -> Figure | None:
     """Loss on the earliest sentences minus loss on unseen ones at matched held-out loss; None without the probe."""
     return _draw_at_levels(
         evidence,
-        "overfit/memorisation",
-        levels.value_at,
+        Followed("overfit/memorisation", levels.value_at, "overfit/memorisation_at_"),
         "Memorisation of the first sentences, at matched progress",
         "early − unseen loss [nats/token]",
         "Loss on sentences of the first 5 % of the steps minus loss on unseen ones of like length: lower is more"
@@ -79,8 +90,7 @@ def draw_distribution_path(evidence: Evidence) -> Figure | None:
     """KL divergences of all steps so far, by the held-out loss reached; None without the probe."""
     return _draw_at_levels(
         evidence,
-        "stability/kl",
-        levels.sum_until,
+        Followed("stability/kl", levels.sum_until, "stability/kl_path_to_"),
         "Path of the output distribution, at matched progress",
         "KL path so far [nats/token]",
         "Sum of KL(before || after) of the steps until the held-out loss is reached: longer is less steady. After the"
@@ -90,14 +100,13 @@ def draw_distribution_path(evidence: Evidence) -> Figure | None:
 
 def _draw_at_levels(
     evidence: Evidence,
-    metric: str,
-    read: "Callable[[pd.Series[float], float], float | None]",
+    followed: "Followed",
     title: str,
     unit: str,
     note: str,
     zero: bool = False,
 ) -> Figure | None:
-    settings = [one for one in SETTINGS if any(len(evidence.series(arm, metric)) for arm in one.arms)]
+    settings = [one for one in SETTINGS if any(len(evidence.series(arm, followed.metric)) for arm in one.arms)]
     if not settings:
         return None
     arms = [arm for one in settings for arm in one.arms]
@@ -106,8 +115,8 @@ def _draw_at_levels(
     for panel, one in zip(axes[0], settings, strict=True):
         lowest = entropy
         for arm in one.arms:
-            losses, values = at_levels(evidence, arm, metric, read, entropy)
-            look, half = LOOKS[arm.name], -(-len(values) // 2)
+            losses, values = at_levels(evidence, arm, followed, entropy)
+            look, half = LOOKS[warmup_of(arm)], -(-len(values) // 2)
             draw_band(panel, losses, values, look, max(1, half))
             reached = losses[(~np.isnan(values)).sum(axis=0) >= max(1, half)]
             lowest = min([lowest, *reached.tolist()])
@@ -128,25 +137,34 @@ def _draw_at_levels(
 
 
 def at_levels(
-    evidence: Evidence,
-    arm: Arm,
-    metric: str,
-    read: "Callable[[pd.Series[float], float], float | None]",
-    entropy: float,
-    points: int = 41,
+    evidence: Evidence, arm: Arm, followed: Followed, entropy: float, points: int = 41
 ) -> tuple[Floats, Floats]:
-    """`metric` where the held-out loss first gets below each of `points` losses [point], [seed, point]."""
-    held_out, measured = (by_seed(evidence.series(arm, name)) for name in ("probe/loss", metric))
+    """A metric where the held-out loss first gets below each of `points` losses [point], [seed, point].
+
+    Of a thinned series nothing can be summed up, so every run is moved to the summary values that it has at
+    `levels.LEVELS`, and between them in proportion.
+    """
+    held_out, measured = (by_seed(evidence.series(arm, name)) for name in ("probe/loss", followed.metric))
     seeds = [seed for seed in held_out if seed in measured and len(measured[seed])]
     lowest = min([entropy, *(float(held_out[seed].min()) for seed in seeds)])
     losses = np.linspace(entropy + SHOWN_FROM, lowest, points)
+    marks = np.array([entropy - level for level in levels.LEVELS])
+    runs = evidence.runs(arm).drop_duplicates("seed").set_index("seed")
+    exact = runs.reindex(columns=[f"{followed.summary}{levels.name_of(level)}" for level in levels.LEVELS])
     values = np.full((len(seeds), points), np.nan)
     for row, seed in enumerate(seeds):
-        for place, loss in enumerate(losses.tolist()):
-            step = levels.crossing(held_out[seed], loss)
-            value = None if step is None else read(measured[seed], step)
-            values[row, place] = np.nan if value is None else value
+        values[row] = _read_at(losses, held_out[seed], measured[seed], followed)
+        off = exact.loc[seed].to_numpy(dtype=np.float64) - _read_at(marks, held_out[seed], measured[seed], followed)
+        known = ~np.isnan(off)
+        if known.any():
+            values[row] += np.interp(-losses, -marks[known], off[known])
     return losses, values
+
+
+def _read_at(losses: Floats, held_out: "pd.Series[float]", measured: "pd.Series[float]", followed: Followed) -> Floats:
+    steps = [levels.crossing(held_out, loss) for loss in losses.tolist()]
+    found = [None if step is None else followed.read(measured, step) for step in steps]
+    return np.array([np.nan if value is None else value for value in found])
 
 
 def draw_depth_drift(evidence: Evidence) -> Figure | None:
@@ -164,7 +182,7 @@ def draw_depth_drift(evidence: Evidence) -> Figure | None:
                 if stack in of_stacks:
                     values = of_stacks[stack]
                     beside = 0.07 * (place - 1)  # else the bars of the arms would hide each other
-                    draw_bars(panel, np.arange(1, values.shape[1] + 1) + beside, values, LOOKS[arm.name])
+                    draw_bars(panel, np.arange(1, values.shape[1] + 1) + beside, values, LOOKS[warmup_of(arm)])
             panel.xaxis.set_major_locator(MultipleLocator(1))
             if row == 0:
                 panel.set_title(one.title, fontsize=9, fontweight="normal")
@@ -225,7 +243,7 @@ def draw_sharpness(evidence: Evidence) -> Figure | None:
     axes[0].set_ylabel("preconditioned sharpness")
     axes[1].set_ylabel("fraction of the edge, λ lr / 38")
     axes[1].axhline(1, color="grey", linewidth=0.9, linestyle=DASHED, zorder=1)
-    handles = [LOOKS[arm.name].handle(arm.name) for arm in arms]
+    handles = [LOOKS[warmup_of(arm)].handle(warmup_of(arm)) for arm in arms]
     handles.append(Line2D([], [], color="grey", linewidth=0.9, linestyle=DASHED, label="edge of stability"))
     add_head(figure, f"Sharpness as Adam sees it, {SETTINGS[0].title}", handles)
     note = (
@@ -246,7 +264,7 @@ def snapshots(series: pd.DataFrame) -> tuple[Floats, Floats]:
 
 def _draw_logarithm(panel: Axes, steps: Floats, values: Floats, arm: Arm) -> None:
     mean, low, high = mean_and_interval(values)
-    look = LOOKS[arm.name]
+    look = LOOKS[warmup_of(arm)]
     panel.plot(
         steps,
         10**mean,

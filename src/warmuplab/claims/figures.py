@@ -44,12 +44,12 @@ def draw_named(name: str, study: Study, arms: Arms, folder: Path) -> Path | None
     png, _ = style.save(figure, folder / name)
     plt.close(figure)
     if name != "final_loss":  # a colour scale would show stripes
-        _keep_256_colours(png)
+        keep_256_colours(png)
     return png
 
 
-def _keep_256_colours(png: Path) -> None:
-    """A third of the bytes and no visible difference, as lines and text use few colours: it is committed."""
+def keep_256_colours(png: Path) -> None:
+    """Write a PNG again with 256 colours: a third of the bytes and no visible difference, as lines and text use few colours: it is committed."""
     from PIL import Image
 
     with Image.open(png) as image:

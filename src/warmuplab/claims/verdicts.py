@@ -23,11 +23,12 @@ seeds. The smallest effect thus keeps what is real but trivial from being suppor
 false verdict. A claim that two arms differ by *less* than a margin is a contrast of margin minus difference, with a
 smallest effect of 0; such a contrast is never found to show `no difference`.
 
-Measured over thousands of simulated studies of twelve claims, ten seeds each: any false `supported` or `refuted` in
-0.016 of the studies without effects. Of the claims that hold by 1, 1.5, 2 and 3 standard deviations of the differences
-0.17, 0.49, 0.79 and 0.99 are supported when they are alone in that, more with others. What it rests on is symmetry (see
-`statistics`): where means are equal but one run in ten of one arm alone is stuck, 0.13 of the studies have a false
-verdict, nearly all of them that the arm with stuck runs is the *better* one, from seeds of which none got stuck.
+Measured over 8,000 simulated studies of the registered claims, ten seeds each: any false `supported` or `refuted` in
+0.021 of the studies without effects. Of claims that need one contrast at one rate and hold by 1, 2 and 3 standard
+deviations of the differences, 0.17, 0.81 and 0.98 are supported; of those that need two 0.05, 0.67 and 0.98, and of
+those that need three at own best rates 0.02, 0.57 and 0.96. With ten seeds and so many tests, all seeds must agree in
+sign. What it rests on is symmetry (see `statistics`): where means are equal but one run in ten of one arm alone is
+stuck, the arm with stuck runs can pass for the *better* one, from seeds of which none got stuck.
 """
 
 import math

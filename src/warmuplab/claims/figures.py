@@ -49,7 +49,7 @@ def draw_named(name: str, study: Study, arms: Arms, folder: Path) -> Path | None
 
 
 def keep_256_colours(png: Path) -> None:
-    """Write a PNG again with 256 colours: a third of the bytes and no visible difference, as lines and text use few colours: it is committed."""
+    """Write a PNG again with 256 colours: a third of the bytes, as it is committed, and lines and text use few."""
     from PIL import Image
 
     with Image.open(png) as image:

@@ -82,6 +82,14 @@ class Recomputed:
 
         return min(((arm, rate) for arm in arms for rate in arm.rates), key=mean)
 
+    def largest_trained(self, arm: Arm, seed: int) -> float:
+        """The binary logarithm of the largest rate at which the seed ended 0.2 nats below the unigram entropy."""
+        runs = [(rate, self.run(arm, seed, rate)) for rate in arm.rates]
+        if any(run is None for _, run in runs):
+            return math.nan
+        trained = [rate for rate, run in runs if run and run["val/loss"] <= run["unigram_entropy"] - 0.2]
+        return math.log2(max(trained, default=arm.rates[0] / 2))
+
     def term(self, term: Any) -> tuple[list[float], list[list[float]]]:
         """A value per seed, and per option a value per seed."""
         if isinstance(term, terms.Value):
@@ -91,6 +99,9 @@ class Recomputed:
             values = [
                 (self.run(term.arm, seed, None) or {"unigram_entropy": math.nan})["unigram_entropy"] for seed in SEEDS
             ]
+            return values, [values]
+        if isinstance(term, terms.LargestTrained):
+            values = [self.largest_trained(term.arm, seed) for seed in SEEDS]
             return values, [values]
         if isinstance(term, terms.Mean):
             values = [np.mean([self.loss(term.arm, seed, rate) for rate in term.arm.rates]) for seed in SEEDS]

@@ -165,6 +165,20 @@ def test_the_table_of_verdicts_is_that_of_the_file() -> None:
             assert close(high, claim["interval"][1])
 
 
+def test_the_readme_shows_the_same_verdicts() -> None:
+    written = json.loads((COMMITTED / "claims/claims.json").read_text())["claims"]
+    rows = rows_of((COMMITTED.parent / "README.md").read_text())
+    shown = {row[0]: row[1:] for row in rows if "results/claims/report.md#" in row[0]}
+    assert len(shown) == len(written)
+    for claim in written:
+        verdict, effect, contrast = shown[f"[{claim['statement']}](results/claims/report.md#{claim['id']})"]
+        assert (verdict, contrast) == (f"**{claim['verdict']}**", claim["contrast"])
+        for printed, exact in zip(
+            numbers(effect.replace(claim["unit"], "")), (claim["effect"], *claim["interval"]), strict=True
+        ):
+            assert close(printed, exact)
+
+
 def test_the_report_is_what_the_committed_tables_give(tmp_path: Path) -> None:
     """`make report` on a clone writes the text that is committed, in both studies."""
     for study in ("claims", "schedules"):

@@ -7,7 +7,7 @@ rates of 8e-3 (post-LN) and 1.6e-2 (pre-LN) are where 200 steps with 10 % warmup
 from typing import Any
 
 from warmuplab.claims.claim import Arm, Comparison, Measure, Not
-from warmuplab.claims.terms import Best, Mean, Value
+from warmuplab.claims.terms import Best, LargestTrained, Mean, Value
 
 LINEAR, EQUAL_AREA = "linear", "equal_area"
 SHORT, LONG, LONGEST = 200, 800, 5000  # steps
@@ -75,6 +75,11 @@ def sensitivity(name: str, better: Arm, control: Arm, smallest: float = 0.05) ->
     The mean over the grid of min(final loss, unigram entropy) minus the loss at the best rate.
     """
     return Comparison(name, (Mean(control), Best((better,))), (Best((control,)), Mean(better)), smallest)
+
+
+def tolerated(name: str, better: Arm, control: Arm) -> Comparison:
+    """The largest rate at which a seed trains, in doublings."""
+    return Comparison(name, (LargestTrained(better),), (LargestTrained(control),), 0.5, "doublings")
 
 
 MEMORISATION = Measure(

@@ -20,6 +20,7 @@ from warmuplab.claims.statistics import Floats, best_on_others
 from warmuplab.claims.verdicts import Contrast
 
 FINAL_LOSS = Measure("val/loss", "final held-out loss", "nats", "more", "unigram entropy")
+TRAINED = Measure("trained", "whether it ended well below the unigram entropy", "", "less")
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,24 @@ class Mean:
         table = evidence.table(self.arm, FINAL_LOSS)
         values = table.values.mean(axis=1)
         # Runs at the ceiling are what this measures, so they hide nothing.
+        none = np.zeros(len(values), bool)
+        return Reading(values, values[None], none, none)
+
+
+@dataclass(frozen=True)
+class LargestTrained:
+    """The binary logarithm of the largest rate of an arm at which the seed trained; a step below the grid for none."""
+
+    arm: Arm
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return (self.arm,)
+
+    def read(self, evidence: Evidence) -> Reading:
+        trained, rates = evidence.table(self.arm, TRAINED).values, np.log2(self.arm.rates)
+        largest = np.where(trained == 1, rates, rates[0] - 1).max(axis=1)
+        values = np.where(np.isnan(trained).any(axis=1), np.nan, largest)
         none = np.zeros(len(values), bool)
         return Reading(values, values[None], none, none)
 

@@ -25,7 +25,7 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
 Cell = tuple[str, str, float | None]  # which runs (arms of two names may be the same), which measure, which rate
 
 # A claim of every kind, whose better arm is needed by no other claim.
-AT_RATE, ONE_CONTRAST, OWN_RATE, WITHIN = KINDS = (
+KINDS = (
     "distribution-stability",  # two contrasts at one rate
     "lost-time",  # one contrast at one rate
     "rise-plateau-fall",  # three contrasts, each arm at its own best rate
@@ -177,7 +177,7 @@ def decided(study: dict[str, list[Contrast]]) -> list[str]:
 def test_what_is_not_judged_has_no_verdict() -> None:
     tests = sum(1 + len(claim.contrasts) for claim in CLAIMS)
     assert tests * 2 / 2 ** len(SEEDS) > ALPHA
-    studies = list(simulated(np.random.default_rng(0), 60, no_effect() + favour(ONE_CONTRAST, 1.0, 4.0), 4.0))
+    studies = list(simulated(np.random.default_rng(0), 60, no_effect() + favour("lost-time", 1.0, 4.0), 4.0))
     left_out = [study for study in studies if not may_be_decided(study)]
     assert 0 < len(left_out) < len(studies)
     assert not {"supported", "refuted"} & {verdict for study in left_out for verdict in verdicts_on(study).values()}
@@ -187,7 +187,7 @@ def test_what_is_not_judged_has_no_verdict() -> None:
 def test_no_effect_no_verdict(draw: Draw, studies: int) -> None:
     """Any `supported` or `refuted` is false here, and at most one study in twenty may have one.
 
-    Measured over 8,000 studies each: 0.021 of the studies with normal, 0.016 with heavy-tailed noise, 0.029 where one
+    Measured over 8,000 studies each: 0.019 of the studies with normal, 0.013 with heavy-tailed noise, 0.031 where one
     run in ten is stuck (half of it is noam, which is compared with a number and not with an arm that gets stuck as
     often). It is less than 0.05 as bounds are cautious and p-values come in steps of 1 / 1024: of 42 tests the smallest
     passes Holm, the next does not.

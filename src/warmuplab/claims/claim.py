@@ -81,7 +81,7 @@ class Comparison:
     plus: tuple[Term, ...]
     minus: tuple[Term, ...]
     smallest_effect: float
-    """Of interest, in `unit`; 0 with a margin, which says already how much matters."""
+    """Of interest, in `unit`; 0 with a margin, which says already how much matters, or where any effect counts."""
     unit: str = "nats"
     margin: float = 0.0
     short: str = ""

@@ -136,8 +136,6 @@ class Evidence:
         if measure.at_end_of_early_window:
             return self._at_end_of_early_window(study).get((str(run["run_id"]), measure.column), math.nan)
         value = run.get(measure.column)
-        if measure.ceiling == "steps" and run.get(measure.column.replace("steps_to", "reached")) == 0:
-            return math.inf  # it has the length of the run there, as it never arrived
         return math.nan if value is None or pd.isna(value) else float(value)
 
     def _at_end_of_early_window(self, study: str) -> dict[tuple[str, str], float]:

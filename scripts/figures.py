@@ -1,6 +1,7 @@
 """Draw figures as PNG and SVG: `python scripts/figures.py phase-diagram quick`, `all`, or `--list`."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -120,4 +121,6 @@ def main(arguments: list[str], results: Path = Path("results")) -> int:
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end quietly when `| head` has seen enough
     sys.exit(main(sys.argv[1:]))

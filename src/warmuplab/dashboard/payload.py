@@ -61,7 +61,8 @@ def facts(study: Study) -> list[str]:
     manifest = study.manifest
     found = []
     if manifest.get("corpora"):
-        found.append(listed(f"{corpus['name']} ({corpus['sentences']:,} pairs)" for corpus in manifest["corpora"]))
+        corpora = (f"{corpus['name']} ({corpus['sentences']:,} pairs)" for corpus in manifest["corpora"])
+        found.append(listed(dict.fromkeys(corpora)))  # runs of another batch size count its epochs otherwise
     if manifest.get("weights"):
         found.append(f"{listed(f'{weights:,}' for weights in manifest['weights'])} weights")
     if manifest.get("steps"):

@@ -9,7 +9,7 @@ function claimText(value) {
   if (value === null || value === undefined) return "–";
   if (Array.isArray(value)) {
     const numbers = value.length === 2 && value.every((it) => typeof it === "number");
-    return numbers ? `${number(value[0])} to ${number(value[1])}` : value.map(claimText).join("; ");
+    return numbers ? `${number(value[0])} to ${number(value[1])}` : value.map(claimText).join(value.every((it) => String(it).endsWith(".")) ? " " : "; ");
   }
   if (typeof value === "object") return Object.entries(value).map(([key, it]) => `${key} ${claimText(it)}`).join(", ");
   return number(value);

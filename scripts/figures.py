@@ -79,11 +79,12 @@ def draw_of_study(name: str, study_name: str, results: Path) -> None:
     if name not in named:
         raise ConfigError("NAME", name, f"no claim is about the study {study_name}", "choose another figure")
     file, shows = named[name]
+    path = None
     with usable_folder("results", results):
         if named is OF_CLAIMS:
             path = next(iter(claim_figures.draw_all([file], judged, evidence, study.folder / "figures")), None)
-        else:
-            path = draw_named(file, study, arrange(study), study.folder / "figures")
+        if (named is OF_STUDIES or path is None) and name in OF_STUDIES:  # claims about the study, but not these arms
+            path = draw_named(OF_STUDIES[name][0], study, arrange(study), study.folder / "figures")
     if path is None:
         raise ConfigError("NAME", name, f"{study.folder} has nothing for it ({shows})", "choose another figure")
     print(f"{path}\n{path.with_suffix('.svg')}")

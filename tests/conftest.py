@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("WANDB_MODE", None)
@@ -31,6 +32,15 @@ def composed(*overrides: str) -> RunConfig:
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)  # as workers do; two test processes share the cores
+
+
+@pytest.fixture(autouse=True)
+def a_closed_pipe_stays_an_error() -> Iterator[None]:
+    """Scripts that a test runs as a main program let a closed pipe end the process, which here is that of all tests."""
+    before = signal.getsignal(signal.SIGPIPE) if hasattr(signal, "SIGPIPE") else None
+    yield
+    if before is not None:
+        signal.signal(signal.SIGPIPE, before)
 
 
 @pytest.fixture(scope="session")

@@ -84,11 +84,15 @@ class Recomputed:
 
     def largest_trained(self, arm: Arm, seed: int) -> float:
         """The binary logarithm of the largest rate at which the seed ended 0.2 nats below the unigram entropy."""
-        runs = [(rate, self.run(arm, seed, rate)) for rate in arm.rates]
-        if any(run is None for _, run in runs):
+        if any(self.run(arm, seed, rate) is None for rate in arm.rates):
             return math.nan
-        trained = [rate for rate, run in runs if run and run["val/loss"] <= run["unigram_entropy"] - 0.2]
+        trained = [rate for rate in arm.rates if self.trained(arm, seed, rate)]
         return math.log2(max(trained, default=arm.rates[0] / 2))
+
+    def trained(self, arm: Arm, seed: int, rate: float) -> bool:
+        """Whether a run ended 0.2 nats below the unigram entropy."""
+        run = self.run(arm, seed, rate)
+        return run is not None and bool(run["val/loss"] <= run["unigram_entropy"] - 0.2)
 
     def term(self, term: Any) -> tuple[list[float], list[list[float]]]:
         """A value per seed, and per option a value per seed."""

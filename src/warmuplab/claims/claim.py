@@ -1,6 +1,6 @@
 """What a claim is: arms, a comparison of them in one number per seed, and what would count as support.
 
-A claim is written down before its runs are trained; what it says is judged by `verdicts` and by nothing else.
+A claim is written down before its results are read; what it says is judged by `verdicts` and by nothing else.
 """
 
 from collections.abc import Iterable, Mapping

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from warmuplab.claims.arms import RATE
 from warmuplab.claims.claim import Arm, Measure, Not
 from warmuplab.claims.statistics import Floats, with_ceiling
+from warmuplab.errors import ConfigError
 from warmuplab.records import COMPLETE
 from warmuplab.results import Study
 
@@ -51,7 +53,7 @@ class Evidence:
     def runs(self, arm: Arm) -> pd.DataFrame:
         """The complete runs of an arm's planned seeds and rates, with their peak rate in the column `rate`.
 
-        Raises `ValueError` where two of them share seed and rate: the arm then does not say enough.
+        Raises `ConfigError` where two of them share seed and rate: the arm then does not say enough.
         """
         key = repr(arm)
         if key not in self._found:
@@ -65,15 +67,14 @@ class Evidence:
         there, gone = np.zeros(shape, bool), np.zeros(shape, bool)
         for run in self.runs(arm).to_dict("records"):
             place = arm.seeds.index(run["seed"]), _position(run["rate"], arm.rates)
-            there[place], gone[place] = True, run["status"] == "diverged"
             raw[place] = self._value(arm.study, run, measure)
+            gone[place] = run["status"] == "diverged" or (np.isnan(raw[place]) and _never_there(run, measure))
+            there[place] = gone[place] or not np.isnan(raw[place])  # else it was not measured, and is missing
             top[place] = _ceiling(run, measure, self._constant(arm.study, STEPS))
         if measure.ceiling == "worst":
-            gone |= there & np.isnan(raw)
             values = np.where(gone, np.nan, raw)
             return Table(_scaled(values, measure), gone, gone)
         beyond = np.where(there, top, math.inf)
-        gone |= there & np.isnan(raw)  # complete and without a value: it is no better than its ceiling
         values, at_ceiling = with_ceiling(raw, beyond, gone)
         return Table(_scaled(np.where(there, values, np.nan), measure), at_ceiling & there, np.zeros(shape, bool))
 
@@ -116,7 +117,9 @@ class Evidence:
         places = pd.DataFrame({"seed": runs["seed"], "rate": [_position(rate, arm.rates) for rate in runs["rate"]]})
         if places.duplicated().any():
             two = runs[(places == places[places.duplicated()].iloc[0]).all(axis=1)]["run_id"].tolist()[:2]
-            raise ValueError(f"{arm.name}: {two} share a seed and a rate, so `where` must tell them apart")
+            problem = f"{two[0]} and {two[1]} share seed and rate in the arm '{arm.name}' of a claim"
+            remedy = "say more in its `where`, or keep runs of another size apart (outputs=FOLDER, --results FOLDER)"
+            raise ConfigError("STUDY", arm.study, problem, remedy)
         return runs
 
     def _rate(self, study: str, run: Mapping[Any, Any]) -> float:
@@ -150,6 +153,14 @@ class Evidence:
                     ends[str(row["run_id"]), str(row["metric"])] = float(row["value"])
             self._early_ends[study] = ends
         return self._early_ends[study]
+
+
+def _never_there(run: Mapping[Any, Any], measure: Measure) -> bool:
+    """Whether a finished run has no value because it never got to where it is read, or ended beyond all numbers."""
+    if measure.ceiling == "unigram entropy":
+        return measure.column in run
+    level = re.search(r"_(?:at|to)_([\d.]+_below)$", measure.column)
+    return level is not None and run.get(f"probe/reached_{level[1]}") == 0
 
 
 def _ceiling(run: Mapping[Any, Any], measure: Measure, steps: Any) -> float:

@@ -15,7 +15,7 @@ from warmuplab.claims.evidence import Evidence, Missing
 from warmuplab.claims.registry import CLAIMS
 from warmuplab.claims.statistics import Floats
 from warmuplab.claims.tables import listed
-from warmuplab.claims.terms import FINAL_LOSS, Value, chosen_by_others, contrast_of
+from warmuplab.claims.terms import FINAL_LOSS, TRAINED, Value, chosen_by_others, contrast_of
 from warmuplab.claims.verdicts import Verdict
 from warmuplab.files import write_json
 from warmuplab.results import Study
@@ -60,6 +60,8 @@ class ArmSummary:
     high: float
     at_ceiling: int
     runs: int
+    all_train: str
+    """The largest of several rates at which every seed trains; empty for an arm with one rate."""
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,20 @@ def _summary(arm: Arm, evidence: Evidence, measure: Any) -> ArmSummary:
     rates = sorted({arm.rates[place] for place in chosen[there].tolist()}) if arm.rates else []
     finite = values[there]
     mean, low, high = (float(f(finite)) if finite.size else math.nan for f in (np.mean, np.min, np.max))
-    rate = listed(f"{rate:.1e}".replace("e-0", "e-").replace(".0e", "e") for rate in rates) if rates else "its own"
+    rate = listed(map(_rate, rates)) if rates else "its own"
     runs = int(there.sum() + table.lacking[:, 0].sum())
-    return ArmSummary(arm, measure.words, rate, mean, low, high, int(at_ceiling.sum()), runs)
+    return ArmSummary(arm, measure.words, rate, mean, low, high, int(at_ceiling.sum()), runs, _all_train(arm, evidence))
+
+
+def _all_train(arm: Arm, evidence: Evidence) -> str:
+    if len(arm.rates) < 2:
+        return ""
+    every = (evidence.table(arm, TRAINED).values == 1).all(axis=0)
+    return _rate(max(np.array(arm.rates)[every])) if every.any() else "none"
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.1e}".replace("e-0", "e-").replace(".0e", "e")
 
 
 def where(judged: Judged) -> str:

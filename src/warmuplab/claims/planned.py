@@ -82,6 +82,12 @@ def tolerated(name: str, better: Arm, control: Arm) -> Comparison:
     return Comparison(name, (LargestTrained(better),), (LargestTrained(control),), 0.5, "doublings")
 
 
+def steps_to(nats: str) -> Measure:
+    """The steps until the held-out loss is as many nats below the unigram entropy: one of `levels.LEVELS`."""
+    words = f"steps until the held-out loss is {nats} nats below the unigram entropy, at most the length of the run"
+    return Measure(f"probe/steps_to_{nats}_below", words, "steps", "more", "steps")
+
+
 MEMORISATION = Measure(
     "overfit/memorisation_at_0.5_below",
     "loss on the sentences of the first 5 % of the steps minus loss on unseen ones of like length, read where the"
@@ -103,13 +109,7 @@ DEPTH = Measure(
     "more",
 )
 DEPTH_ENCODER = Measure(DEPTH.column.replace("decoder", "encoder"), "the same in the encoder", DEPTH.unit, "more")
-TIME = Measure(
-    "probe/steps_to_1.5_below",
-    "steps until the held-out loss is 1.5 nats below the unigram entropy, at most the length of the run",
-    "steps",
-    "more",
-    "steps",
-)
+TIME = steps_to("1.5")
 SHARPNESS = Measure(
     "curvature/preconditioned_sharpness",
     "decimal logarithm of the largest eigenvalue of the Hessian as Adam sees it, at the last snapshot of the early"

@@ -201,9 +201,7 @@ def _reproduction(study: Study) -> str:
         for corpus in manifest["corpora"]
     )
     again = f"python scripts/report.py {study.name}"
-    parts.append(
-        f"This page and its figures come from `runs.parquet`, `curves.parquet` and `manifest.json`: `{again}`."
-    )
+    parts.append(f"This page and its figures come from the tables that are collected in `results/`: `{again}`.")
     return "\n\n".join(parts)
 
 

@@ -41,6 +41,7 @@ import numpy as np
 
 from warmuplab.claims.statistics import Floats, holm, sign_flip_interval, sign_flip_p
 from warmuplab.claims.tables import plural
+from warmuplab.errors import ConfigError
 
 VerdictName = Literal["supported", "refuted", "no difference", "inconclusive", "not tested"]
 
@@ -112,7 +113,7 @@ class Evidence:
     def sentence(self, level: float = LEVEL) -> str:
         """The start of one: `The effect is +0.21 nats (95 % interval +0.15 to +0.27) in 10 % warmup against none`."""
         low, high = self.interval if level == LEVEL else self.contrast.interval(level)
-        effect = f"{self.effect:+.3g} {self.contrast.unit} ({100 * level:g} % interval {low:+.3g} to {high:+.3g})"
+        effect = f"{self.effect:+#.3g} {self.contrast.unit} ({100 * level:g} % interval {low:+#.3g} to {high:+#.3g})"
         return f"The effect is {effect} in {self.contrast.name}"
 
 
@@ -134,11 +135,12 @@ class Verdict:
 def judge(claims: Mapping[str, Sequence[Contrast]]) -> dict[str, Verdict]:
     """The verdict on every claim, given the contrasts that each requires. All registered claims belong in one call.
 
-    Raises `ValueError` for more claims than `SEEDS` differences of one sign could ever show.
+    Raises `ConfigError` for more claims than `SEEDS` differences of one sign could ever show.
     """
     tests = sum(1 + len(contrasts) for contrasts in claims.values())
     if tests > ALPHA * 2**SEEDS:
-        raise ValueError(f"{SEEDS} seeds carry {int(ALPHA * 2**SEEDS)} tests, not {tests}: claim less, or raise SEEDS")
+        problem = f"{tests} tests in one family, and {SEEDS} seeds carry {int(ALPHA * 2**SEEDS)}"
+        raise ConfigError("CLAIMS", f"{len(claims)} claims", problem, "claim less, give some a study of their own")
     found = iter(_examine([contrast for contrasts in claims.values() for contrast in contrasts]))
     examined = {claim: list(islice(found, len(contrasts))) for claim, contrasts in claims.items()}
     adjusted = iter(holm([p for evidence in examined.values() for p in _tests(evidence)]).tolist())
@@ -235,6 +237,8 @@ def _undecided(p_for: float, weakest: Evidence, evidence: Sequence[Evidence]) ->
     for e in evidence:
         if e.adjusted_p_against <= ALPHA:
             return e, f"shown to be negative but short of the {e.smallest} of interest"
+    if weakest.contrast.smallest_effect == 0:
+        return weakest, f"not shown after correction for all tests (adjusted p = {p_for:.2g})"
     return (
         weakest,
         f"neither shown (adjusted p = {p_for:.2g}) nor shown to be less than the {weakest.smallest} of interest",

@@ -35,7 +35,7 @@ def verdict_on(*contrasts: Contrast) -> Verdict:
         (contrast(0.055), "inconclusive", "neither shown (adjusted p = 0.12) nor shown to be less than the 0.05 nats"),
         (contrast(0.2, 0.21), "inconclusive", "shown to be positive but short of the 0.21 nats"),
         (contrast(-0.2, 0.21), "inconclusive", "shown to be negative but short of the 0.21 nats"),
-        (contrast(0.0, smallest=0.0), "inconclusive", "neither shown"),
+        (contrast(0.0, smallest=0.0), "inconclusive", "not shown after correction"),
         (replace(contrast(0.2), at_edge=True), "inconclusive", "lies at the edge of its grid"),
         (
             replace(contrast(0.0), at_ceiling=2),
@@ -170,7 +170,7 @@ def test_what_makes_no_sense_is_refused() -> None:
         contrast(0.1, smallest=math.nan)
     with pytest.raises(ValueError, match="ceiling"):
         Contrast("x", np.array([math.inf]), 0.1)
-    with pytest.raises(ValueError, match="51 tests, not 52"):
+    with pytest.raises(ValueError, match="52 tests in one family, and 10 seeds carry 51"):
         judge({str(i): [contrast(0.1)] for i in range(26)})
     assert 51 / 1024 <= ALPHA < 52 / 1024
     assert judge({}) == {}

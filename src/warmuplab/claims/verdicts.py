@@ -113,7 +113,7 @@ class Evidence:
     def sentence(self, level: float = LEVEL) -> str:
         """The start of one: `The effect is +0.21 nats (95 % interval +0.15 to +0.27) in 10 % warmup against none`."""
         low, high = self.interval if level == LEVEL else self.contrast.interval(level)
-        effect = f"{self.effect:+#.3g} {self.contrast.unit} ({100 * level:g} % interval {low:+#.3g} to {high:+#.3g})"
+        effect = f"{self.effect:+.3g} {self.contrast.unit} ({100 * level:g} % interval {low:+.3g} to {high:+.3g})"
         return f"The effect is {effect} in {self.contrast.name}"
 
 

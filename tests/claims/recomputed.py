@@ -173,6 +173,10 @@ class Recomputed:
             "interval": (min(limits(row)[0] for row in lower), max(limits(row)[1] for row in upper)),
             "p_for": max(flipped(row) for row in lower),
             "p_against": max(flipped(-row) for row in upper),
+            "p_equivalent": max(
+                *(flipped(row + comparison.smallest_effect) for row in lower),
+                *(flipped(comparison.smallest_effect - row) for row in upper),
+            ),
         }
 
 

@@ -15,7 +15,7 @@ from warmuplab import results
 from warmuplab.claims import judging
 from warmuplab.claims.claim import Claim
 from warmuplab.claims.registry import CLAIMS
-from warmuplab.claims.report import judged_of, write_report
+from warmuplab.claims.report import compose_claims, judged_of, write_report
 
 COMMITTED = Path(__file__).parents[2] / "results"
 NUMBER = r"[+-]?\d[\d.]*(?:e[+-]?\d+)?"
@@ -137,7 +137,9 @@ def test_verdicts_follow_from_the_recomputed_numbers_by_the_stated_rules(again: 
     for claim in CLAIMS:
         of_claim = [(comparison, again[claim.id][comparison.name]) for comparison in claim.contrasts]
         verdict = written[claim.id]["verdict"]
-        edges = {entry["name"]: entry["at_edge"] for entry in written[claim.id]["contrasts"]}
+        edges, ceilings = (
+            {entry["name"]: entry[key] for entry in written[claim.id]["contrasts"]} for key in ("at_edge", "at_ceiling")
+        )
         if any(math.isnan(found["effect"]) for _, found in of_claim):
             assert verdict == "not tested"
         elif any(edges.values()):
@@ -146,8 +148,10 @@ def test_verdicts_follow_from_the_recomputed_numbers_by_the_stated_rules(again: 
             assert verdict == "supported"
         elif any(adjusted[claim.id, c.name] <= 0.05 and f["effect"] <= -c.smallest_effect for c, f in of_claim):
             assert verdict == "refuted"
+        elif any(f["p_equivalent"] <= 0.05 / len(of_claim) and not ceilings[c.name] for c, f in of_claim):
+            assert verdict == "no difference"
         else:
-            assert verdict in ("no difference", "inconclusive")
+            assert verdict == "inconclusive"
         if verdict != "not tested":
             assert written[claim.id]["p"] == pytest.approx(adjusted[claim.id, "for"])
 
@@ -166,6 +170,15 @@ def test_the_table_of_verdicts_is_that_of_the_file() -> None:
             assert close(effect, claim["effect"])
             assert close(low, claim["interval"][0])
             assert close(high, claim["interval"][1])
+
+
+def test_the_first_sentence_counts_the_runs_of_the_table() -> None:
+    for study in ("claims", "schedules"):
+        runs = pd.read_parquet(COMMITTED / study / "runs.parquet")
+        first = (COMMITTED / study / "report.md").read_text().split("\n\n")[1]
+        assert f"in {len(runs):,} run" in first
+        for weights in sorted(runs["weights"].unique()):
+            assert f"{weights:,}" in first
 
 
 def test_the_readme_shows_the_same_verdicts() -> None:
@@ -189,6 +202,8 @@ def test_the_report_is_what_the_committed_tables_give(tmp_path: Path) -> None:
     for study in ("claims", "schedules"):
         loaded = results.load(study, tmp_path)
         judged, _ = judged_of(loaded)
+        figures = [path.stem for path in (COMMITTED / study / "figures").glob("*.png")]
+        assert compose_claims(loaded, judged, figures) == (COMMITTED / study / "report.md").read_text()
         committed = json.loads((COMMITTED / study / "claims.json").read_text())
         assert json.loads(json.dumps({"claims": [judging.record(one) for one in judged]})) == committed
 

@@ -19,16 +19,16 @@ from synthetic_study import keys_of
 from warmuplab import records, results
 from warmuplab.claims import claim as claims
 from warmuplab.claims import verdicts
-from warmuplab.claims.claim import Arm, Claim, Not
+from warmuplab.claims.claim import Arm, Claim, Not, once
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.registry import CLAIMS, claims_of
-from warmuplab.claims.terms import AtReadRate, Value, arms_of
+from warmuplab.claims.registry import CLAIMS
+from warmuplab.claims.terms import AtReadRate, Value
 from warmuplab.claims.verdicts import Contrast
 from warmuplab.cli import CONFIG_FOLDER
 from warmuplab.config import RunConfig, from_mapping
 
 COMPARISONS = {claim.id: (*claim.contrasts, *claim.elsewhere) for claim in CLAIMS}
-ARMS = arms_of(tuple(itertools.chain.from_iterable(COMPARISONS.values())))
+ARMS = once(arm for comparison in itertools.chain.from_iterable(COMPARISONS.values()) for arm in comparison.arms)
 BY_CLAIM = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 NOT_OF_AN_ARM = ("seed", "schedule.peak_lr", "schedule.decay.values", "probes.")  # may differ between its runs
 
@@ -107,7 +107,7 @@ def jobs_for(arm: Arm) -> dict[tuple[int, float | None], list[str]]:
 
 @BY_CLAIM
 def test_every_planned_run_is_one_job_of_the_study(claim: Claim, evidence: Evidence) -> None:
-    for arm in arms_of(COMPARISONS[claim.id]):
+    for arm in once(arm for comparison in COMPARISONS[claim.id] for arm in comparison.arms):
         jobs = jobs_for(arm)
         planned = list(itertools.product(arm.seeds, arm.rates or (None,)))
         assert {place: len(jobs.get(place, [])) for place in planned} == dict.fromkeys(planned, 1), arm
@@ -117,7 +117,7 @@ def test_every_planned_run_is_one_job_of_the_study(claim: Claim, evidence: Evide
 
 @BY_CLAIM
 def test_runs_of_an_arm_differ_in_seed_and_rate_alone(claim: Claim, evidence: Evidence) -> None:
-    for arm in arms_of(COMPARISONS[claim.id]):
+    for arm in once(arm for comparison in COMPARISONS[claim.id] for arm in comparison.arms):
         configured = [trained(arm.study).keys[run] for run in evidence.runs(arm)["run_id"]]
         common = [
             {key: value for key, value in keys.items() if not key.startswith(NOT_OF_AN_ARM)} for keys in configured
@@ -163,7 +163,7 @@ def test_ten_seeds_carry_the_family() -> None:
         claim.id: [Contrast(one.name, np.zeros(10), one.smallest_effect, one.unit) for one in claim.contrasts]
         for claim in CLAIMS
     }
-    assert claims_of("claims") == CLAIMS
+    assert {claim.study for claim in CLAIMS} == {"claims"}
     assert list(verdicts.judge(contrasts)) == [claim.id for claim in CLAIMS]
     assert 2 ** -len(claims.SEEDS) * sum(1 + len(one) for one in contrasts.values()) <= verdicts.ALPHA
 

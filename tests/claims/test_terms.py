@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from warmuplab.claims.claim import Arm, Comparison, Measure, Term
+from warmuplab.claims.claim import Arm, Claim, Comparison, Measure, Term
 from warmuplab.claims.evidence import Missing, Table
 from warmuplab.claims.planned import at_best, sensitivity, within
 from warmuplab.claims.statistics import sign_flip_p
@@ -24,7 +24,6 @@ from warmuplab.claims.terms import (
     Entropy,
     Mean,
     Value,
-    arms_of,
     contrast_of,
 )
 
@@ -377,5 +376,5 @@ def test_an_arm_that_several_terms_read_is_needed_once() -> None:
     both: tuple[Term, ...] = (Best((a, b)), Mean(a))
     comparisons = Comparison("x", both, (Best((c,)),), 0.1), Comparison("y", (Mean(c),), (Mean(b),), 0.1)
     assert comparisons[0].arms == (a, b, c)
-    assert arms_of(comparisons) == (a, b, c)
-    assert [one.name for one in arms_of((*comparisons, at_best("z", a.at(1e-3), b)))] == ["a", "b", "c", "a"]
+    claim = Claim("one", "Said.", "a hunch", "Measured.", (*comparisons, at_best("z", a.at(1e-3), b)))
+    assert [one.name for one in claim.arms] == ["a", "b", "c", "a"]  # the last at a rate of its own

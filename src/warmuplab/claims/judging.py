@@ -10,6 +10,7 @@ import numpy as np
 
 from warmuplab import results
 from warmuplab.claims import verdicts
+from warmuplab.claims.arms import rate_label
 from warmuplab.claims.claim import Arm, Claim, Comparison
 from warmuplab.claims.evidence import Evidence, Missing
 from warmuplab.claims.registry import CLAIMS
@@ -21,7 +22,6 @@ from warmuplab.files import write_json
 from warmuplab.results import Study
 
 CLAIMS_FILE = "claims.json"
-FINAL = FINAL_LOSS.column
 
 Standing = Literal["holds", "is reversed", "is not shown", "lacks runs"]
 WORDS = {"holds": "Holds", "is not shown": "Not shown", "is reversed": "Reversed", "lacks runs": "Runs missing"}
@@ -155,7 +155,7 @@ def _summary(arm: Arm, evidence: Evidence, measure: Any) -> ArmSummary:
     rates = sorted({arm.rates[place] for place in chosen[there].tolist()}) if arm.rates else []
     finite = values[there]
     mean, low, high = (float(f(finite)) if finite.size else math.nan for f in (np.mean, np.min, np.max))
-    rate = listed(map(_rate, rates)) if rates else "its own"
+    rate = listed(map(rate_label, rates)) if rates else "its own"
     runs = int(there.sum() + table.lacking[:, 0].sum())
     return ArmSummary(arm, measure.words, rate, mean, low, high, int(at_ceiling.sum()), runs, _all_train(arm, evidence))
 
@@ -164,11 +164,7 @@ def _all_train(arm: Arm, evidence: Evidence) -> str:
     if len(arm.rates) < 2:
         return ""
     every = (evidence.table(arm, TRAINED).values == 1).all(axis=0)
-    return _rate(max(np.array(arm.rates)[every])) if every.any() else "none"
-
-
-def _rate(rate: float) -> str:
-    return f"{rate:.1e}".replace("e-0", "e-").replace(".0e", "e")
+    return rate_label(max(np.array(arm.rates)[every])) if every.any() else "none"
 
 
 def where(judged: Judged) -> str:

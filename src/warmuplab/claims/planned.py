@@ -9,6 +9,9 @@ from typing import Any
 from warmuplab.claims.claim import Arm, Comparison, Measure, Not
 from warmuplab.claims.terms import Best, LargestTrained, Mean, Value
 
+ONE_RATE = "One peak rate, the best of 10 % warmup in the pilot."  # caveats that several claims share
+SMALL_BATCHES = "Warmup of 10 % is 20 steps here."
+
 LINEAR, EQUAL_AREA = "linear", "equal_area"
 SHORT, LONG, LONGEST = 200, 800, 5000  # steps
 RATES = (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)

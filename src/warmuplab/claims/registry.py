@@ -5,6 +5,7 @@ notes on warmup that the project tests. To add a claim, add one here and name th
 walks through an example.
 """
 
+from warmuplab.claims.beyond import BEYOND
 from warmuplab.claims.claim import Claim, Comparison
 from warmuplab.claims.planned import (
     AT_LONG,
@@ -14,7 +15,6 @@ from warmuplab.claims.planned import (
     DEPTH_ENCODER,
     FALL,
     FALLING,
-    GI_ADAM,
     HIGH,
     KL_PATH,
     LONG_NONE,
@@ -27,11 +27,11 @@ from warmuplab.claims.planned import (
     NOAM,
     NOAM_SCALED,
     NONE,
+    ONE_RATE,
     PRE_NONE,
     PRE_TENTH,
-    RADAM,
     RAMPS,
-    SHARPNESS,
+    SMALL_BATCHES,
     TENTH,
     TIME,
     WARMUP_SCHEDULE,
@@ -48,8 +48,6 @@ from warmuplab.claims.terms import FINAL_LOSS, AtReadRate, Best, CommonBest, Eac
 NOTES = "notes on warmup"
 
 HALF_WAY = "Memory of early sentences is read while the network is still learning, after a few passes at most."
-ONE_RATE = "One peak rate, the best of 10 % warmup in the pilot."
-SMALL_BATCHES = "Warmup of 10 % is 20 steps here."
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -291,62 +289,5 @@ CLAIMS: tuple[Claim, ...] = (
         ("The published rule spends four fifths of this run on its warmup.",),
         "noam",
     ),
-    Claim(
-        "post-ln-needs-it",
-        "Post-LN needs warmup, pre-LN does not.",
-        "Xiong et al. 2020",
-        "What 10 % warmup takes off the final held-out loss, each arm at its own best peak rate: of post-LN, and of"
-        " post-LN minus that of pre-LN. 200 steps.",
-        (
-            at_best("10 % warmup against no warmup, post-LN", TENTH, NONE),
-            Comparison(
-                "the gain of post-LN against that of pre-LN",
-                (Best((NONE,)), Best((PRE_TENTH,))),
-                (Best((TENTH,)), Best((PRE_NONE,))),
-                0.05,
-            ),
-        ),
-        (
-            at_best("10 % warmup against no warmup, pre-LN", PRE_TENTH, PRE_NONE),
-            at_best("50 % warmup against no warmup, post-LN", AT_SHORT[-1], NONE),
-        ),
-        (SMALL_BATCHES,),
-        "phase_diagram",
-    ),
-    Claim(
-        "radam-replaces-it",
-        "RAdam without warmup does what Adam does with it.",
-        "Liu et al. 2020; doubted by Ma and Yarats 2021",
-        "Final held-out loss of RAdam without warmup: at most 0.1 nats above that of Adam with 10 % warmup, each at its"
-        " own best peak rate. Post-LN, 200 steps.",
-        (within("RAdam without warmup against Adam with 10 % (margin of 0.1 nats)", RADAM, (TENTH,)),),
-        (at_best("RAdam against Adam, both without warmup", RADAM, NONE),),
-        (SMALL_BATCHES,),
-        "optimizers",
-    ),
-    Claim(
-        "sharpness-falls",
-        "Warmup moves training to flatter regions.",
-        "Kalra and Barkeshli 2024; Gilmer et al. 2021",
-        f"Sharpness: {SHARPNESS.words}. Post-LN, peak rate 8e-3, 200 steps.",
-        three_arms(SHARPNESS, 8e-3, 0.1),
-        caveats=(ONE_RATE, "Sharpness is that of the loss on one batch, at equal steps."),
-        figure="sharpness",
-    ),
-    Claim(
-        "init-replaces-it",
-        "Starting Adam's second moment from the first gradient does what warmup does.",
-        "Kalra and Barkeshli 2024 (GI-Adam)",
-        "Final held-out loss of GI-Adam without warmup: at most 0.1 nats above that of Adam with 10 % warmup, each at"
-        " its own best peak rate. Post-LN, 200 steps.",
-        (within("GI-Adam without warmup against Adam with 10 % (margin of 0.1 nats)", GI_ADAM, (TENTH,)),),
-        (at_best("GI-Adam against Adam, both without warmup", GI_ADAM, NONE),),
-        (SMALL_BATCHES,),
-        "optimizers",
-    ),
+    *BEYOND,
 )
-
-
-def claims_of(study: str) -> tuple[Claim, ...]:
-    """The claims that a study's report carries."""
-    return tuple(claim for claim in CLAIMS if claim.study == study)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from warmuplab.claims.claim import Arm, Comparison, Measure, once
+from warmuplab.claims.claim import Arm, Comparison, Measure
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.statistics import Floats, best_on_others
 from warmuplab.claims.verdicts import Contrast
@@ -39,6 +39,12 @@ class Reading:
     worse: str = "more"
     at_edge: bool = False
     """Whether a rate was chosen at the edge of its grid."""
+
+
+def as_it_is(values: Floats) -> Reading:
+    """A term [seed] without a choice, of which no run at a ceiling hides a difference."""
+    none = np.zeros(len(values), bool)
+    return Reading(values, values[None], none, none)
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,7 @@ class Entropy:
         runs = evidence.runs(self.arm)
         entropy = dict(zip(runs["seed"], runs["unigram_entropy"], strict=True)) if len(runs) else {}
         values = np.array([entropy.get(seed, np.nan) for seed in self.arm.seeds], dtype=np.float64)
-        none = np.zeros(len(values), bool)
-        return Reading(values, values[None], none, none)
+        return as_it_is(values)
 
 
 @dataclass(frozen=True)
@@ -88,10 +93,7 @@ class Mean:
 
     def read(self, evidence: Evidence) -> Reading:
         table = evidence.table(self.arm, FINAL_LOSS)
-        values = table.values.mean(axis=1)
-        # Runs at the ceiling are what this measures, so they hide nothing.
-        none = np.zeros(len(values), bool)
-        return Reading(values, values[None], none, none)
+        return as_it_is(table.values.mean(axis=1))  # runs at the ceiling are what this measures: they hide nothing
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,7 @@ class LargestTrained:
         trained, rates = evidence.table(self.arm, TRAINED).values, np.log2(self.arm.rates)
         largest = np.where(trained == 1, rates, rates[0] - 1).max(axis=1)
         values = np.where(np.isnan(trained).any(axis=1), np.nan, largest)
-        none = np.zeros(len(values), bool)
-        return Reading(values, values[None], none, none)
+        return as_it_is(values)
 
 
 @dataclass(frozen=True)
@@ -212,9 +213,7 @@ class AtReadRate:
             at = np.array([np.interp(np.log(r), rates, row) for r, row in zip(rate, loss, strict=True)])
             missing = {seed for absent in evidence.missing([self.ramps[place]]) for seed, _ in absent.runs}
             parts.append(np.where([seed in missing for seed in arm.seeds], np.nan, at))
-        values = np.mean(parts, axis=0)
-        none = np.zeros(len(values), bool)
-        return Reading(values, values[None], none, none)
+        return as_it_is(np.mean(parts, axis=0))
 
 
 def edge_of(rates: int) -> NDArray[np.bool_]:
@@ -279,8 +278,3 @@ def _sum(parts: list[Floats]) -> Floats:
 def _sums(parts: list[Floats]) -> Floats:
     """Every combination of options, [combination, seed]."""
     return np.array([np.sum(rows, axis=0) for rows in itertools.product(*parts)])
-
-
-def arms_of(comparisons: tuple[Comparison, ...]) -> tuple[Arm, ...]:
-    """Every arm of some comparisons, once."""
-    return once(arm for comparison in comparisons for arm in comparison.arms)

@@ -126,6 +126,18 @@ class Recomputed:
         values = [float(np.mean([self._at_ramp(term, place, seed) for place in range(len(term.of))])) for seed in SEEDS]
         return values, [values]
 
+    def at_edge(self, term: Any) -> bool:
+        """Whether a seed's rate is the smallest or the largest of several."""
+        if isinstance(term, terms.EachBest):
+            return any(self.at_edge(terms.Best((arm,))) for arm in term.of)
+        if isinstance(term, terms.CommonBest):
+            rows = self._common(term.of)
+            return any(self._best_row(rows, seed) in (min(rows), max(rows)) for seed in SEEDS)
+        if not isinstance(term, terms.Best):
+            return False
+        chosen = [self.best_of_others(term.of, seed) for seed in SEEDS]
+        return any(rate in (arm.rates[0], arm.rates[-1]) for arm, rate in chosen)
+
     def _common(self, arms: tuple[Arm, ...]) -> dict[float, list[float]]:
         rates = [rate for rate in arms[0].rates if all(rate in arm.rates for arm in arms)]
         return {
@@ -171,6 +183,7 @@ class Recomputed:
             "differences": d,
             "effect": float(d.mean()),
             "interval": (min(limits(row)[0] for row in lower), max(limits(row)[1] for row in upper)),
+            "at_edge": any(self.at_edge(term) for term in (*comparison.plus, *comparison.minus)),
             "p_for": max(flipped(row) for row in lower),
             "p_against": max(flipped(-row) for row in upper),
             "p_equivalent": max(

@@ -39,10 +39,10 @@ from warmuplab.claims.planned import (
     NOAM,
     NOAM_SCALED,
     TIME,
+    TIMED_AT,
 )
 from warmuplab.claims.statistics import Floats
 
-LEVEL_OF_TIME = 1.5  # nats below the unigram entropy
 LOSS = "loss [nats/token]"
 HELD_OUT = "held-out loss [nats/token]"
 
@@ -91,10 +91,8 @@ def draw_lost_time(evidence: Evidence) -> Figure | None:
         never = f", {int(late.sum())} of {int(there.sum())} never" if late.any() else ""
         mean = f": {np.mean(times[there]):.0f} steps{never}" if there.any() else ""
         handles.append(look.handle(f"{warmup_of(arm)}, {rate_label(arm.rates[0])}{mean}"))
-    dashed_line(panel, entropy - LEVEL_OF_TIME)
-    panel.annotate(
-        "level", (0, entropy - LEVEL_OF_TIME), (4, -10), textcoords="offset points", fontsize=8, color="dimgrey"
-    )
+    dashed_line(panel, entropy - TIMED_AT)
+    panel.annotate("level", (0, entropy - TIMED_AT), (4, -10), textcoords="offset points", fontsize=8, color="dimgrey")
     panel.set_xlim(0, end)
     losses = np.concatenate([series["value"].to_numpy() for _, _, series in shown])
     panel.set_ylim(np.nanmin(losses) - 0.6, min(np.nanmax(losses), entropy + 1.5))
@@ -102,7 +100,7 @@ def draw_lost_time(evidence: Evidence) -> Figure | None:
     panel.set_ylabel(HELD_OUT)
     add_head(figure, "Time lost by a large rate from the start, post-LN, 800 steps", handles, 2)
     note = (
-        f"Legend: mean steps to the level, {LEVEL_OF_TIME:g} nats below the unigram entropy ({entropy:.2f}); a run that"
+        f"Legend: mean steps to the level, {TIMED_AT:g} nats below the unigram entropy ({entropy:.2f}); a run that"
         " never gets there counts as its length (triangle). Ticks below: every seed. Thin: every seed; bold:"
         " mean."
     )

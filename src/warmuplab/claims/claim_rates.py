@@ -37,6 +37,7 @@ from warmuplab.claims.planned import (
     AT_SHORT,
     FRACTIONS,
     LONG,
+    MARGIN,
     NETWORKS,
     NONE,
     PRE_NONE,
@@ -48,7 +49,6 @@ from warmuplab.claims.planned import (
 from warmuplab.claims.statistics import Floats
 from warmuplab.claims.terms import FINAL_LOSS, AtReadRate
 
-MARGIN = 0.1  # nats above the best that still count as good
 RESPONSES = (
     (SHORT, AT_SHORT, Look(style.BLUE)),
     (LONG, AT_LONG, Look(style.VERMILION, DASHED, "s")),

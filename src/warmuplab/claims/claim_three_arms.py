@@ -14,6 +14,7 @@ from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 
 from warmuplab import levels
+from warmuplab.claims import planned
 from warmuplab.claims.claim import Arm
 from warmuplab.claims.claim_plots import (
     DASHED,
@@ -31,15 +32,14 @@ from warmuplab.claims.claim_plots import (
     warmup_of,
 )
 from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.planned import READ_AT, warmed
 from warmuplab.claims.planned import level as equal_area
-from warmuplab.claims.planned import warmed
 from warmuplab.claims.statistics import Floats
 from warmuplab.results import LAYER_COLUMNS, LAYERS, read_table
 
-READ_AT = 0.5  # nats below the unigram entropy: where memorisation and the path are judged
 SHOWN_FROM = 0.5  # nats above it: training starts far above, with nothing learned
 DRIFT = "stability/cka_drift"
-SHARPNESS, EDGE = "curvature/preconditioned_sharpness", "curvature/preconditioned_edge"
+SHARPNESS, EDGE = planned.SHARPNESS.column, "curvature/preconditioned_edge"
 
 
 @dataclass(frozen=True)

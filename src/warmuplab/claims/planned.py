@@ -8,6 +8,7 @@ from typing import Any
 
 from warmuplab.claims.claim import Arm, Comparison, Measure, Not
 from warmuplab.claims.terms import Best, LargestTrained, Mean, Value
+from warmuplab.levels import name_of
 
 ONE_RATE = "One peak rate, the best of 10 % warmup in the pilot."  # caveats that several claims share
 SMALL_BATCHES = "Warmup of 10 % is 20 steps here."
@@ -16,6 +17,8 @@ LINEAR, EQUAL_AREA = "linear", "equal_area"
 SHORT, LONG, LONGEST = 200, 800, 5000  # steps
 RATES = (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
 PRE_RATES = (*RATES, 6.4e-2)
+READ_AT, TIMED_AT = 0.5, 1.5  # nats below the unigram entropy, of `levels.LEVELS`: of early measures, of time lost
+MARGIN = 0.1  # nats above the best that still count as good
 FRACTIONS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 BASE: dict[str, Any] = {
@@ -67,7 +70,7 @@ def at_best(name: str, better: Arm, control: Arm, smallest: float = 0.05) -> Com
     return Comparison(name, (Best((control,)),), (Best((better,)),), smallest)
 
 
-def within(name: str, arm: Arm, controls: tuple[Arm, ...], margin: float = 0.1) -> Comparison:
+def within(name: str, arm: Arm, controls: tuple[Arm, ...], margin: float = MARGIN) -> Comparison:
     """Final loss at most `margin` above that of the best of the controls, each at its own best peak rate."""
     return Comparison(name, (Best(controls),), (Best((arm,)),), 0.0, margin=margin)
 
@@ -85,23 +88,23 @@ def tolerated(name: str, better: Arm, control: Arm) -> Comparison:
     return Comparison(name, (LargestTrained(better),), (LargestTrained(control),), 0.5, "doublings")
 
 
-def steps_to(nats: str) -> Measure:
+def steps_to(nats: float) -> Measure:
     """The steps until the held-out loss is as many nats below the unigram entropy: one of `levels.LEVELS`."""
-    words = f"steps until the held-out loss is {nats} nats below the unigram entropy, at most the length of the run"
-    return Measure(f"probe/steps_to_{nats}_below", words, "steps", "more", "steps")
+    words = f"steps until the held-out loss is {nats:g} nats below the unigram entropy, at most the length of the run"
+    return Measure(f"probe/steps_to_{name_of(nats)}", words, "steps", "more", "steps")
 
 
 MEMORISATION = Measure(
-    "overfit/memorisation_at_0.5_below",
+    f"overfit/memorisation_at_{name_of(READ_AT)}",
     "loss on the sentences of the first 5 % of the steps minus loss on unseen ones of like length, read where the"
-    " held-out loss is 0.5 nats below the unigram entropy",
+    f" held-out loss is {READ_AT:g} nats below the unigram entropy",
     "nats",
     "less",
 )
 KL_PATH = Measure(
-    "stability/kl_path_to_0.5_below",
-    "sum of KL(before || after) of every step on the held-out batch, until its loss is 0.5 nats below the unigram"
-    " entropy",
+    f"stability/kl_path_to_{name_of(READ_AT)}",
+    f"sum of KL(before || after) of every step on the held-out batch, until its loss is {READ_AT:g} nats below the"
+    " unigram entropy",
     "nats",
     "more",
 )
@@ -112,7 +115,7 @@ DEPTH = Measure(
     "more",
 )
 DEPTH_ENCODER = Measure(DEPTH.column.replace("decoder", "encoder"), "the same in the encoder", DEPTH.unit, "more")
-TIME = steps_to("1.5")
+TIME = steps_to(TIMED_AT)
 SHARPNESS = Measure(
     "curvature/preconditioned_sharpness",
     "decimal logarithm of the largest eigenvalue of the Hessian as Adam sees it, at the last snapshot of the early"

@@ -117,14 +117,14 @@ CLAIMS: tuple[Claim, ...] = (
             ),
             *(
                 Comparison(
-                    f"10 % warmup against no warmup at 8e-3, {nats} nats below the unigram entropy",
+                    f"10 % warmup against no warmup at 8e-3, {nats:g} nats below the unigram entropy",
                     (Value(LONG_NONE.at(8e-3), steps_to(nats)),),
                     (Value(LONG_TENTH.at(8e-3), steps_to(nats)),),
                     40.0,
                     "steps",
-                    short=f"the level {nats} below",
+                    short=f"the level {nats:g} below",
                 )
-                for nats in ("0.5", "1", "2")
+                for nats in (0.5, 1.0, 2.0)
             ),
             at_best("final loss, 10 % warmup against no warmup, each at its own best rate", LONG_TENTH, LONG_NONE),
         ),

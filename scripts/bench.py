@@ -15,9 +15,10 @@ from hydra import compose, initialize_config_dir
 from rich.progress import track
 
 from warmuplab import worker
-from warmuplab.cli import CONFIG_FOLDER, one_line_errors
-from warmuplab.config import from_mapping
-from warmuplab.errors import ConfigError
+from warmuplab.base.errors import ConfigError
+from warmuplab.config.compose import CONFIG_FOLDER
+from warmuplab.config.mapping import from_mapping
+from warmuplab.config.messages import one_line_errors
 from warmuplab.training import Trainer
 
 MEMBERS = 4

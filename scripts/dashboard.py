@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from warmuplab.arguments import Parser, usable_folder
-from warmuplab.cli import one_line_errors
+from warmuplab.base.arguments import Parser, usable_folder
+from warmuplab.config.messages import one_line_errors
 
 
 def main() -> None:
@@ -13,8 +13,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the collected studies")
     arguments = parser.parse_args()
     with one_line_errors():
-        from warmuplab import results
         from warmuplab.dashboard.page import write_dashboard
+        from warmuplab.study import results
 
         study = results.load(arguments.study, arguments.results)
         with usable_folder("--results", arguments.results):

@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-from warmuplab.cli import one_line_errors
+from warmuplab.config.messages import one_line_errors
 
 NOTES = "the two figures of the notes and a gallery of all schedules, into results/notes/figures/"
 ALL = "those of the notes and of every study in results/"
@@ -43,7 +43,7 @@ OF_CLAIMS = {
 
 def draw_notes() -> None:
     """Draw the figures that need no study."""
-    from warmuplab.notes_figures import draw_all
+    from warmuplab.figures.gallery import draw_all
 
     for path in draw_all():
         print(os.path.relpath(path))
@@ -51,9 +51,9 @@ def draw_notes() -> None:
 
 def draw_all(results: Path) -> None:
     """Draw the figures of the notes and those of every collected study, from what is collected alone."""
-    from warmuplab import results as collected
-    from warmuplab.arguments import usable_folder
-    from warmuplab.claims.report import draw_figures
+    from warmuplab.base.arguments import usable_folder
+    from warmuplab.report.page import draw_figures
+    from warmuplab.study import results as collected
 
     draw_notes()
     for folder in sorted(results.glob(f"*/{collected.RUNS}")):
@@ -65,13 +65,13 @@ def draw_all(results: Path) -> None:
 
 def draw_of_study(name: str, study_name: str, results: Path) -> None:
     """Draw one figure of a collected study."""
-    from warmuplab import results as collected
-    from warmuplab.arguments import usable_folder
-    from warmuplab.claims import claim_figures
-    from warmuplab.claims.arms import arrange
-    from warmuplab.claims.figures import draw_named
-    from warmuplab.claims.report import judged_of
-    from warmuplab.errors import ConfigError
+    from warmuplab.base.arguments import usable_folder
+    from warmuplab.base.errors import ConfigError
+    from warmuplab.figures.claims import index
+    from warmuplab.figures.study import draw_named
+    from warmuplab.report.page import judged_of
+    from warmuplab.study import results as collected
+    from warmuplab.study.roles import arrange
 
     study = collected.load(study_name, results)
     judged, evidence = judged_of(study)
@@ -82,7 +82,7 @@ def draw_of_study(name: str, study_name: str, results: Path) -> None:
     path = None
     with usable_folder("results", results):
         if named is OF_CLAIMS:
-            path = next(iter(claim_figures.draw_all([file], judged, evidence, study.folder / "figures")), None)
+            path = next(iter(index.draw_all([file], judged, evidence, study.folder / "figures")), None)
         if (named is OF_STUDIES or path is None) and name in OF_STUDIES:  # claims about the study, but not these arms
             path = draw_named(OF_STUDIES[name][0], study, arrange(study), study.folder / "figures")
     if path is None:

@@ -4,13 +4,13 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warmuplab.arguments import Parser
-from warmuplab.cli import one_line_errors
+from warmuplab.base.arguments import Parser
+from warmuplab.config.messages import one_line_errors
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from warmuplab.results import Study
+    from warmuplab.study.results import Study
 
 
 def main() -> None:
@@ -28,12 +28,12 @@ def report(name: str, outputs: Path, results: Path) -> None:
     """Collect, write the report and print what a user wants to know."""
     from rich.console import Console
 
-    from warmuplab import results as collecting
-    from warmuplab.arguments import usable_folder
-    from warmuplab.claims.claims_report import terminal_lines
-    from warmuplab.claims.report import judged_of, obtained, write_report
+    from warmuplab.base.arguments import usable_folder
+    from warmuplab.report.page import judged_of, obtained, write_report
+    from warmuplab.report.verdicts import terminal_lines
+    from warmuplab.study import collect
 
-    study, notes = collecting.update(name, outputs, results)
+    study, notes = collect.update(name, outputs, results)
     with usable_folder("--results", results):
         claims = judged_of(study)
         written = write_report(study, claims)
@@ -52,9 +52,10 @@ def report(name: str, outputs: Path, results: Path) -> None:
 
 def show_arms(study: "Study", console: "Console") -> None:
     """Print the result table of a study that no claim is about."""
-    from warmuplab.claims import arms, statements, tables
+    from warmuplab.report import sentences, tables
+    from warmuplab.study import roles
 
-    arranged = arms.arrange(study)
+    arranged = roles.arrange(study)
     for table in tables.terminal_tables(arranged, study.name):
         console.print(table)
     console.print(
@@ -62,7 +63,7 @@ def show_arms(study: "Study", console: "Console") -> None:
         " held-out batch. Above: steps with a loss above the initial one. Gap: early overfitting.",
         markup=False,
     )
-    for line in statements.shows(study, arranged)[:1]:
+    for line in sentences.shows(study, arranged)[:1]:
         console.print(line, markup=False)
 
 

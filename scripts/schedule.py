@@ -2,8 +2,8 @@
 
 import signal
 
-from warmuplab.cli import hydra_command
-from warmuplab.schedule_view import show_run
+from warmuplab.commands.hydra_command import hydra_command
+from warmuplab.commands.schedule import show_run
 
 if __name__ == "__main__":
     if hasattr(signal, "SIGPIPE"):

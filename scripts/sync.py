@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from warmuplab.arguments import Parser
-from warmuplab.cli import one_line_errors
+from warmuplab.base.arguments import Parser
+from warmuplab.config.messages import one_line_errors
 
 
 def main() -> int:
@@ -14,7 +14,7 @@ def main() -> int:
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories")
     arguments = parser.parse_args()
     with one_line_errors():
-        from warmuplab.syncing import sync
+        from warmuplab.tracking.sync import sync
 
         done = sync(arguments.study, arguments.outputs)
     off = f", {done.off} trained with tracker=none" if done.off else ""

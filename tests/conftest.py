@@ -1,4 +1,4 @@
-"""What several tests need: composed configurations and a small corpus."""
+"""Fixtures that several tests share: a small corpus, a browser, one thread."""
 
 import os
 import shutil
@@ -13,20 +13,9 @@ from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
-from warmuplab import corpora, tokens
-from warmuplab.cli import CONFIG_FOLDER
-from warmuplab.config import RunConfig, from_mapping
-
-SMALL = ("model.width=16", "model.heads=2", "model.depth=1", "model.feed_forward=32", "data.vocabulary_size=300")
-QUICK = (*SMALL, "training.steps=6", "training.batch_size=8", "probes.batch_size=8", "tracker=none")
-
-
-def composed(*overrides: str) -> RunConfig:
-    """The validated run that these overrides give."""
-    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        return from_mapping(compose("config", list(overrides)))
+from support.composing import composed
+from warmuplab.data import corpora, tokens
 
 
 @pytest.fixture(autouse=True)

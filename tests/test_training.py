@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
-from conftest import QUICK, composed
-from short_runs import sentences_at, trainer_of
-from warmuplab import jitter, spikes, training
-from warmuplab.batches import probe_indices
-from warmuplab.levels import LEVELS, name_of
-from warmuplab.records import Run
-from warmuplab.tokens import TokenizedCorpus
+from support.composing import QUICK, composed
+from support.short_runs import sentences_at, trainer_of
+from warmuplab import training
+from warmuplab.data.batches import probe_indices
+from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.record.run import Run
+from warmuplab.series import jitter, spikes
+from warmuplab.series.levels import LEVELS, name_of
 
 STEPS, EARLY = 60, 12
 RUN = (

@@ -11,13 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import QUICK, composed
+from support.composing import QUICK, ROOT, composed
 from warmuplab import training, worker
-from warmuplab.errors import ConfigError
-from warmuplab.progress import Progress
-from warmuplab.records import Run
-
-ROOT = Path(__file__).parents[1]
+from warmuplab.base.errors import ConfigError
+from warmuplab.record.progress import Progress
+from warmuplab.record.run import Run
 
 
 def runs_in(folder: Path, *overrides: str, seeds: tuple[int, ...] = (0, 1)) -> list[Run]:

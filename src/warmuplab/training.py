@@ -1,6 +1,5 @@
 """The loop: step, probe, record. Trains a population from its first step to its summaries."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -11,18 +10,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from warmuplab import environment, records, schedules, spikes, summaries
-from warmuplab.batches import TrainingBatches, validation_batches
-from warmuplab.config import RunConfig
-from warmuplab.metrics import Metrics
-from warmuplab.model import Transformer
-from warmuplab.population import Population
+from warmuplab.base.portions import whole_portion
+from warmuplab.config.schema import RunConfig
+from warmuplab.data.batches import TrainingBatches, validation_batches
+from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.population.metrics import Metrics
+from warmuplab.population.population import Population
+from warmuplab.population.transformer import Transformer
 from warmuplab.probes.loss import LossProbe
 from warmuplab.probes.suite import Probes
-from warmuplab.progress import Progress, Report
-from warmuplab.records import Run
-from warmuplab.tokens import TokenizedCorpus
-from warmuplab.tracking import Follow
+from warmuplab.record import environment, writing
+from warmuplab.record.progress import Follow, Progress, Report
+from warmuplab.record.run import Run
+from warmuplab.record.summary import summarise, with_derived
+from warmuplab.series import spikes
 
 VALIDATION_BATCH_SIZE = 128
 WATCHED_STEPS = 100  # over which a report looks for a spike under way
@@ -37,7 +38,7 @@ def train(
     `follow` is handed the new rows at every report.
     """
     for run in runs:
-        records.begin(run)
+        writing.begin(run)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     trainer = Trainer(runs, corpus, partial(follow, started) if follow else None)
     seconds = trainer.run(report)
@@ -62,7 +63,7 @@ def train(
         "hardware": environment.hardware(trainer.population.device.type),
     }
     for run, (metrics, layers, summary) in zip(runs, trainer.results(), strict=True):
-        records.finish(run, metrics, {"study": run.config.study, "seed": run.config.seed} | summary | facts, layers)
+        writing.finish(run, metrics, {"study": run.config.study, "seed": run.config.seed} | summary | facts, layers)
 
 
 class Trainer:
@@ -82,7 +83,7 @@ class Trainer:
         self.steps, self._training = config.training.steps, config.training
         self.early_steps = early_steps(config.probes.early_fraction, self.steps)
         self._unigram_entropy = corpus.unigram_entropy
-        self._lr_MxT = [schedules.learning_rates(run.config.schedule, self.steps) for run in runs]
+        self._lr_MxT = [run.config.built_schedule.learning_rates() for run in runs]
         seeds = [run.config.seed for run in runs]
         self.population = Population(
             Transformer(config.model, corpus.vocabulary_size),
@@ -124,14 +125,14 @@ class Trainer:
 
     def results(self) -> list[tuple[pd.DataFrame, pd.DataFrame | None, dict[str, Any]]]:
         """Metrics, metrics of the layers (None where not measured) and summary of every member."""
-        tables = [summaries.with_derived(table) for table in self.metrics.tables(self._lr_MxT)]
+        tables = [with_derived(table) for table in self.metrics.tables(self._lr_MxT)]
         layers = self._probes.layer_tables() if self._probes is not None else [None] * len(tables)
         diverged_at = [step if step >= 0 else None for step in self.population.diverged_at_M.tolist()]
         return [
             (
                 metrics,
                 of_layers,
-                summaries.summarise(metrics, self.early_steps, step, self._unigram_entropy, of_layers),
+                summarise(metrics, self.early_steps, step, self._unigram_entropy, of_layers),
             )
             for metrics, of_layers, step in zip(tables, layers, diverged_at, strict=True)
         ]
@@ -179,4 +180,4 @@ class Trainer:
 
 def early_steps(early_fraction: float, steps: int) -> int:
     """Steps of the early window: the fraction of the run, rounded half up."""
-    return math.floor(early_fraction * steps + 0.5)
+    return whole_portion(early_fraction, steps)

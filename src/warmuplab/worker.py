@@ -17,14 +17,18 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from warmuplab import config as configuration
-from warmuplab import records, tokens, tracking
-from warmuplab.config import DataConfig, RunConfig
-from warmuplab.errors import ConfigError
-from warmuplab.files import read_json, write_json
-from warmuplab.progress import Progress, Report
-from warmuplab.records import Run
-from warmuplab.tokens import TokenizedCorpus
+from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import read_json, write_json
+from warmuplab.config.mapping import from_mapping, to_mapping
+from warmuplab.config.schema import DataConfig, RunConfig
+from warmuplab.data import tokens
+from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.record import writing
+from warmuplab.record.identity import identify, population_key
+from warmuplab.record.progress import Progress, Report
+from warmuplab.record.run import Run
+from warmuplab.tracking.publication import publication
+from warmuplab.tracking.settings import check
 
 ATTENDED = "--attended"
 
@@ -58,8 +62,8 @@ class PopulationFile:
         mappings = content.get("runs") if isinstance(content, dict) else None
         if not isinstance(mappings, list) or not mappings or not all(isinstance(each, dict) for each in mappings):
             raise ConfigError("FILE", self.path, "not a population", "give a file that a sweep wrote")
-        configs = [configuration.from_mapping(mapping) for mapping in mappings]
-        if len({records.population_key(config) for config in configs}) > 1:
+        configs = [from_mapping(mapping) for mapping in mappings]
+        if len({population_key(config) for config in configs}) > 1:
             raise ConfigError("FILE", self.path, "its runs differ in more than seed and schedule", "split the file")
         return [prepare(config) for config in configs]
 
@@ -69,7 +73,7 @@ def write_population(runs: Sequence[Run]) -> PopulationFile:
     config = runs[0].config
     name = hashlib.sha256(json.dumps([run.run_id for run in runs]).encode()).hexdigest()[:8]
     file = PopulationFile(Path(config.outputs) / config.study / "populations" / f"{name}.json")
-    write_json(file.path, {"runs": [configuration.to_mapping(run.config) for run in runs]})
+    write_json(file.path, {"runs": [to_mapping(run.config) for run in runs]})
     return file
 
 
@@ -85,7 +89,7 @@ def _corpus(data: str, outputs: str) -> TokenizedCorpus:
 
 def prepare(config: RunConfig) -> Run:
     """The run of `config`, named after its corpus. Raises `ConfigError` for what this machine or corpus cannot do."""
-    tracking.check(config.tracker)
+    check(config.tracker)
     corpus = load_corpus(config)
     if config.training.batch_size > len(corpus.train):
         raise ConfigError(
@@ -95,10 +99,10 @@ def prepare(config: RunConfig) -> Run:
             f"use training.batch_size={len(corpus.train)} or less",
         )
     if config.hardware.device == "cuda":
-        from warmuplab.population import pick_device  # slow to import
+        from warmuplab.population.population import pick_device  # slow to import
 
         pick_device("cuda")
-    return records.identify(config, corpus.fingerprint)
+    return identify(config, corpus.fingerprint)
 
 
 def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
@@ -109,7 +113,7 @@ def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
 
     torch.set_num_threads(runs[0].config.hardware.threads)
     keep_freed_memory()
-    with tracking.publication(runs) as follow:
+    with publication(runs) as follow:
         try:
             training.train(runs, load_corpus(runs[0].config), name, report, follow)
         except ConfigError:
@@ -117,7 +121,7 @@ def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
         except Exception as error:
             for run in runs:
                 if not run.is_complete:
-                    records.fail(run, f"{type(error).__name__}: {error}", traceback.format_exc())
+                    writing.fail(run, f"{type(error).__name__}: {error}", traceback.format_exc())
             return False
     return True
 
@@ -143,7 +147,7 @@ def _end_with_standard_input() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Train the population in the file that `arguments` name; returns the exit status."""
-    from warmuplab.cli import one_line_errors
+    from warmuplab.config.messages import one_line_errors
 
     files = [argument for argument in arguments if argument != ATTENDED]
     if len(files) != 1 or files[0].startswith("-"):

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthetic_study import ENTROPY, leave
-from warmuplab import results
-from warmuplab.claims.claim import Arm, Measure, Not
+from support.synthetic_study import ENTROPY, leave
+from warmuplab.claims.arm import Arm, Measure, Not
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.terms import FINAL_LOSS, AtReadRate
-from warmuplab.records import Run
-from warmuplab.results import Study
+from warmuplab.record.run import Run
+from warmuplab.study import collect
+from warmuplab.study.results import Study
 
 RATES = (1e-3, 2e-3, 4e-3)
 STEPS = 20
@@ -36,7 +36,7 @@ def arm(norm: str = "post", rates: tuple[float, ...] = RATES, seeds: tuple[int, 
 
 
 def collected(folder: Path) -> Study:
-    return results.update("tiny", folder / "outputs", folder / "results")[0]
+    return collect.update("tiny", folder / "outputs", folder / "results")[0]
 
 
 def replaced(study: Study, column: str, values: dict[str, Any]) -> Study:

@@ -1,15 +1,15 @@
 """The README's worked example: a study file and a claim that fit each other, as they stand there."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from support.composing import ROOT
 from warmuplab.claims import registry
 from warmuplab.claims.claim import Claim
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+README = (ROOT / "README.md").read_text()
 
 
 def block(language: str) -> str:

@@ -15,17 +15,20 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from synthetic_study import keys_of
-from warmuplab import records, results
-from warmuplab.claims import claim as claims
+from support.synthetic_study import keys_of
 from warmuplab.claims import verdicts
-from warmuplab.claims.claim import Arm, Claim, Not, once
+from warmuplab.claims.arm import SEEDS, Arm, Not, once
+from warmuplab.claims.claim import Claim
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.registry import CLAIMS
 from warmuplab.claims.terms import AtReadRate, Value
 from warmuplab.claims.verdicts import Contrast
-from warmuplab.cli import CONFIG_FOLDER
-from warmuplab.config import RunConfig, from_mapping
+from warmuplab.config.compose import CONFIG_FOLDER
+from warmuplab.config.mapping import from_mapping
+from warmuplab.config.schema import RunConfig
+from warmuplab.record.directory import RunDirectory
+from warmuplab.record.identity import identify
+from warmuplab.study import collect, results
 
 COMPARISONS = {claim.id: (*claim.contrasts, *claim.elsewhere) for claim in CLAIMS}
 ARMS = once(arm for comparison in itertools.chain.from_iterable(COMPARISONS.values()) for arm in comparison.arms)
@@ -70,14 +73,14 @@ class Trained:
 def trained(name: str) -> Trained:
     keys: dict[str, dict[str, Any]] = {}
     for job, seeds in jobs_of(name):
-        run, configuration = records.identify(job, "fingerprint").run_id, keys_of(job)
+        run, configuration = identify(job, "fingerprint").run_id, keys_of(job)
         for seed in seeds:
             keys.setdefault(f"{run} with seed {seed}", configuration | {"seed": seed})
     summary = {"status": "finished", "values": {"val/loss": 4.0}, "corpus": {"unigram_entropy": 5.0}}
-    runs = [results.RunDirectory(Path(run), summary, config) for run, config in keys.items()]
-    varying = results.varying_keys(keys.values())
+    runs = [RunDirectory(Path(run), summary, config) for run, config in keys.items()]
+    varying = collect.varying_keys(keys.values())
     shared = {key: value for key, value in runs[0].config.items() if key not in varying}
-    table = results.runs_table(runs, varying)
+    table = collect.runs_table(runs, varying)
     return Trained(keys, results.Study(name, Path(), table, pd.DataFrame(), {"configuration": shared}))
 
 
@@ -147,9 +150,9 @@ def test_what_a_comparison_reads_is_measured_where_it_reads_it(claim: Claim, evi
 
 @pytest.mark.parametrize("study", sorted({arm.study for arm in ARMS}))
 def test_verdicts_rest_on_seeds_0_to_9_and_not_on_those_of_the_pilot(study: str) -> None:
-    assert tuple(range(10)) == claims.SEEDS
-    assert len(claims.SEEDS) == verdicts.SEEDS
-    assert all(arm.seeds == claims.SEEDS for arm in ARMS)
+    assert tuple(range(10)) == SEEDS
+    assert len(SEEDS) == verdicts.SEEDS
+    assert all(arm.seeds == SEEDS for arm in ARMS)
     assert {keys["seed"] for keys in trained(study).keys.values()} == set(range(10))
 
 
@@ -165,7 +168,7 @@ def test_ten_seeds_carry_the_family() -> None:
     }
     assert {claim.study for claim in CLAIMS} == {"claims"}
     assert list(verdicts.judge(contrasts)) == [claim.id for claim in CLAIMS]
-    assert 2 ** -len(claims.SEEDS) * sum(1 + len(one) for one in contrasts.values()) <= verdicts.ALPHA
+    assert 2 ** -len(SEEDS) * sum(1 + len(one) for one in contrasts.values()) <= verdicts.ALPHA
 
 
 def test_ids_are_slugs_and_told_apart() -> None:

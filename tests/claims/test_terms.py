@@ -2,66 +2,24 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from warmuplab.claims.claim import Arm, Claim, Comparison, Measure, Term
-from warmuplab.claims.evidence import Missing, Table
-from warmuplab.claims.planned import at_best, sensitivity, within
+from support.made_up import SEEDS, MadeUp, arm
+from warmuplab.claims.arm import Measure
+from warmuplab.claims.claim import Claim, Comparison
+from warmuplab.claims.contrasts import contrast_of
+from warmuplab.claims.forms import at_best, sensitivity, within
 from warmuplab.claims.statistics import sign_flip_p
-from warmuplab.claims.terms import (
-    FINAL_LOSS,
-    AtReadRate,
-    Best,
-    CommonBest,
-    EachBest,
-    Entropy,
-    Mean,
-    Value,
-    contrast_of,
-)
+from warmuplab.claims.terms import FINAL_LOSS, AtReadRate, Best, CommonBest, EachBest, Entropy, Mean, Term, Value
 
 Floats = NDArray[np.float64]
-SEEDS = 6
 DRIFT = Measure("drift", "drift of a layer", "of 1 - CKA", "more")
 KEPT = Measure("kept", "memorisation", "nats", "less")
-
-
-def arm(name: str, rates: int = 1, first: int = 0, seeds: int = SEEDS) -> Arm:
-    """An arm at so many of the rates 1e-3, 2e-3, 4e-3, ..."""
-    return Arm(
-        name, {"arm": name}, tuple(1e-3 * 2**k for k in range(first, first + rates)), "made-up", tuple(range(seeds))
-    )
-
-
-class MadeUp:
-    """Evidence by the names of arms. A null value is a run that is missing, or one that is said to be `lacking`."""
-
-    def __init__(
-        self, values: Mapping[str, Any], told: Mapping[str, Any] | None = None, **marks: Mapping[str, Any]
-    ) -> None:
-        self.values, self.told, self.marks = values, told or {}, marks
-
-    def table(self, arm: Arm, _: Measure) -> Table:
-        values = np.array(self.values[arm.name], dtype=np.float64).reshape(len(arm.seeds), -1)
-        marked = (self.marks.get(kind, {}).get(arm.name, False) for kind in ("at_ceiling", "lacking"))
-        at_ceiling, lacking = (np.broadcast_to(np.array(mark, dtype=bool), values.shape) for mark in marked)
-        return Table(values, at_ceiling, lacking)
-
-    def runs(self, arm: Arm) -> pd.DataFrame:
-        return pd.DataFrame(self.told[arm.name])
-
-    def missing(self, arms: Iterable[Arm]) -> list[Missing]:
-        absent = [
-            (arm, tuple((s, None) for s in arm.seeds if s not in list(self.told[arm.name]["seed"]))) for arm in arms
-        ]
-        return [Missing(arm, runs) for arm, runs in absent if runs]
 
 
 def drawn(seed: int, **rates: int) -> dict[str, Floats]:

@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from warmuplab.claims import planned
-from warmuplab.claims.claim import SEEDS, Arm, Measure, Term
+from warmuplab.claims.arm import SEEDS, Arm, Measure
+from warmuplab.claims.contrasts import contrast_of
 from warmuplab.claims.evidence import Missing, Table
 from warmuplab.claims.registry import CLAIMS
-from warmuplab.claims.terms import FINAL_LOSS, AtReadRate, Entropy, Value, contrast_of
+from warmuplab.claims.studies.claims.arms import AT_LONG, AT_SHORT, GI_ADAM, NETWORKS, PRE_RATES, RADAM, RAMPS, RATES
+from warmuplab.claims.terms import FINAL_LOSS, AtReadRate, Entropy, Term, Value
 from warmuplab.claims.verdicts import ALPHA, Contrast, judge
 
 Floats = NDArray[np.float64]
@@ -36,15 +37,15 @@ OTHERS = ("deep-layers", "late-decay", "schedules", "noam", "sharpness-falls", "
 MARGIN = 0.1  # nats
 BOWL = 2 * MARGIN  # per squared step of the grid
 BEST = {
-    planned.RATES: 8e-3,
-    planned.RATES[:4]: 4e-3,
-    planned.RATES[1:4]: 8e-3,
-    planned.PRE_RATES: 1.6e-2,
-    planned.NETWORKS[3].rates: 4e-3,
+    RATES: 8e-3,
+    RATES[:4]: 4e-3,
+    RATES[1:4]: 8e-3,
+    PRE_RATES: 1.6e-2,
+    NETWORKS[3].rates: 4e-3,
 }
 # One rate for all costs two of the four networks a step of the grid, and so do these rates, to the other two: both are
 # worse by the margin than each network's best.
-SUGGESTED = dict(zip((ramp.name for ramp in planned.RAMPS), (4e-3, 1.6e-2, 1.6e-2, 4e-3), strict=True))
+SUGGESTED = dict(zip((ramp.name for ramp in RAMPS), (4e-3, 1.6e-2, 1.6e-2, 4e-3), strict=True))
 RUNS = {
     rate: pd.DataFrame({"seed": SEEDS, "ramp/jitter_lr": rate, "unigram_entropy": 0.0})
     for rate in (None, *SUGGESTED.values())
@@ -115,8 +116,8 @@ class Simulated:
 def no_effect() -> Floats:
     """Expected values [cell] where no claim holds and none is reversed; where there is a margin, they are at it."""
     expected = np.zeros(len(PLACES))
-    worse = [(planned.RADAM, MARGIN), (planned.GI_ADAM, MARGIN)]
-    better = [(planned.AT_SHORT[5], -MARGIN), (planned.AT_LONG[5], -MARGIN)]  # than 10 %
+    worse = [(RADAM, MARGIN), (GI_ADAM, MARGIN)]
+    better = [(AT_SHORT[5], -MARGIN), (AT_LONG[5], -MARGIN)]  # than 10 %
     for arm, measure in read_by(*(t for claim in CLAIMS for c in claim.contrasts for t in (*c.plus, *c.minus))):
         if len(arm.rates) > 1:
             bowl = BOWL * np.log2(np.array(arm.rates) / BEST[arm.rates]) ** 2

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 import studies
-from opened import opened
+
+from support.opened import opened
 from warmuplab.dashboard import page
 from warmuplab.dashboard.page import escaped_json, write_dashboard
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 import studies
-from opened import Opened, opened
+
+from support.opened import Opened, opened
 from warmuplab.dashboard.page import write_dashboard
 
 MOST_BYTES = 15_000_000

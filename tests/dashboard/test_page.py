@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 import studies
-from opened import opened
-from synthetic_study import leave
-from warmuplab import results
+
+from support.opened import opened
+from support.synthetic_study import leave
 from warmuplab.dashboard.page import write_dashboard
+from warmuplab.study import collect, results
 
 CHARTS = ("loss", "lr", "third")
 
@@ -290,7 +290,7 @@ def test_the_command_and_the_configuration_can_be_copied(browser: Any, small: Pa
 
 def test_a_study_of_failed_runs_opens(browser: Any, tmp_path: Path) -> None:
     leave(tmp_path / "outputs", "failed")
-    study, _ = results.update("tiny", tmp_path / "outputs", tmp_path / "results")
+    study, _ = collect.update("tiny", tmp_path / "outputs", tmp_path / "results")
     with opened(browser, write_dashboard(study)) as view:
         assert view.page.locator("#tally").inner_text() == "1 failed"
         assert not view.page.locator("#layers-panel").is_visible()

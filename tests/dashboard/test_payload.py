@@ -8,18 +8,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import studies
 from hydra import compose, initialize_config_dir
 
-import studies
-from conftest import composed
-from synthetic_study import keys_of
-from warmuplab import commands, results
-from warmuplab.cli import CONFIG_FOLDER
-from warmuplab.config import from_mapping
+from support.composing import composed
+from support.synthetic_study import keys_of
+from warmuplab.base.errors import ConfigError
+from warmuplab.config import rerun
+from warmuplab.config.compose import CONFIG_FOLDER
+from warmuplab.config.mapping import from_mapping
+from warmuplab.config.overrides import typed
 from warmuplab.dashboard import labels, page, payload
 from warmuplab.dashboard.series import unpacked
-from warmuplab.errors import ConfigError
-from warmuplab.results import NOT_EVIDENCE, Study
+from warmuplab.record.directory import NOT_EVIDENCE
+from warmuplab.study import results
+from warmuplab.study.results import Study
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +112,7 @@ def test_damaged_spikes_and_layers_are_one_line(study: Study, tmp_path: Path, na
 )
 def test_the_command_of_a_run_gives_that_run(overrides: list[str]) -> None:
     wanted = {key: value for key, value in keys_of(composed(*overrides)).items() if not key.startswith(NOT_EVIDENCE)}
-    command = commands.run_command({key: results.typed(value) for key, value in wanted.items()})
+    command = rerun.run_command({key: typed(value) for key, value in wanted.items()})
     assert command is not None
     program, script, *arguments = shlex.split(command)
     assert (program, script) == ("python", "scripts/train.py")
@@ -122,7 +125,7 @@ def test_the_command_of_a_run_gives_that_run(overrides: list[str]) -> None:
 def test_text_that_means_something_to_hydra_or_the_shell_is_quoted() -> None:
     hostile = "a'b $HOME `x` ${seed} {c} \\"
     config = {"model.norm": hostile}
-    (argument,) = [text for text in shlex.split(str(commands.run_command(config))) if text.startswith("model.norm")]
+    (argument,) = [text for text in shlex.split(str(rerun.run_command(config))) if text.startswith("model.norm")]
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         from omegaconf import OmegaConf
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from conftest import composed
-from warmuplab.batches import Batch
-from warmuplab.model import Transformer
-from warmuplab.population import Population
+from support.composing import composed
+from warmuplab.data.batches import Batch
+from warmuplab.data.tokens import PADDING, START
+from warmuplab.population.population import Population
+from warmuplab.population.transformer import Transformer
 from warmuplab.probes.curvature import CurvatureProbe
-from warmuplab.tokens import PADDING, START
 
 VOCABULARY, STEPS, LR = 12, 8, 0.01
 TINY = ("model.width=4", "model.heads=2", "model.depth=1", "model.feed_forward=4", "hardware=cpu")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from short_runs import Floats, Moment, PlainTransformer, run_watched, sentences_of, trainer_of
-from warmuplab.batches import DeviceSplit, probe_indices, shared_batch
+from support.short_runs import Floats, Moment, PlainTransformer, run_watched, sentences_of, trainer_of
+from warmuplab.data.batches import DeviceSplit, probe_indices, shared_batch
+from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.probes.depth import alignment, centred, relative_change
-from warmuplab.tokens import TokenizedCorpus
 from warmuplab.training import Trainer
 
 MEMBERS = (("seed=0", "schedule.peak_lr=3e-3"), ("seed=4", "schedule.peak_lr=3e-2", "schedule.warmup.fraction=0"))

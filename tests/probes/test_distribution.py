@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from short_runs import (
+from support.short_runs import (
     Moment,
     PlainTransformer,
     Sentence,
@@ -16,10 +16,10 @@ from short_runs import (
     sentences_at,
     trainer_of,
 )
-from warmuplab.batches import probe_indices
+from warmuplab.data.batches import probe_indices
+from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.probes import observation
 from warmuplab.probes.distribution import kl_divergence, log_unigram
-from warmuplab.tokens import TokenizedCorpus
 from warmuplab.training import Trainer
 
 MEMBERS = (("seed=0", "schedule.peak_lr=3e-3"), ("seed=4", "schedule.peak_lr=3e-2", "schedule.warmup.fraction=0"))

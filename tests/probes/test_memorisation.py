@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from short_runs import (
+from support.short_runs import (
     PlainTransformer,
     Sentence,
     all_sentences,
@@ -12,9 +12,9 @@ from short_runs import (
     sentences_of,
     trainer_of,
 )
-from warmuplab.batches import Batch, alike_in_length, lengths_of, probe_indices
+from warmuplab.data.batches import Batch, alike_in_length, lengths_of, probe_indices
+from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.probes.memorisation import EARLY_SHARE, GeneralisationProbe, MemorisationProbe, first_step
-from warmuplab.tokens import TokenizedCorpus
 from warmuplab.training import Trainer
 
 SEEDS = (0, 4, 0)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from short_runs import PlainTransformer, all_sentences, run_watched, sentences_at, sentences_of, trainer_of
-from warmuplab.batches import TrainingBatches, held_out_like, lengths_of
+from support.short_runs import PlainTransformer, all_sentences, run_watched, sentences_at, sentences_of, trainer_of
+from warmuplab.data.batches import TrainingBatches, held_out_like, lengths_of
+from warmuplab.data.tokens import Split, TokenizedCorpus
 from warmuplab.probes.overfitting import HELD_OUT_SENTENCES, OverfittingProbe
-from warmuplab.tokens import Split, TokenizedCorpus
 
 MEMBERS = (("seed=0", "schedule.peak_lr=3e-3"), ("seed=4", "schedule.peak_lr=3e-2", "schedule.warmup.fraction=0"))
 

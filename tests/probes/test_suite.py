@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from short_runs import run_watched, sentences_at, trainer_of
-from warmuplab.batches import DeviceSplit, probe_indices, shared_batch
+from support.short_runs import run_watched, sentences_at, trainer_of
+from warmuplab.data.batches import DeviceSplit, probe_indices, shared_batch
+from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.probes import curvature
-from warmuplab.tokens import TokenizedCorpus
 from warmuplab.training import Trainer
 
 STEPS, DIVERGING = 16, 1  # the second member

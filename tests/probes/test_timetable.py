@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from warmuplab.config import ProbesConfig
+from warmuplab.config.schema import ProbesConfig
 from warmuplab.probes import memorisation
 from warmuplab.probes.timetable import SNAPSHOTS, Timetable, make_timetable, snapshot_steps
 from warmuplab.training import early_steps

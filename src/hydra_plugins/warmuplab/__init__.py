@@ -14,10 +14,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import MISSING, DictConfig
 
 if TYPE_CHECKING:
-    from warmuplab.config import RunConfig
+    from warmuplab.config.schema import RunConfig
 
 
 @dataclass
@@ -30,16 +30,18 @@ class GridsConf:
 
 @dataclass
 class PopulationConf:
-    """See `warmuplab.launching.Slots`."""
+    """The types of what `conf/hydra/launcher/` sets; see there and `warmuplab.launch.launch.LauncherConfig`."""
 
     _target_: str = "hydra_plugins.warmuplab.PopulationLauncher"
-    cluster: str = "local"
-    workers: int | None = None
-    members: int | None = None
+    cluster: str = MISSING
+    workers: int | None = MISSING
+    members: int | None = MISSING
 
 
 ConfigStore.instance().store(group="hydra/sweeper", name="grids", node=GridsConf, provider="warmuplab")
-ConfigStore.instance().store(group="hydra/launcher", name="population", node=PopulationConf, provider="warmuplab")
+ConfigStore.instance().store(
+    group="hydra/launcher", name="population_schema", node=PopulationConf, provider="warmuplab"
+)
 
 
 class GridsSweeper(BasicSweeper):
@@ -81,7 +83,7 @@ class PopulationLauncher(Launcher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what composing the jobs needs; the task function is for launchers that train one job at a time."""
         if not getattr(task_function, "sweeps", True):
-            from warmuplab.errors import ConfigError
+            from warmuplab.base.errors import ConfigError
 
             raise ConfigError(
                 "hydra.mode", "MULTIRUN", "no sweeps in this script", "leave out -m, +study and hydra.mode"
@@ -90,11 +92,11 @@ class PopulationLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Validate every job, then train; ends the program with status 1 when a run failed."""
-        from warmuplab import launching
+        from warmuplab.launch.launch import LauncherConfig, failures, launch
 
         configs = [self._configuration(job) for job in job_overrides]
-        runs = launching.launch(configs, launching.Slots(self.cluster, self.workers, self.members))
-        failed = launching.failures(runs)
+        runs = launch(configs, LauncherConfig(self.cluster, self.workers, self.members))
+        failed = failures(runs)
         if failed:
             print(f"{len(failed)} of {len(runs)} runs failed; the same command tries them again:")
             print("\n".join(f"  {line}" for line in failed))
@@ -103,7 +105,7 @@ class PopulationLauncher(Launcher):
 
     def _configuration(self, job: Sequence[str]) -> "RunConfig":
         """The validated run of a job. Composing takes a tenth of a second, so jobs that differ in seed share it."""
-        from warmuplab.config import from_mapping
+        from warmuplab.config.mapping import from_mapping
 
         seeds = [override for override in job if re.fullmatch(r"seed=\d+", override)]
         others = tuple(override for override in job if override not in seeds)
@@ -120,7 +122,7 @@ def _values(key: str, value: Any) -> str:
     """A grid's values in Hydra's sweep syntax: choices in a list, or a single one, such as range(2)."""
     choices = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     if not choices:
-        from warmuplab.errors import ConfigError
+        from warmuplab.base.errors import ConfigError
 
         raise ConfigError(key, "[]", "a key of a grid without a value", "give it one or leave it out of the study file")
     return ",".join(_text(choice) for choice in choices)

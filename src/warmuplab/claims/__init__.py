@@ -1,1 +1,1 @@
-"""From collected results to what they say: arms, tables, statements, figures. Nothing here imports the trainer."""
+"""Claims in, verdicts out: what is claimed, which runs tell, how it is judged."""

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from warmuplab.claims.arms import RATE
-from warmuplab.claims.claim import Arm, Measure, Not
+from warmuplab.base.errors import ConfigError
+from warmuplab.claims.arm import Arm, Measure, Not
 from warmuplab.claims.statistics import Floats, with_ceiling
-from warmuplab.errors import ConfigError
-from warmuplab.records import COMPLETE
-from warmuplab.results import Study
+from warmuplab.record.run import COMPLETE
+from warmuplab.study.results import Study
+from warmuplab.study.roles import RATE
 
 VALUES, STEPS = "schedule.decay.values", "training.steps"
 

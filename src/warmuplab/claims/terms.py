@@ -1,4 +1,4 @@
-"""From arms to differences: the terms that comparisons are made of, and what bounds their mean.
+"""The terms that comparisons are made of, and what bounds the mean of a term.
 
 An arm that is compared at its own best peak rate has it chosen by the other seeds (leave one out). All seeds share that
 choice, and so its luck: where rates differ by no more than seeds do, a test of the chosen differences alone errs 0.14
@@ -9,16 +9,15 @@ nothing is lost by it. Against a term without a choice nothing bounds the luck o
 test that finds the chosen side better errs 0.10 at 0.05 there.
 """
 
-import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from warmuplab.claims.claim import Arm, Comparison, Measure
+from warmuplab.claims.arm import Arm, Measure
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.statistics import Floats, best_on_others
-from warmuplab.claims.verdicts import Contrast
 
 FINAL_LOSS = Measure("val/loss", "final held-out loss", "nats", "more", "unigram entropy")
 TRAINED = Measure("trained", "whether it ended well below the unigram entropy", "", "less")
@@ -39,6 +38,19 @@ class Reading:
     worse: str = "more"
     at_edge: bool = False
     """Whether a rate was chosen at the edge of its grid."""
+
+
+class Term(Protocol):
+    """What a comparison adds up: a number per seed, read off one arm or several."""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms whose planned runs it needs."""
+        ...
+
+    def read(self, evidence: Evidence) -> Reading:
+        """The numbers of the planned seeds."""
+        ...
 
 
 def as_it_is(values: Floats) -> Reading:
@@ -236,45 +248,5 @@ def chosen_by_others(loss: Floats) -> tuple[Floats, NDArray[np.intp]]:
     return values, chosen
 
 
-def contrast_of(comparison: Comparison, evidence: Evidence) -> Contrast:
-    """The differences of the planned seeds, and what bounds their mean from below and from above."""
-    readings = with_worst([term.read(evidence) for term in (*comparison.plus, *comparison.minus)])
-    plus, minus = readings[: len(comparison.plus)], readings[len(comparison.plus) :]
-    values = comparison.margin + _sum([r.values for r in plus]) - _sum([r.values for r in minus])
-    lower = comparison.margin + _sums([r.options for r in plus]) - _sum([r.values for r in minus])
-    upper = comparison.margin + _sum([r.values for r in plus]) - _sums([r.options for r in minus])
-    return Contrast(
-        comparison.name,
-        values,
-        comparison.smallest_effect,
-        comparison.unit,
-        at_ceiling=int(np.any([r.at_ceiling for r in readings], axis=0).sum()),
-        at_edge=any(r.at_edge for r in readings),
-        lower=lower,
-        upper=upper,
-    )
-
-
-def with_worst(readings: list[Reading]) -> list[Reading]:
-    """Runs that lack a value count as the worst of those compared, in whichever arm that is."""
-    found = np.concatenate([r.values[~np.isnan(r.values)] for r in readings])
-    if not found.size or not any(r.lacking.any() for r in readings):
-        return readings
-    filled = []
-    for r in readings:
-        values = np.where(r.lacking, found.max() if r.worse == "more" else found.min(), r.values)
-        filled.append(replace(r, values=values, options=values[None]) if r.lacking.any() else r)
-    return filled
-
-
 def _at_rates(evidence: Evidence, arm: Arm, rates: tuple[float, ...]) -> Floats:
     return evidence.table(arm, FINAL_LOSS).values[:, [arm.rates.index(rate) for rate in rates]]
-
-
-def _sum(parts: list[Floats]) -> Floats:
-    return np.asarray(np.sum(parts, axis=0), dtype=np.float64)
-
-
-def _sums(parts: list[Floats]) -> Floats:
-    """Every combination of options, [combination, seed]."""
-    return np.array([np.sum(rows, axis=0) for rows in itertools.product(*parts)])

@@ -39,9 +39,9 @@ from typing import Literal
 
 import numpy as np
 
+from warmuplab.base.errors import ConfigError
+from warmuplab.base.words import plural
 from warmuplab.claims.statistics import Floats, holm, sign_flip_interval, sign_flip_p
-from warmuplab.claims.tables import plural
-from warmuplab.errors import ConfigError
 
 VerdictName = Literal["supported", "refuted", "no difference", "inconclusive", "not tested"]
 

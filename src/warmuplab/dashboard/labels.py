@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from warmuplab.claims.arms import NO_WARMUP, OUTCOMES, rate_label
-from warmuplab.claims.tables import MISSING
+from warmuplab.base.words import MISSING, NO_WARMUP, rate_label
+from warmuplab.study.roles import OUTCOMES
 
 FACETS = {
     "setting": "Setting",

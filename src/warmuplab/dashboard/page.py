@@ -15,9 +15,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from warmuplab.base.files import write_text
 from warmuplab.dashboard import payload
-from warmuplab.files import write_text
-from warmuplab.results import Study
+from warmuplab.study.results import Study
 
 DASHBOARD = "dashboard.html"
 

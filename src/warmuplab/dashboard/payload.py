@@ -6,17 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from warmuplab import commands, style
-from warmuplab.claims import arms as arranging
-from warmuplab.claims.arms import Arms
-from warmuplab.claims.tables import MISSING, listed, plural
+from warmuplab.base.files import read_json
+from warmuplab.base.words import MISSING, listed, plural
+from warmuplab.config import rerun
 from warmuplab.dashboard import labels
 from warmuplab.dashboard.series import Packer, kept_of
-from warmuplab.environment import describe_hardware
-from warmuplab.files import read_json
-from warmuplab.results import LAYER_COLUMNS, LAYERS, SPIKE_COLUMNS, SPIKES, Study, read_table
-from warmuplab.series_tables import LOSS
-from warmuplab.spikes import find_spikes
+from warmuplab.figures import style
+from warmuplab.record.directory import LOSS
+from warmuplab.record.environment import describe_hardware
+from warmuplab.series.spikes import find_spikes
+from warmuplab.study import roles
+from warmuplab.study.results import LAYER_COLUMNS, LAYERS, SPIKE_COLUMNS, SPIKES, Study, read_table
+from warmuplab.study.roles import Arms
 
 CLAIMS = "claims.json"
 
@@ -29,7 +30,7 @@ Plain = dict[str, Any]
 
 def assemble(study: Study) -> tuple[Plain, str]:
     """The data of the page, ready for JSON, and the blob that its series are read from."""
-    arms = arranging.arrange(study)
+    arms = roles.arrange(study)
     layers = _layers(study)
     metrics = [str(name) for name in study.curves["metric"].unique()]
     packer = Packer(kept_of(_lengths(study.curves, layers)))
@@ -102,7 +103,7 @@ def _runs(study: Study, arms: Arms, values: list[str]) -> list[Plain]:
                 "outcome": str(arm.get("outcome", row["status"])),
                 "values": [_rounded(arm.get("loss") if name == "loss" else row[name]) for name in values],
                 "config": own,
-                "command": commands.run_command(config) if known else None,
+                "command": rerun.run_command(config) if known else None,
                 "facts": {name: _plain(row[name]) for name in labels.FACTS if name in row},
                 "spikes": spikes.get(str(row["run_id"]), []),
             }

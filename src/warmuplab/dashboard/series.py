@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from warmuplab.thinning import kept_positions
+from warmuplab.series.thinning import kept_positions
 
 MOST_POINTS = 2_200_000  # of a page: about 6 MB of it
 FEWEST_KEPT = 60  # measurements of a series, however many series there are

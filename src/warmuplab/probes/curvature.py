@@ -22,10 +22,10 @@ Lanczos iterations from the last eigenvector.
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from warmuplab.batches import Batch
-from warmuplab.config import OptimizerConfig
-from warmuplab.model import Transformer
-from warmuplab.population import Population
+from warmuplab.config.schema import OptimizerConfig
+from warmuplab.data.batches import Batch
+from warmuplab.population.population import Population
+from warmuplab.population.transformer import Transformer
 from warmuplab.probes import Record
 from warmuplab.probes.lanczos import Product, WarmStart
 

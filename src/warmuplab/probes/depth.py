@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import torch
 
-from warmuplab.population import Population
+from warmuplab.population.population import Population
 from warmuplab.probes.observation import Observation
 
 RecordLayer = Callable[[str, int, str, torch.Tensor], None]

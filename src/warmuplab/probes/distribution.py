@@ -20,9 +20,9 @@ import math
 import numpy as np
 import torch
 
+from warmuplab.data.tokens import PADDING, TokenizedCorpus
 from warmuplab.probes import Record
 from warmuplab.probes.observation import Observation
-from warmuplab.tokens import PADDING, TokenizedCorpus
 
 
 class DistributionProbe:

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from warmuplab.batches import Batch, DeviceSplit, probe_indices, shared_batch
-from warmuplab.config import ProbesConfig
-from warmuplab.metrics import Metrics
-from warmuplab.population import Population, Step
+from warmuplab.config.schema import ProbesConfig
+from warmuplab.data.batches import Batch, DeviceSplit, probe_indices, shared_batch
+from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.population.metrics import Metrics
+from warmuplab.population.population import Population, Step
 from warmuplab.probes.timetable import make_timetable
-from warmuplab.tokens import TokenizedCorpus
 
 COST = 0.3  # of a step without probes
 

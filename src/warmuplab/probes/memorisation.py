@@ -17,7 +17,7 @@ from itertools import chain
 
 import numpy as np
 
-from warmuplab.batches import (
+from warmuplab.data.batches import (
     DeviceSplit,
     Indices,
     TrainingBatches,
@@ -26,9 +26,9 @@ from warmuplab.batches import (
     probe_indices,
     shared_batch,
 )
-from warmuplab.population import Population
+from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.population.population import Population
 from warmuplab.probes import Record
-from warmuplab.tokens import TokenizedCorpus
 
 EARLY_SHARE = 0.05  # of the steps: their sentences are the ones that may be remembered
 

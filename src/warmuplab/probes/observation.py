@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from warmuplab.batches import Batch
-from warmuplab.population import Population
-from warmuplab.tokens import PADDING
+from warmuplab.data.batches import Batch
+from warmuplab.data.tokens import PADDING
+from warmuplab.population.population import Population
 
 DISTRIBUTION_TOKENS = 256  # of the probe batch, evenly spaced, whose whole distribution is kept: V values each
 

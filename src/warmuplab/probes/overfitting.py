@@ -14,10 +14,10 @@ The gap is the one-step form of the generalisation gap; it relates to the alignm
 
 import torch
 
-from warmuplab.batches import Batch, DeviceSplit, TrainingBatches, held_out_like, shared_batch
-from warmuplab.population import Population
+from warmuplab.data.batches import Batch, DeviceSplit, TrainingBatches, held_out_like, shared_batch
+from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.population.population import Population
 from warmuplab.probes import Record
-from warmuplab.tokens import TokenizedCorpus
 
 HELD_OUT_SENTENCES = 16  # per bucket: a quarter of a batch, since they are read twice a step
 

@@ -7,10 +7,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from warmuplab.batches import Batch, TrainingBatches
-from warmuplab.config import RunConfig
-from warmuplab.metrics import LayerMetrics, Metrics
-from warmuplab.population import Population, Step
+from warmuplab.config.schema import RunConfig
+from warmuplab.data.batches import Batch, TrainingBatches
+from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.population.metrics import LayerMetrics, Metrics
+from warmuplab.population.population import Population, Step
 from warmuplab.probes.curvature import CurvatureProbe
 from warmuplab.probes.depth import DepthProbe
 from warmuplab.probes.distribution import DistributionProbe, log_unigram
@@ -18,7 +19,6 @@ from warmuplab.probes.memorisation import GeneralisationProbe, MemorisationProbe
 from warmuplab.probes.observation import Observation, ProbeBatch
 from warmuplab.probes.overfitting import OverfittingProbe
 from warmuplab.probes.timetable import make_timetable
-from warmuplab.tokens import TokenizedCorpus
 
 
 class Probes:

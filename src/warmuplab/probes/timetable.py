@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from warmuplab.config import ProbesConfig
+from warmuplab.config.schema import ProbesConfig
 from warmuplab.probes import memorisation
 
 SNAPSHOTS = 12  # about: log-spaced ones that fall on the same step are one

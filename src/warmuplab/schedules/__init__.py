@@ -10,11 +10,12 @@ Conventions: a warmup of W steps multiplies by 0 at step 0 and by 1 from step W 
 ends at the number of training steps T, as in Hugging Face transformers, so that the last trained step T - 1 is one step
 short of the end. A wrong parameter is a `ConfigError` (a ValueError) that names it.
 
-`decays` holds the decays, `warmups` the rises, `rules` the published rules that contain their own rise. `settings`
-checks a run's configuration, `knobs` says what each decay takes from it, `composition` puts the schedule together.
+`decays` holds the decays, `warmups` the rises, `published` the published rules that contain their own rise. `normal`
+checks and completes a run's configuration, `options` says what each decay takes from it, `built` puts the schedule
+together.
 """
 
-from warmuplab.schedules.composition import build, learning_rates, warmup_steps
+from warmuplab.schedules.built import RunSchedule, build, learning_rates, warmup_steps
 from warmuplab.schedules.decays import (
     ConstantRate,
     CosineDecay,
@@ -26,13 +27,14 @@ from warmuplab.schedules.decays import (
     PolynomialDecay,
     Trapezoid,
 )
-from warmuplab.schedules.knobs import DECAYS
-from warmuplab.schedules.numerics import Schedule
-from warmuplab.schedules.rules import ExponentialRamp, Noam, OneCycle, WarmupInverseTime
-from warmuplab.schedules.settings import normalized
+from warmuplab.schedules.normal import normalized
+from warmuplab.schedules.options import ADDED_OPTIONS, DECAYS
+from warmuplab.schedules.published import ExponentialRamp, Noam, OneCycle, WarmupInverseTime
+from warmuplab.schedules.steps import Schedule
 from warmuplab.schedules.warmups import EQUAL_AREA, SHAPES, UNTUNED_RULES, UntunedWarmup, Warmup, WithWarmup
 
 __all__ = [
+    "ADDED_OPTIONS",
     "DECAYS",
     "EQUAL_AREA",
     "SHAPES",
@@ -48,6 +50,7 @@ __all__ = [
     "OneCycle",
     "PiecewiseConstantDecay",
     "PolynomialDecay",
+    "RunSchedule",
     "Schedule",
     "Trapezoid",
     "UntunedWarmup",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warmuplab.errors import ConfigError
-from warmuplab.schedules.numerics import NUDGE, Array, check_choice, check_number, check_whole, on_steps
+from warmuplab.base.errors import ConfigError
+from warmuplab.schedules.steps import NUDGE, Array, check_choice, check_number, check_whole, on_steps
 
 FALLS = ("linear", "cosine", "1-sqrt")
 

@@ -5,15 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warmuplab.schedules.numerics import (
-    NUDGE,
-    Array,
-    Schedule,
-    check_choice,
-    check_number,
-    check_whole,
-    on_steps,
-)
+from warmuplab.schedules.steps import NUDGE, Array, Schedule, check_choice, check_number, check_whole, on_steps
 
 SHAPES = ("none", "linear", "cosine", "exponential", "quadratic", "square_root", "stepped")
 EQUAL_AREA = "equal_area"  # no rise: the control that a warmup is to be compared with, see `composition`

@@ -1,0 +1,52 @@
+"""What the scripts beside training take from a command line; whatever is wrong with it is one line."""
+
+import argparse
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from warmuplab.base.errors import ConfigError
+
+LONGEST_NAME = 100
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that answers wrong arguments with one line and exit status 2, without the usage above it."""
+
+    def __init__(self, description: str | None) -> None:
+        super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message: str) -> NoReturn:
+        """End with the line."""
+        line = " ".join(message.split())
+        self.exit(2, f"error: {line}; see `python scripts/{self.prog} --help` for what can be typed\n")
+
+
+def check_study(name: str) -> None:
+    """Raise `ConfigError` unless `name` can be the name of a study: a plain folder name."""
+    if re.fullmatch(r"[\w-][\w.-]*", name, re.ASCII) and len(name) <= LONGEST_NAME:
+        return
+    shown = name if len(name) <= LONGEST_NAME else f"{name[:40]}..."
+    remedy = f"use letters, digits, -, _ and ., at most {LONGEST_NAME}, as `ls conf/study outputs results` lists them"
+    raise ConfigError("STUDY", shown, "not the name of a study", remedy)
+
+
+@contextmanager
+def usable_folder(field: str, folder: Path) -> Iterator[None]:
+    """Turn what the file system refuses in the block into a `ConfigError` about the `folder` that `field` names.
+
+    `folder` need not exist; a file in its place, or in that of a folder above it, is refused before the block.
+    """
+    try:
+        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        if there.exists() and not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(there))
+        yield
+    except OSError as error:
+        refused = f"{error.strerror or error} ({error.filename or folder})"
+        elsewhere = f", or name another folder ({field} FOLDER)" if field.startswith("--") else ""
+        remedy = f"make it a folder that can be read and written{elsewhere}"
+        raise ConfigError(field, folder, refused, remedy) from error

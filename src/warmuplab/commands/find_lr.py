@@ -1,0 +1,131 @@
+"""The learning-rate finder: a ramp of the rate trained with several seeds, and the peak rate that it suggests."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from warmuplab.base.errors import ConfigError
+from warmuplab.config.mapping import from_mapping, to_mapping
+from warmuplab.config.schema import RunConfig
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from warmuplab.record.finding import Finding
+
+FOLDER = "readings"  # beside the run directories
+NO_JITTER = {
+    "late": "The loss hardly ever rose: raise schedule.decay.end_lr.",
+    "early": "The loss rose at many steps from the start: lower schedule.decay.start_lr, or raise training.steps.",
+    "diverged": "The loss stopped being finite without jitter before: stay well below the rate where it did.",
+    "mixed": "Fewer than half of the seeds show it: try more seeds or more training.steps.",
+}
+
+
+def find_lr(composed: DictConfig) -> None:
+    """Train the ramps that are not finished, read them, print the table and write the figure and the record."""
+    configs = ramp_configs(composed)
+    hydra = HydraConfig.get()
+    from warmuplab.config.messages import RunFailedError
+    from warmuplab.launch.launch import LauncherConfig, failures, launch
+    from warmuplab.record.finding import read_runs
+
+    launcher: Mapping[str, Any] = hydra.launcher
+    slots = LauncherConfig(launcher.get("cluster", "local"), launcher.get("workers"), launcher.get("members"))
+    runs = launch(configs, slots)
+    failed = failures(runs)
+    if failed:
+        raise RunFailedError(failed[0])
+    finding = read_runs(runs, list(hydra.overrides.task))
+    show(finding)
+    for path in write(finding):
+        print(path)
+
+
+def ramp_configs(composed: DictConfig) -> list[RunConfig]:
+    """A run per seed. Raises `ConfigError` for what is no range test."""
+    plain: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
+    seeds = plain.pop("seeds")
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise ConfigError("seeds", seeds, "not a whole number of at least 1", "use seeds=5")
+    first = from_mapping(plain)
+    if first.schedule.decay.get("name") != "ramp":
+        raise ConfigError("schedule", first.schedule.decay.get("name"), "not a ramp", "leave the schedule out")
+    problem = "the finder reads the loss on the probe batch at every step"
+    if not first.probes.enabled:
+        raise ConfigError("probes.enabled", "false", problem, "use probes=loss")
+    if first.probes.early_fraction < 1 and first.probes.every > 1:
+        raise ConfigError("probes.early_fraction", first.probes.early_fraction, problem, "use probes=loss")
+    return [from_mapping(plain | {"seed": first.seed + k}) for k in range(seeds)]
+
+
+def show(finding: "Finding") -> None:
+    """Print the table of rates and the suggestion."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print()
+    console.print(table(finding))
+    console.print("Definitions and sources: README, Find a peak rate.")
+    console.print(suggestion(finding), soft_wrap=True)
+
+
+def table(finding: "Finding") -> "Table":
+    """Every rate with its spread over the seeds, within 80 columns."""
+    from rich import box
+    from rich.table import Table
+
+    from warmuplab.record.finding import ROWS
+
+    rows = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    rows.add_column("learning rate at which")
+    for heading in ("median", "smallest", "largest", "seeds"):
+        rows.add_column(heading, justify="right")
+    for mark, words in ROWS.items():
+        over = finding.spread(mark)
+        if mark == "diverged" and not over.found:
+            continue
+        rates = (over.median, over.low, over.high)
+        rows.add_row(words, *("–" if r is None else f"{r:.1e}" for r in rates), f"{over.found} of {over.seeds}")
+    return rows
+
+
+def suggestion(finding: "Finding") -> str:
+    """The suggested peak rate in a line, or why there is none."""
+    from warmuplab.record.finding import why
+
+    over = finding.spread("jitter")
+    if finding.suggested is None:
+        return f"No peak rate suggested: {over.found} of {over.seeds} seeds began to jitter. {NO_JITTER[why(finding)]}"
+    seeds = f"{over.found} of {over.seeds}" if over.found < over.seeds else f"{over.seeds}"
+    spread = f"{over.low:.1e} to {over.high:.1e} over {seeds} seeds" if over.seeds > 1 else "one seed: no spread"
+    return f"Suggested peak rate: schedule.peak_lr={finding.suggested:.1e} ({spread})"
+
+
+def write(finding: "Finding") -> list[Path]:
+    """Write the figure (PNG, SVG) and the record (JSON) to `<outputs>/<study>/readings/`; the files."""
+    from warmuplab.base.files import write_json
+    from warmuplab.figures.range_test import draw
+    from warmuplab.record.environment import commit
+    from warmuplab.record.finding import ROWS
+
+    config = finding.runs[0].config
+    path = Path(config.outputs) / config.study / FOLDER / finding.name
+    record = {
+        "suggested_peak_lr": finding.suggested,
+        "rates": {mark: asdict(finding.spread(mark)) for mark in ROWS},
+        "seeds": [
+            {"seed": run.config.seed, "run": run.run_id} | asdict(reading)
+            for run, reading in zip(finding.runs, finding.readings, strict=True)
+        ],
+        "overrides": finding.overrides,
+        "config": to_mapping(config),
+        "commit": commit(),
+    }
+    json_path = path.with_name(f"{path.name}.json")
+    write_json(json_path, record)
+    return [*draw(finding, path), json_path]

@@ -1,0 +1,35 @@
+"""One run, trained in this process."""
+
+from typing import Any
+
+from omegaconf import DictConfig
+
+from warmuplab.base.words import duration
+from warmuplab.config.mapping import from_mapping
+from warmuplab.config.messages import RunFailedError
+
+
+def train_one(composed: DictConfig) -> None:
+    """Train the composed run in this process, unless it is finished."""
+    from warmuplab import worker
+
+    config = from_mapping(composed)
+    run = worker.prepare(config)
+    if run.is_complete and not config.overwrite:
+        status = (run.summary or {})["status"]
+        measured = ", with other probes than these" if run.has_other_probes else ""
+        print(f"{run.directory}: {status} already{measured}; overwrite=true trains it again")
+        return
+    print(f"{run.directory}")
+    if not worker.train_population([run], run.run_id, lambda progress: print(progress, flush=True)):
+        raise RunFailedError(f"{run.directory} ({(run.summary or {}).get('error')}; its error.txt has the traceback)")
+    print(describe(run.summary or {}))
+
+
+def describe(summary: dict[str, Any]) -> str:
+    """A finished run in one line."""
+    values = summary["values"]
+    if summary["status"] == "diverged":
+        return f"diverged at step {summary['diverged_at']}"
+    spikes = "" if values["spike/count"] is None else f", spikes: {values['spike/count']}"
+    return f"finished in {duration(summary['timings']['seconds'])}: held-out loss {values['val/loss']:.3f}{spikes}"

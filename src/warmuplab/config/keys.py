@@ -1,0 +1,95 @@
+"""Which keys of a configuration a run's name depends on, and which of them came after the first records.
+
+A run is named after everything it was told, but for the keys listed here, which cannot change its result. Whatever is
+added to the schema is therefore part of the name, unless it is put on one of these lists; and being `schema.added`, it
+renames no run that was recorded before.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+from warmuplab.config.overrides import flat, nested
+from warmuplab.config.schema import ADDED, RunConfig
+from warmuplab.schedules import ADDED_OPTIONS
+
+# A key stands for itself, or for all keys of its group.
+WHERE_IT_LIES = ("study", "outputs", "overwrite", "data.path", "tracker")  # nor do these say anything about a run
+HOW_IT_IS_MEASURED = ("probes",)
+HOW_IT_IS_COMPUTED = ("hardware.device", "hardware.threads", "hardware.compile")
+OUTSIDE_IDENTITY = (
+    *WHERE_IT_LIES,
+    *HOW_IT_IS_MEASURED,
+    *HOW_IT_IS_COMPUTED,
+    "data.name",  # the corpus counts by its fingerprint
+)
+
+
+def is_among(key: str, names: tuple[str, ...]) -> bool:
+    """Whether the dotted `key` is one of `names` or lies in a group that is."""
+    return any(key == name or key.startswith(f"{name}.") for name in names)
+
+
+def identifying(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a nested configuration that a run is named after, nested as it is.
+
+    Keys outside the identity are left out, and those that came later where they have the value that they were
+    introduced with.
+    """
+    later = introduced(config)
+    kept = {
+        key: value
+        for key, value in flat(config).items()
+        if not is_among(key, OUTSIDE_IDENTITY) and (key not in later or value != later[key])
+    }
+    return nested(kept)
+
+
+def completed(config: Mapping[Any, Any]) -> dict[str, Any]:
+    """The nested configuration of an older record, with the keys that came later at the values they began with."""
+    whole = deepcopy(dict(config))
+    for key, value in introduced(config).items():
+        *groups, last = key.split(".")
+        place: Any = whole
+        for group in groups:
+            place = place.setdefault(group, {}) if isinstance(place, dict) else None
+        if isinstance(place, dict):  # a damaged record may hold anything
+            place.setdefault(last, deepcopy(value))
+    return whole
+
+
+def introduced(config: Mapping[Any, Any]) -> dict[str, Any]:
+    """The dotted keys that came later, with the value that each was introduced with.
+
+    Those of a decay are told by the name of the decay in the nested `config`.
+    """
+    schedule = config.get("schedule")
+    decay = schedule.get("decay") if isinstance(schedule, Mapping) else None
+    name = decay.get("name") if isinstance(decay, Mapping) else None
+    options = {f"schedule.decay.{key}": value for key, value in ADDED_OPTIONS.get(str(name), {}).items()}
+    return dict(_added(RunConfig)) | options
+
+
+@cache
+def _added(kind: type) -> tuple[tuple[str, Any], ...]:
+    return tuple(_walk(kind, ""))
+
+
+def _walk(kind: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """The added keys of a dataclass and of the groups in it; of an added group, all keys."""
+    kinds = typing.get_type_hints(kind)
+    for part in dataclasses.fields(kind):
+        name, is_added = f"{prefix}{part.name}", bool(part.metadata.get(ADDED))
+        default = part.default_factory() if is_added and callable(part.default_factory) else None
+        if dataclasses.is_dataclass(kinds[part.name]):
+            whole = flat(dataclasses.asdict(default)) if dataclasses.is_dataclass(default) else None  # type: ignore[arg-type]
+            yield from (
+                _walk(kinds[part.name], f"{name}.")
+                if whole is None
+                else ((f"{name}.{key}", value) for key, value in whole.items())
+            )
+        elif is_added:
+            yield name, default

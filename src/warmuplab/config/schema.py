@@ -1,0 +1,200 @@
+"""What a run can be told: the same dataclasses for a single run, a sweep and a worker.
+
+The settings and their defaults live in `conf/`; these dataclasses are the schema that a composed configuration is held
+against. A setting that is added here later is declared with `added`, so that the runs recorded before keep their names;
+`keys` says which settings a run's name depends on.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from warmuplab import schedules
+
+ADDED = "added"
+
+
+def added(value: Any) -> Any:
+    """A key that is younger than the first records, with the `value` that it was introduced with.
+
+    `value` is what a run did before there was the key, and never changes again, whatever `conf/` makes the default: at
+    that value the key is left out of a run's identity, and it is filled in where an older record is read.
+    """
+    return field(default_factory=lambda: deepcopy(value), metadata={ADDED: True})
+
+
+@dataclass
+class DataConfig:
+    """The corpus and how it becomes token ids."""
+
+    name: str
+    """Which corpus: one of `checks.CORPORA`."""
+    path: str | None
+    """Folder with line-aligned `train.<language>[.gz]` and `val.<language>[.gz]`; null: the corpus's own place."""
+    source_language: str
+    """Language translated from, as in the file names and the columns of the Hub."""
+    target_language: str
+    """Language translated to."""
+    vocabulary_size: int
+    """Entries of the byte-pair vocabulary shared by both languages, special tokens included."""
+    max_length: int
+    """Longest sentence kept, in tokens with the end marker; pairs with a longer side are left out."""
+
+
+@dataclass
+class ModelConfig:
+    """The encoder-decoder transformer (Vaswani et al. 2017, section 3)."""
+
+    width: int
+    """D: size of the residual stream."""
+    depth: int
+    """Layers of the encoder, and as many of the decoder."""
+    heads: int
+    """H: attention heads; must divide the width."""
+    feed_forward: int
+    """F: hidden size of the feed-forward blocks."""
+    norm: str
+    """Place of layer normalisation: `post` (after the residual sum, as published) or `pre` (Xiong et al. 2020)."""
+    final_norm: bool
+    """Whether the decoder ends in a layer normalisation of its own; what pre-LN's encoder does anyhow."""
+
+
+@dataclass
+class OptimizerConfig:
+    """An optimizer of `torch.optim` whose update is linear in the learning rate."""
+
+    name: str
+    """One of `checks.OPTIMIZERS`."""
+    betas: list[float] | None
+    """Decay rates of the first and second moment; null for sgd."""
+    eps: float | None
+    """Added to the root of the second moment; null for sgd."""
+    momentum: float | None
+    """Momentum of sgd; null for the others."""
+    weight_decay: float
+    """Decoupled for adamw, an L2 penalty for the others."""
+    clip_norm: float | None
+    """Largest gradient norm of a member before it is scaled down; null: no clipping."""
+
+
+@dataclass
+class WarmupConfig:
+    """How the learning rate rises."""
+
+    shape: str
+    """Form of the rise; see `warmuplab.schedules`."""
+    fraction: float | None
+    """Length as a fraction of `training.steps`; either this or `steps`."""
+    steps: int | None
+    """Length in steps; either this or `fraction`."""
+    start_factor: float = 0.0
+    """Learning rate at step 0 as a fraction of the peak."""
+    stairs: int | None = None
+    """Number of stairs of the stepped shape."""
+    beta2: float | None = None
+    """Decay rate of the optimizer's second moment, from which the untuned rules derive their length."""
+    window: float | None = added(None)
+    """Early window of the equal-area shape, as a fraction of `training.steps`."""
+
+
+@dataclass
+class ScheduleConfig:
+    """The learning rate as a function of the step."""
+
+    peak_lr: float | None
+    """Largest learning rate; null where the decay states its own values (noam, piecewise)."""
+    warmup: WarmupConfig
+    """How the learning rate rises."""
+    decay: dict[str, Any]
+    """`name` of the decay and its own settings; see `warmuplab.schedules`."""
+
+
+@dataclass
+class TrainingConfig:
+    """Length and size of training."""
+
+    steps: int
+    """Optimizer steps, T."""
+    batch_size: int
+    """Sentence pairs per step and member, B."""
+    label_smoothing: float
+    """Probability spread over the vocabulary in the training objective; recorded losses are without it."""
+    validate_every: int
+    """Steps between evaluations on the whole validation split; the end is always evaluated."""
+
+
+@dataclass
+class ProbesConfig:
+    """What is measured while training, beyond loss, learning rate, gradient norm and update size."""
+
+    enabled: bool
+    """Whether the probes run."""
+    early_fraction: float
+    """Length of the early window as a fraction of `training.steps`: there the probes run at every step."""
+    every: int
+    """Steps between measurements after the early window."""
+    batch_size: int
+    """Sentences of the fixed held-out probe batch, and of the two sets that memorisation compares."""
+    curvature: bool
+    """Whether to measure sharpness, at the snapshots of the layers; costs more than all other probes."""
+    loss_only: bool = added(False)
+    """Whether to measure nothing but the loss on the probe batch; costs a fifth of all other probes."""
+
+
+@dataclass
+class TrackerConfig:
+    """Where finished records are published."""
+
+    name: str
+    """`wandb` or `none`."""
+    mode: str | None
+    """`online`, `offline` or `disabled`; null: what WANDB_MODE says, else offline."""
+    project: str
+    """W&B project."""
+    entity: str | None
+    """W&B user or team; null: the account's default."""
+
+
+@dataclass
+class HardwareConfig:
+    """Where and in which precision the run is computed."""
+
+    device: str
+    """`auto` (CUDA when there is one), `cpu` or `cuda`."""
+    dtype: str
+    """`float32`, `float64`, or `bfloat16` (autocast; weights stay float32)."""
+    compile: bool
+    """Whether to compile the loss with `torch.compile`."""
+    threads: int
+    """CPU threads of a training process."""
+
+
+@dataclass
+class RunConfig:
+    """One run, complete."""
+
+    study: str
+    """Name of the study the run belongs to, its folder under `outputs`."""
+    seed: int
+    """Determines initial weights and which sentences each batch holds."""
+    overwrite: bool
+    """Train again what is already finished."""
+    outputs: str
+    """Folder of the run directories."""
+    data: DataConfig
+    model: ModelConfig
+    optimizer: OptimizerConfig
+    schedule: ScheduleConfig
+    training: TrainingConfig
+    probes: ProbesConfig
+    tracker: TrackerConfig
+    hardware: HardwareConfig
+
+    @cached_property
+    def built_schedule(self) -> schedules.RunSchedule:
+        """The schedule, put together once: validation, identity and training all read this one.
+
+        Raises `ConfigError` for what is no schedule. A configuration is not changed once it is made.
+        """
+        return schedules.build(self.schedule, self.training.steps)

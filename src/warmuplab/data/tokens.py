@@ -1,0 +1,142 @@
+"""From text to token ids: a byte-pair tokenizer trained on the train split, and the tokenized corpus in a cache."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import replace_atomically
+from warmuplab.config.schema import DataConfig
+from warmuplab.data import corpora
+
+PADDING, START, END = 0, 1, 2
+SPECIAL_TOKENS = ("<pad>", "<start>", "<end>")
+_CACHE_VERSION = 1  # raise it when the same text would yield other ids
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Padded sentences: `source_NxS` ends with END, `target_NxT` begins with START and ends with END.
+
+    `source_lengths_N` counts the tokens of a source, `target_lengths_N` those to be predicted (without START).
+    """
+
+    source_NxS: Ids
+    target_NxT: Ids
+    source_lengths_N: Ids
+    target_lengths_N: Ids
+
+    def __len__(self) -> int:
+        return len(self.source_lengths_N)
+
+
+@dataclass(frozen=True)
+class TokenizedCorpus:
+    """What a model is trained and judged on."""
+
+    fingerprint: str
+    """Of the text; see `Corpus.fingerprint`."""
+    vocabulary_size: int
+    """Entries of the vocabulary, at most what the configuration asked for."""
+    train: Split
+    validation: Split
+
+    @property
+    def unigram_entropy(self) -> float:
+        """Entropy of the training targets' tokens in nats: the loss of a model that knows their frequencies only."""
+        tokens = self.train.target_NxT[:, 1:]
+        counts = np.bincount(tokens[tokens != PADDING])
+        shares = counts[counts > 0] / counts.sum()
+        return float(-(shares * np.log(shares)).sum())
+
+
+def load(data: DataConfig, cache: Path) -> TokenizedCorpus:
+    """The tokenized corpus, from the folder `cache` when it was tokenized before.
+
+    Raises `ConfigError` where the corpus cannot be had, all of a split is longer than `data.max_length` or the cache
+    cannot be written.
+    """
+    import tokenizers
+
+    corpus = corpora.load(data)
+    key = json.dumps(
+        [_CACHE_VERSION, tokenizers.__version__, corpus.fingerprint, data.vocabulary_size, data.max_length]
+    )
+    path = cache / f"{data.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
+    if not path.exists():
+        try:
+            _write(path, _tokenize(corpus, data))
+        except OSError as error:
+            problem = f"cannot be written ({error.strerror})"
+            raise ConfigError("outputs", cache.parent, problem, "give another folder: outputs=FOLDER") from error
+    with np.load(path) as arrays:
+        splits = [
+            Split(
+                *(
+                    arrays[f"{split}_{part}"].astype(np.int64)
+                    for part in ("source", "target", "source_lengths", "target_lengths")
+                )
+            )
+            for split in ("train", "validation")
+        ]
+        return TokenizedCorpus(corpus.fingerprint, int(arrays["vocabulary_size"]), *splits)
+
+
+def _write(path: Path, arrays: dict[str, Any]) -> None:
+    with replace_atomically(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _tokenize(corpus: corpora.Corpus, data: DataConfig) -> dict[str, Any]:
+    tokenizer = _train_tokenizer(corpus.train, data.vocabulary_size)
+    arrays: dict[str, Any] = {"vocabulary_size": tokenizer.get_vocab_size()}
+    for name, pairs in (("train", corpus.train), ("validation", corpus.validation)):
+        sources, targets = (
+            [encoding.ids for encoding in tokenizer.encode_batch(list(side))] for side in zip(*pairs, strict=True)
+        )
+        kept = [
+            i for i in range(len(pairs)) if max(len(sources[i]), len(targets[i])) < data.max_length
+        ]  # END takes a place
+        if not kept:
+            raise ConfigError(
+                "data.max_length", data.max_length, f"no {name} sentence is that short", "use a larger one, such as 64"
+            )
+        arrays |= {
+            f"{name}_source": _padded([[*sources[i], END] for i in kept]),
+            f"{name}_target": _padded([[START, *targets[i], END] for i in kept]),
+            f"{name}_source_lengths": np.array([len(sources[i]) + 1 for i in kept]),
+            f"{name}_target_lengths": np.array([len(targets[i]) + 1 for i in kept]),
+        }
+    return arrays
+
+
+def _train_tokenizer(pairs: corpora.Pairs, vocabulary_size: int) -> Any:
+    """Byte-level pairs (Sennrich et al. 2016; Radford et al. 2019): any text can be encoded, nothing is unknown."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary_size,
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator((sentence for pair in pairs for sentence in pair), trainer)
+    return tokenizer
+
+
+def _padded(sentences: list[list[int]]) -> npt.NDArray[np.uint32]:
+    padded = np.full((len(sentences), max(map(len, sentences))), PADDING, dtype=np.uint32)
+    for row, sentence in zip(padded, sentences, strict=True):
+        row[: len(sentence)] = sentence
+    return padded

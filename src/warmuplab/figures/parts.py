@@ -1,0 +1,215 @@
+"""What the figures of the claims are made of: means with intervals over seeds, titles with legends, small print."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from numpy.typing import ArrayLike
+from scipy.special import stdtrit
+
+from warmuplab.base.words import listed, plural, rate_label
+from warmuplab.claims.arm import Arm, once
+from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.statistics import Floats
+from warmuplab.figures import style
+from warmuplab.figures.panels import add_foot
+
+WIDTH = 7.0  # inches: shown 700 pixels wide, small print of 7 points is still read
+LEVEL = 0.95  # of the intervals over seeds
+POINTS = 80  # of a curve: as vectors a few thousand of them weigh less than an image
+INTERVAL = "Bands and bars: 95 % interval of the mean over seeds (Student's t)."
+DASHED, DOTTED = (0, (4, 2)), (0, (1, 1.5))
+
+
+@dataclass(frozen=True)
+class Look:
+    """How an arm is drawn; line and marker tell it apart where colours do not."""
+
+    colour: str
+    line: Any = "-"
+    marker: str = "o"
+
+    def handle(self, label: str, **more: Any) -> Line2D:
+        """Its entry in a legend."""
+        return Line2D([], [], color=self.colour, linestyle=self.line, linewidth=1.8, label=label, **more)
+
+
+LOOKS = {
+    "no warmup": Look(style.BLUE),
+    "10 % warmup": Look(style.VERMILION, marker="s"),
+    "no warmup, equal early area": Look(style.GREEN, DASHED, "^"),
+}
+
+
+def warmup_of(arm: Arm) -> str:
+    """`10 % warmup`, `no warmup`: what an arm is called where all arms share the rest, whatever its name adds."""
+    if arm.where["schedule.warmup.shape"] == "equal_area":
+        return "no warmup, equal early area"
+    fraction = arm.where["schedule.warmup.fraction"]
+    return f"{100 * fraction:g} % warmup" if fraction else "no warmup"
+
+
+def mean_and_interval(values: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Mean over the seeds that have a value, and its 95 % limits by Student's t: `values` [seed, ...] to [...] each.
+
+    Null without a seed; the limits are null without two.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    there = ~np.isnan(table)
+    count = there.sum(axis=0)
+    mean = np.where(there, table, 0).sum(axis=0) / np.where(count, count, np.nan)
+    squares = (np.where(there, table - mean, 0) ** 2).sum(axis=0)
+    freedom = np.where(count > 1, count - 1, np.nan)
+    half = stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt(squares / freedom / np.maximum(count, 1))
+    return mean, mean - half, mean + half
+
+
+def by_seed(series: pd.DataFrame) -> "dict[int, pd.Series[float]]":
+    """The value over the step of every seed, from `Evidence.series` of an arm with one rate."""
+    return {
+        int(str(seed)): part.sort_values("step").set_index("step")["value"].dropna()
+        for seed, part in series.groupby("seed")
+    }
+
+
+def steps_of(series: pd.DataFrame, points: int = POINTS) -> Floats:
+    """Steps to draw a curve at: as many as there are, or `points` of equal distance."""
+    first, last = int(series["step"].min()), int(series["step"].max())
+    return np.unique(np.linspace(first, last, min(points, last - first + 1)).round())
+
+
+def on_steps(series: pd.DataFrame, steps: Floats) -> Floats:
+    """Every seed's series at `steps`, [seed, step]: straight between its own, null outside of them."""
+    rows = [
+        np.interp(steps, one.index.to_numpy(dtype=np.float64), one.to_numpy(), left=np.nan, right=np.nan)
+        for one in by_seed(series).values()
+        if len(one)
+    ]
+    return np.array(rows).reshape(len(rows), len(steps))
+
+
+def draw_band(panel: Axes, x: Floats, values: Floats, look: Look, fewest: int = 1, markers: bool = False) -> None:
+    """The mean of `values` [seed, point] over `x` with its interval, where `fewest` seeds have a value."""
+    mean, low, high = mean_and_interval(values)
+    enough = (~np.isnan(values)).sum(axis=0) >= fewest
+    shown = np.where(enough, mean, np.nan)
+    marker: dict[str, Any] = {"marker": look.marker, "markersize": 4.5, "markeredgecolor": "white"} if markers else {}
+    panel.plot(x, shown, color=look.colour, linestyle=look.line, linewidth=1.7, zorder=3, **marker)
+    panel.fill_between(x, np.where(enough, low, np.nan), high, color=look.colour, alpha=0.2, linewidth=0, zorder=2.2)
+
+
+def draw_seeds(panel: Axes, x: Floats, values: Floats, look: Look) -> None:
+    """Every seed thin."""
+    for row in values:
+        panel.plot(x, row, color=look.colour, linewidth=0.6, alpha=0.45, zorder=1.8)
+
+
+def draw_bars(panel: Axes, x: ArrayLike, values: Floats, look: Look) -> None:
+    """The mean of `values` [seed, point] at `x` as a marker with its interval, joined by a line."""
+    mean, low, high = mean_and_interval(values)
+    errors = np.nan_to_num(np.array([mean - low, high - mean]))
+    panel.errorbar(
+        np.asarray(x),
+        mean,
+        errors,
+        color=look.colour,
+        linestyle=look.line,
+        marker=look.marker,
+        markersize=4.5,
+        markeredgecolor="white",
+        linewidth=1.5,
+        capsize=2,
+        zorder=3,
+    )
+
+
+def dashed_line(panel: Axes, height: float) -> None:
+    """Mark a level, as that of the unigram entropy."""
+    panel.axhline(height, color="grey", linewidth=0.9, linestyle=DASHED, zorder=1)
+
+
+def rate_axis(panel: Axes, rates: Sequence[float], vertical: bool = False) -> None:
+    """A logarithmic axis of peak rates, each named: `8e-3`."""
+    if vertical:
+        panel.set_yscale("log")
+    else:
+        panel.set_xscale("log")
+    axis = panel.yaxis if vertical else panel.xaxis
+    axis.set_major_locator(FixedLocator(list(rates)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: rate_label(float(f"{value:.3g}"))))
+
+
+def add_head(figure: Figure, title: str, handles: Sequence[Artist] = (), columns: int = 4) -> None:
+    """Title at the left, and under it the legend."""
+    rows = -(-len(handles) // columns)
+    figure.suptitle(title + "\n" * rows, x=0.01, ha="left", fontweight="bold", fontsize=10.5)
+    if handles:
+        below_title = 1 - (0.25 + 0.17 * title.count("\n")) / figure.get_figheight()
+        legend = figure.legend(
+            handles=list(handles),
+            loc="upper left",
+            bbox_to_anchor=(0.0, below_title),
+            ncols=columns,
+            frameon=False,
+            fontsize=8,
+            columnspacing=1.6,
+            borderpad=0.2,
+            labelspacing=0.3,
+        )
+        legend.set_in_layout(False)  # the empty lines of the title keep its place
+
+
+def add_small_print(figure: Figure, evidence: Evidence, arms: Iterable[Arm], text: str) -> None:
+    """What the figure does not say by itself, then the studies, runs, seeds and commits that it shows."""
+    add_foot(figure, wrapped(f"{text} {provenance(evidence, arms)}", figure.get_figwidth() - 0.3))
+
+
+def wrapped(text: str, inches: float, size: float = 7.0) -> str:
+    """`text` in lines of at most so many inches, in letters of `size` points."""
+    font = FontProperties(family=style.SETTINGS["font.family"], size=size)
+
+    def width(letters: str) -> float:
+        return float(text_to_path.get_text_width_height_descent(letters, font, ismath=False)[0]) / 72
+
+    space, lines, left = width("a a") - 2 * width("a"), [""], inches
+    for word in text.split():
+        wide = width(word)
+        if wide > left and lines[-1]:
+            lines.append("")
+            left = inches
+        lines[-1] += f" {word}" if lines[-1] else word
+        left -= wide + space
+    return "\n".join(lines)
+
+
+def provenance(evidence: Evidence, arms: Iterable[Arm]) -> str:
+    """`Study claims: 30 runs, 10 seeds, commit 1c88901.`"""
+    found: dict[str, list[pd.DataFrame]] = {}
+    for arm in once(arms):
+        runs = evidence.runs(arm)
+        if len(runs):
+            found.setdefault(arm.study, []).append(runs)
+    sentences = []
+    for study, parts in found.items():
+        runs = pd.concat([part[["run_id", "seed"]].astype(str) for part in parts]).drop_duplicates("run_id")
+        commits = [entry for entry in evidence.studies[study].manifest["commits"] if entry["commit"]]
+        states = [f"{str(entry['commit'])[:7]}{' (modified)' if entry['dirty'] else ''}" for entry in commits]
+        code = f", commit {listed(states)}" if 0 < len(states) < 4 else f", {len(states)} commits" if states else ""
+        sentences.append(f"Study {study}: {plural(len(runs), 'run')}, {plural(runs['seed'].nunique(), 'seed')}{code}.")
+    return " ".join(sentences)
+
+
+def entropy_of(evidence: Evidence, arms: Iterable[Arm]) -> float:
+    """The unigram entropy of the runs' corpus, null without runs."""
+    found = [evidence.runs(arm)["unigram_entropy"].max() for arm in arms if len(evidence.runs(arm))]
+    return max(found) if found else float("nan")

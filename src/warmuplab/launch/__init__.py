@@ -1,0 +1,1 @@
+"""From configurations to trained runs: packed into populations, trained by a backend, watched on the way."""

@@ -1,0 +1,22 @@
+"""The backend `debug`: one population after the other, in this process."""
+
+from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, QueuedPopulation, Show, Sweep
+from warmuplab.record.progress import Progress, Report
+from warmuplab.worker import train_population
+
+
+def run(populations: Sweep, slots: int, show: Show) -> None:
+    """Train all populations, `slots` or not: this process trains one at a time."""
+    for population in populations.among(WAITING):
+        population.state = TRAINING
+        trained = train_population(population.runs, population.file.name, _reporter(population, populations, show))
+        population.state = DONE if trained else FAILED
+        show(populations)
+
+
+def _reporter(population: QueuedPopulation, populations: Sweep, show: Show) -> Report:
+    def report(progress: Progress) -> None:
+        population.progress = progress
+        show(populations)
+
+    return report

@@ -1,0 +1,105 @@
+"""From a list of jobs to trained runs: validate all, leave out what is finished, pack into populations, run workers."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from warmuplab.base.errors import ConfigError
+from warmuplab.base.words import plural
+from warmuplab.config.schema import RunConfig
+from warmuplab.launch import display, queue
+from warmuplab.launch.backends import BACKENDS
+from warmuplab.launch.pack import pack
+from warmuplab.record import environment
+from warmuplab.record.run import Run
+from warmuplab.worker import prepare
+
+CPU_MEMBERS = 8  # of a population on a CPU: more spill out of its caches and gain nothing
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class LauncherConfig:
+    """What the launcher may use."""
+
+    cluster: str
+    """`local` (worker processes on this machine) or `debug` (in this process, one after the other)."""
+    workers: int | None
+    """Worker processes at a time; None: as many as the cores have room for on a CPU, one on a GPU."""
+    members: int | None
+    """Most members of a population; None: `CPU_MEMBERS` on a CPU, no limit on a GPU."""
+
+
+def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = print) -> list[Run]:
+    """Train every run of `configs` that is not finished; returns all of them, repeated ones once.
+
+    Of configurations that name the same run, as they differ in probes alone, the first is trained: a study lists what
+    it measures closely before the grid that contains it.
+
+    Raises `ConfigError` before any run is trained where a setting or a corpus cannot be used.
+    """
+    if launcher.cluster not in BACKENDS:
+        remedy = f"choose one of {', '.join(BACKENDS)}"
+        raise ConfigError("hydra.launcher.cluster", launcher.cluster, "unknown", remedy)
+    for name, number in (("workers", launcher.workers), ("members", launcher.members)):
+        if number is not None and number < 1:
+            raise ConfigError(
+                f"hydra.launcher.{name}", number, "must be at least 1", f"use hydra.launcher.{name}=1 or more"
+            )
+    named: dict[str, Run] = {}
+    for run in map(prepare, configs):
+        named.setdefault(run.run_id, run)
+    runs = list(named.values())
+    to_train = [run for run in runs if run.config.overwrite or not run.is_complete]
+    _say_what_is_left_out(runs, to_train, say)
+    if not to_train:
+        return runs
+    on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
+    populations = pack(to_train, launcher.members or (len(to_train) if on_gpu else CPU_MEMBERS))
+    threads = max(run.config.hardware.threads for run in to_train)
+    workers = min(launcher.workers or (1 if on_gpu else max(1, _cores() // threads)), len(populations))
+    say(f"Training {plural(len(to_train), 'run')} in {plural(len(populations), 'population')}, {workers} at a time.")
+    planned = queue.plan(populations)
+    with display.shown(planned) as show:
+        BACKENDS[launcher.cluster](planned, workers, show)
+    return runs
+
+
+def failures(runs: Sequence[Run]) -> list[str]:
+    """A line for each run without a result: its directory and why."""
+    return [
+        f"{run.directory}: {(run.summary or {}).get('error', 'its directory cannot be written')}"
+        for run in runs
+        if not run.is_complete
+    ]
+
+
+def _cores() -> int:
+    """Cores that this process may use: on a cluster a part of the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _is_on_gpu(devices: set[str]) -> bool:
+    from warmuplab.population.population import pick_device
+
+    return any(pick_device(device).type == "cuda" for device in sorted(devices))
+
+
+def _say_what_is_left_out(runs: list[Run], to_train: list[Run], say: Say) -> None:
+    trained = {run.run_id for run in to_train}
+    skipped = [run for run in runs if run.run_id not in trained]
+    if not skipped:
+        return
+    say(f"{plural(len(skipped), 'run')} of {len(runs)} finished before and not trained again (overwrite=true would).")
+    otherwise = [run for run in skipped if run.has_other_probes]
+    if otherwise:
+        say(f"{plural(len(otherwise), 'run')} of them with other probes; overwrite=true measures again.")
+    here = environment.commit()
+    others = [
+        run
+        for run in skipped
+        if (run.summary or {}).get("commit") != here["commit"] or (run.summary or {}).get("dirty")
+    ]
+    if others:
+        say(f"{plural(len(others), 'run')} of them with another commit of the code or with uncommitted changes.")

@@ -1,0 +1,82 @@
+"""The populations of a sweep as its launcher sees them: waiting, in training, done."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from warmuplab.record.progress import Progress
+from warmuplab.record.run import Run
+from warmuplab.worker import PopulationFile, write_population
+
+WAITING, TRAINING, DONE, FAILED = "waiting", "training", "done", "failed"
+
+
+@dataclass
+class QueuedPopulation:
+    """Runs that train in lockstep, and how far they are."""
+
+    runs: list[Run]
+    file: PopulationFile
+    state: str = WAITING
+    progress: Progress | None = None
+    """What its worker said last."""
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of each member."""
+        return self.runs[0].config.training.steps
+
+    @property
+    def member_steps(self) -> int:
+        """Steps of all members together."""
+        return self.steps * len(self.runs)
+
+    @property
+    def member_steps_done(self) -> int:
+        """Those of them behind it; one that has ended, well or not, has none left."""
+        if self.state in (DONE, FAILED):
+            return self.member_steps
+        return self.progress.step * len(self.runs) if self.progress else 0
+
+    @property
+    def work_done(self) -> float:
+        """Share of its work that is behind it."""
+        return 1.0 if self.state in (DONE, FAILED) else self.progress.work if self.progress else 0.0
+
+
+@dataclass
+class Sweep:
+    """All populations of a sweep."""
+
+    populations: list[QueuedPopulation]
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Since the sweep began."""
+        return time.monotonic() - self.began
+
+    def among(self, *states: str) -> list[QueuedPopulation]:
+        """The populations in one of `states`."""
+        return [population for population in self.populations if population.state in states]
+
+    @property
+    def member_steps_per_second(self) -> float:
+        """Steps of single members per second, over all workers."""
+        return sum(population.member_steps_done for population in self.populations) / max(self.seconds, 1e-9)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate from the pace so far; None before the first step."""
+        total = sum(population.member_steps for population in self.populations)
+        done = sum(population.member_steps * population.work_done for population in self.populations)
+        return self.seconds * (total / done - 1) if done else None
+
+
+Show = Callable[[Sweep], None]
+"""Called whenever there may be something new to see."""
+
+
+def plan(packed: Sequence[list[Run]]) -> Sweep:
+    """The sweep over `packed`, each population's file written."""
+    return Sweep([QueuedPopulation(runs, write_population(runs)) for runs in packed])

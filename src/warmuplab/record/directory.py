@@ -1,0 +1,100 @@
+"""What runs left on disk, read back: their summaries, configurations, series and spikes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from warmuplab.config.keys import WHERE_IT_LIES, completed, is_among
+from warmuplab.config.overrides import flat
+from warmuplab.record.run import COMPLETE, read_summary
+from warmuplab.series.spikes import Spike, find_spikes
+
+LOSS = "train/loss"
+LAYERS_PREFIX = "layers/"  # of the names of series: in the record the layers are a table of their own
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """What one run left behind."""
+
+    path: Path
+    summary: dict[str, Any]
+    config: dict[str, Any]
+    """Flat, by dotted keys, without `keys.WHERE_IT_LIES`; empty where the run failed before it could write it."""
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def is_complete(self) -> bool:
+        return self.summary.get("status") in COMPLETE
+
+
+def read_directories(source: Path) -> list[RunDirectory]:
+    """The runs in `source` that ended, by name; those still training, or killed, have no summary and are left out."""
+    directories = []
+    for path in sorted(source.glob("*/summary.json")):
+        summary = read_summary(path.parent)
+        if summary is not None:
+            directories.append(RunDirectory(path.parent, summary, evidence_of(path.parent)))
+    return directories
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """The configuration in a run directory, nested, with the keys that came after it filled in.
+
+    Raises `OSError`, `ValueError` or `OmegaConfBaseException` where there is none that can be read.
+    """
+    loaded = OmegaConf.load(directory / "config.yaml")
+    plain = OmegaConf.to_container(loaded) if isinstance(loaded, DictConfig) else None
+    if not isinstance(plain, dict):
+        raise ValueError(f"{directory / 'config.yaml'} is not a mapping")
+    return completed({str(name): value for name, value in plain.items()})
+
+
+def evidence_of(directory: Path) -> dict[str, Any]:
+    """What a run was told, by dotted keys, as far as it says something about the run; empty where it left nothing."""
+    try:
+        config = read_config(directory)
+    except (OSError, ValueError, OmegaConfBaseException):
+        return {}
+    return told(config)
+
+
+def told(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A nested configuration by dotted keys, without where the run lies and how it is published."""
+    return {key: value for key, value in flat(config).items() if not is_among(key, WHERE_IT_LIES)}
+
+
+def recorded_spikes(summary: Mapping[str, Any], metrics: pd.DataFrame) -> list[Spike]:
+    """The spikes of a run's training loss, as its `summary` has them.
+
+    Records that are older than that hold none: theirs are found in `metrics`, a row per step.
+    """
+    recorded = summary.get("spikes")
+    if isinstance(recorded, list):
+        return [Spike(**spike) for spike in recorded]
+    return find_spikes(metrics[LOSS].to_numpy()) if LOSS in metrics else []
+
+
+def recorded_series(directory: Path) -> pd.DataFrame:
+    """The `metrics.parquet` of a record and, beside it, its `layers.parquet` with a column per metric and layer.
+
+    Such as `layers/cka_drift/encoder_0`: a section of their own in W&B, where the layers of a metric are neighbours. No
+    dots: in a metric's name W&B takes them for nested keys, which `define_metric` then misses.
+    """
+    metrics = pd.read_parquet(directory / "metrics.parquet")
+    if not (directory / "layers.parquet").exists():
+        return metrics
+    layers = pd.read_parquet(directory / "layers.parquet")
+    place = layers["stack"] + "_" + layers["layer"].astype(str)
+    for name in layers.columns.drop(["step", "stack", "layer"]):
+        wide = layers.assign(place=place).pivot(index="step", columns="place", values=name)
+        metrics = metrics.join(wide.add_prefix(f"{LAYERS_PREFIX}{name.split('/')[-1]}/"), on="step")
+    return metrics

@@ -1,0 +1,78 @@
+"""What the ramps of the learning-rate finder say of one network, read from their records."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from warmuplab.base.errors import ConfigError
+from warmuplab.record.run import Run
+from warmuplab.series import range_test
+from warmuplab.series.range_test import Reading, Spread
+
+ROWS = {
+    "jitter": "jitter sets in",
+    "steepest_fall": "the loss falls fastest",
+    "rise": "the loss begins to rise",
+    "diverged": "the loss is not finite any more",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the ramps of one network say."""
+
+    name: str
+    """Of the files: normalisation, optimizer and the population's own mark."""
+    runs: list[Run]
+    ramps: list[pd.DataFrame]
+    """Per run `lr` and `loss`, a row per step."""
+    readings: list[Reading]
+    overrides: list[str]
+    """As typed."""
+    unigram_entropy: float
+
+    def spread(self, mark: str) -> Spread:
+        """A rate of the readings over the seeds."""
+        return range_test.spread([getattr(reading, mark) for reading in self.readings])
+
+    @property
+    def suggested(self) -> float | None:
+        """The peak learning rate to try: the median of where jitter sets in, in two digits."""
+        median = self.spread("jitter").median
+        return None if median is None else float(f"{median:.1e}")
+
+
+def read_runs(runs: Sequence[Run], overrides: list[str]) -> Finding:
+    """Read finished ramps. Raises `ConfigError` for a record without the loss that is needed."""
+    ramps = [_ramp(run) for run in runs]
+    readings = [range_test.read(ramp["loss"], ramp["lr"]) for ramp in ramps]
+    config = runs[0].config
+    mark = hashlib.sha256(" ".join(run.run_id for run in runs).encode()).hexdigest()[:8]
+    entropy = (runs[0].summary or {})["corpus"]["unigram_entropy"]
+    return Finding(
+        f"{config.model.norm}_ln-{config.optimizer.name}-{mark}", list(runs), ramps, readings, overrides, entropy
+    )
+
+
+def _ramp(run: Run) -> pd.DataFrame:
+    try:
+        metrics = pd.read_parquet(run.directory / "metrics.parquet", columns=["lr", "probe/loss"])
+    except (OSError, ValueError):
+        metrics = None
+    if metrics is None or metrics["probe/loss"].iloc[: (run.summary or {})["diverged_at"]].isna().any():
+        problem = f"{run.directory} has no loss on the probe batch at every step"
+        raise ConfigError("overwrite", str(run.config.overwrite).lower(), problem, "train it again with overwrite=true")
+    return metrics.rename(columns={"probe/loss": "loss"})
+
+
+def why(finding: Finding) -> str:
+    """Why there is no onset: `mixed`, `diverged`, `early` or `late`."""
+    if finding.spread("jitter").found:
+        return "mixed"
+    if finding.spread("diverged").median is not None:
+        return "diverged"
+    rises = np.concatenate([np.diff(ramp["loss"].dropna()) > 0 for ramp in finding.ramps])
+    return "early" if len(rises) and rises.mean() >= range_test.OFTEN else "late"

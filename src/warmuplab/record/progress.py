@@ -1,0 +1,55 @@
+"""How far a population is, and what it measured so far: said while it trains, to whoever watches."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from warmuplab.base.files import read_json, write_json
+from warmuplab.base.words import duration
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A population after `step` of its `steps`."""
+
+    step: int
+    steps: int
+    loss: float | None
+    """Mean training loss of the members that have not diverged, in nats per token; None when all have."""
+    diverged: int
+    members: int
+    spiking: int
+    """Members in whose training loss a spike is under way."""
+    seconds: float
+    """Since training began."""
+    work: float
+    """Share of all the work that is done: steps with probes take longer than those without."""
+
+    def __str__(self) -> str:
+        loss = "all diverged" if self.loss is None else f"loss {self.loss:.3f}"
+        members = f" (mean of {self.members - self.diverged} of {self.members} members)" if self.members > 1 else ""
+        step = f"step {self.step:>{len(str(self.steps))}}/{self.steps}"
+        return f"{step}  {loss}{members}  {duration(self.seconds_left)} left"
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimate from the mean pace so far."""
+        return self.seconds * (1 / self.work - 1)
+
+    def write(self, path: Path) -> None:
+        """Say it in a file, for whoever started this process, here or on another machine."""
+        write_json(path, asdict(self))
+
+    @staticmethod
+    def read(path: Path) -> "Progress | None":
+        """What `write` said last, None before the first time."""
+        content = read_json(path)
+        return None if content is None else Progress(**content)
+
+
+Report = Callable[[Progress], None]
+
+Follow = Callable[[str, int, Mapping[str, np.ndarray]], None]
+"""Takes new rows as training goes: when it started, the first step, and `[steps, M]` per metric, `lr` included."""

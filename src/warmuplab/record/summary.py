@@ -1,0 +1,176 @@
+"""One number per question: what a finished series of metrics comes down to."""
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from warmuplab.base.portions import whole_portion
+from warmuplab.series import jitter, levels, range_test, spikes
+
+FINAL_SHARE = 0.05  # of the steps: the stretch over which the last training loss is averaged
+TRAINED_MARGIN = 0.2  # nats below the unigram entropy: less is a run that learned word frequencies only
+
+DROPS = ("overfit/self_drop", "overfit/held_drop", "overfit/gap")
+SUMMED = {**{name: f"{name}_sum" for name in DROPS}, "stability/kl": "stability/kl_path"}  # per step, hence added up
+LARGEST = (
+    "grad/norm",
+    "update/relative",
+    "stability/log_z",
+    "stability/attention_logit",
+    "curvature/sharpness",
+    "curvature/edge",
+    "curvature/preconditioned_sharpness",
+    "curvature/preconditioned_edge",
+)
+MEMORISATION = "overfit/memorisation"
+LAST = (
+    MEMORISATION,
+    "overfit/generalisation_gap",
+    "stability/entropy",
+    "stability/distance_uniform",
+    "stability/distance_unigram",
+    "curvature/sharpness",
+    "curvature/preconditioned_sharpness",
+)
+BETWEEN_SNAPSHOTS = ("stability/cka_drift", "stability/weight_change")  # the first snapshot has none
+OF_LAYERS = (*BETWEEN_SNAPSHOTS, "stability/grad_norm", "stability/update_to_weight")
+
+Values = dict[str, float | None]
+
+
+def with_derived(metrics: pd.DataFrame) -> pd.DataFrame:
+    """The metrics and what follows from a whole series of them: `stability/jitter` of the training loss."""
+    return metrics.assign(**{"stability/jitter": jitter.local_jitter(metrics["train/loss"].to_numpy())})
+
+
+def summarise(
+    metrics: pd.DataFrame,
+    early_steps: int,
+    diverged_at: int | None,
+    unigram_entropy: float,
+    layers: pd.DataFrame | None = None,
+) -> dict[str, Any]:
+    """Status and summary values of a run from its metrics (a row per step) and those of its layers.
+
+    `trained` is whether the run ended well below the loss of a model that knows word frequencies only. `spikes` lists
+    the spikes of the training loss, each with the fields of `series.spikes.Spike`. `values` holds, None where undefined
+    or not measured:
+
+    * `train/loss`, the mean of the last steps; `val/loss`, the last one, and `val/loss_min`;
+    * `_max` of the metrics `LARGEST`, over the run; the metrics `LAST`, as last measured;
+    * over the early window: the sums of the overfitting drops (`overfit/gap_sum`, ...), the largest and the sum of the
+      one-step KL divergences (`stability/kl_max`, `stability/kl_path`);
+    * for each of `levels.LEVELS`, such as `1_below` the unigram entropy, on the probe batch: the step at which it is
+      reached (`probe/steps_to_1_below`, the number of steps where it never is) and whether it is, 1 or 0
+      (`probe/reached_1_below`); until there, None where it is not reached, the sums of the drops
+      (`overfit/gap_sum_to_...`, ...) and of the KL divergences (`stability/kl_path_to_...`); and there
+      `overfit/memorisation_at_...`;
+    * the spikes of the training loss (`spike/...`), those of the probe loss in the early window (`spike/probe_...`) and
+      the score of OLMo (`spike/olmo_score`);
+    * of a ramp of the learning rate, the rates that `range_test` reads off the probe loss: `ramp/jitter_lr`,
+      `ramp/steepest_fall_lr`, `ramp/rise_lr`;
+    * where the jitter leaves its baseline: `stability/jitter_onset_step`, `stability/jitter_onset_lr`;
+    * per stack and metric of `OF_LAYERS`, averaged over the snapshots in the early window: the `_first` layer, the
+      `_last` one and their difference, such as `stability/encoder_cka_drift_last_minus_first`.
+    """
+    losses = metrics["train/loss"].to_numpy()
+    values: Values = {
+        "train/loss": _finite(losses[-max(1, whole_portion(FINAL_SHARE, len(losses))) :].mean()),
+        "val/loss": _finite(metrics["val/loss"].iloc[-1]),
+        "val/loss_min": _finite(metrics["val/loss"].min()),
+    }
+    values |= {f"{name}_max": _finite(metrics[name].max()) for name in LARGEST if name in metrics}
+    values |= {name: _last(metrics[name], diverged_at) for name in LAST if name in metrics}
+    found = spikes.find_spikes(losses)
+    values |= spikes.spike_summary(losses, found) | {"spike/olmo_score": spikes.olmo_spike_score(losses)}
+    values |= _jitter(metrics)
+    values |= _early(metrics.iloc[:early_steps])
+    if "probe/loss" in metrics:
+        values |= _at_levels(metrics, unigram_entropy)
+        values |= _of_ramp(metrics.iloc[:diverged_at])
+    if layers is not None:
+        values |= _of_layers(layers[layers["step"] < early_steps])
+    final = values["val/loss"]
+    return {
+        "status": "finished" if diverged_at is None else "diverged",
+        "diverged_at": diverged_at,
+        "trained": final is not None and final <= unigram_entropy - TRAINED_MARGIN,
+        "early_steps": early_steps,
+        "spikes": [asdict(spike) for spike in found],
+        "values": values,
+    }
+
+
+def _early(early: pd.DataFrame) -> Values:
+    values = {
+        total: _finite(early[name].sum(skipna=False, min_count=1))  # an empty window has no sum
+        for name, total in SUMMED.items()
+        if name in early
+    }
+    if "stability/kl" in early:
+        values["stability/kl_max"] = _finite(early["stability/kl"].max(skipna=False))
+    if "probe/loss" in early:
+        of_probe = spikes.spike_summary(early["probe/loss"].to_numpy())
+        values |= {name.replace("spike/", "spike/probe_"): value for name, value in of_probe.items()}
+    return values
+
+
+def _at_levels(metrics: pd.DataFrame, unigram_entropy: float) -> Values:
+    values: Values = {}
+    for level in levels.LEVELS:
+        name, step = levels.name_of(level), levels.crossing(metrics["probe/loss"], unigram_entropy - level)
+        values[f"probe/steps_to_{name}"] = float(len(metrics)) if step is None else step
+        values[f"probe/reached_{name}"] = float(step is not None)
+        for series, total in SUMMED.items():
+            if series in metrics:
+                values[f"{total}_to_{name}"] = None if step is None else levels.sum_until(metrics[series], step)
+        if MEMORISATION in metrics:
+            there = None if step is None else levels.value_at(metrics[MEMORISATION], step)
+            values[f"{MEMORISATION}_at_{name}"] = there
+    return values
+
+
+def _of_ramp(metrics: pd.DataFrame) -> Values:
+    """What a range test reads; nothing where the rate does not rise to the end or a loss was not measured."""
+    lr, loss = metrics["lr"].to_numpy(), metrics["probe/loss"].to_numpy()
+    if len(lr) < range_test.FEWEST or not (np.diff(lr) > 0).all() or np.isnan(loss).any():
+        return {}
+    reading = range_test.read(loss, lr)
+    rates = {"jitter": reading.jitter, "steepest_fall": reading.steepest_fall, "rise": reading.rise}
+    return {f"ramp/{name}_lr": rate for name, rate in rates.items()}
+
+
+def _jitter(metrics: pd.DataFrame) -> Values:
+    onset = jitter.jitter_onset(metrics["train/loss"].to_numpy(), metrics["lr"].to_numpy())
+    return {
+        "stability/jitter_onset_step": None if onset is None else float(onset.step),
+        "stability/jitter_onset_lr": None if onset is None else onset.learning_rate,
+    }
+
+
+def _of_layers(layers: pd.DataFrame) -> Values:
+    values: Values = {}
+    for stack, rows in layers.groupby("stack"):
+        deepest = rows["layer"].max()
+        for name in (name for name in OF_LAYERS if name in rows):  # one snapshot alone has nothing between two
+            skipped = 1 if name in BETWEEN_SNAPSHOTS else 0
+            first, last = (rows.loc[rows["layer"] == layer, name].iloc[skipped:] for layer in (0, deepest))
+            means = {"first": first.mean(skipna=False), "last": last.mean(skipna=False)}
+            means["last_minus_first"] = means["last"] - means["first"]
+            key = name.replace("stability/", f"stability/{stack}_")
+            values |= {f"{key}_{which}": _finite(mean) for which, mean in means.items()}
+    return values
+
+
+def _last(series: "pd.Series[float]", diverged_at: int | None) -> float | None:
+    """The last measurement, None for a run that diverged: what it was before that is no end."""
+    measured = series.dropna()
+    return None if diverged_at is not None or measured.empty else _finite(measured.iloc[-1])
+
+
+def _finite(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None

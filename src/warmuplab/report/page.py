@@ -1,0 +1,230 @@
+"""`results/<study>/report.md`: what a study showed, from `results/<study>/` alone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from warmuplab.base.files import write_text
+from warmuplab.base.words import duration, listed, number, plural
+from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.judge import CLAIMS_FILE, Judged, claims_about, gather, judge_for, write_claims
+from warmuplab.record.environment import describe_hardware
+from warmuplab.report import measures, sentences
+from warmuplab.report import verdicts as verdicts_of_report
+from warmuplab.report.tables import result_table
+from warmuplab.study.results import Study
+from warmuplab.study.roles import Arms, arrange
+
+REPORT, FIGURES = "report.md", "figures"
+
+CAPTIONS = {
+    "final_loss": "Final held-out loss over warmup and peak learning rate.",
+    "held_out_loss": "Held-out loss while training.",
+    "training_loss": "Training loss at every step.",
+    "early_overfitting": "Early overfitting: what each step taught about its own batch beyond what it taught about"
+    " held-out text, summed up over the early window.",
+    "memorisation": "Memorisation of the first batches: loss on their sentences minus loss on unseen ones (the lower,"
+    " the more was remembered), read at the same loss on the latter.",
+    "distribution": "How far each step moved the output distribution.",
+}
+
+
+def judged_of(study: Study) -> tuple[list[Judged], Evidence]:
+    """The claims about a study with their verdicts, on the other collected studies beside it too."""
+    evidence = gather(study, claims_about(study.name), study.folder.parent)
+    return judge_for(study.name, evidence), evidence
+
+
+def write_report(study: Study, claims: tuple[list[Judged], Evidence] | None = None) -> list[Path]:
+    """Draw the figures and write the report of `study`; the files, the report first (an SVG lies beside each PNG).
+
+    Where claims are about the study, `claims.json` too; `claims` is what `judged_of` says, where that is known.
+    """
+    judged, evidence = claims or judged_of(study)
+    drawn = draw_figures(study, (judged, evidence))
+    names = [path.stem for path in drawn]
+    if judged:
+        write_text(study.folder / REPORT, compose_claims(study, judged, names))
+        return [study.folder / REPORT, write_claims(judged, study.folder), *drawn]
+    (study.folder / CLAIMS_FILE).unlink(missing_ok=True)  # of claims that are registered no more
+    write_text(study.folder / REPORT, compose(study, arrange(study), names))
+    return [study.folder / REPORT, *drawn]
+
+
+def draw_figures(study: Study, claims: tuple[list[Judged], Evidence] | None = None) -> list[Path]:
+    """Draw every figure that the study has data for, and remove those that it had before; the PNG files."""
+    from warmuplab.figures import study as study_figures  # a second of imports that the text alone does not need
+    from warmuplab.figures.claims import index
+
+    folder = study.folder / FIGURES
+    for old in sorted(folder.glob("*.*g")):
+        if old.stem in CAPTIONS or old.stem in index.FIGURES or old.stem.startswith("differences_"):
+            old.unlink()
+    judged, evidence = claims or judged_of(study)
+    if judged:
+        wanted = list(dict.fromkeys([*map(verdicts_of_report.figure_name, judged), *verdicts_of_report.MORE_FIGURES]))
+        return index.draw_all(wanted, judged, evidence, folder)
+    return study_figures.draw_all(study, arrange(study), folder)
+
+
+def compose_claims(study: Study, judged: Sequence[Judged], drawn: Sequence[str]) -> str:
+    """The text of the report of a study that claims are about: verdicts first."""
+    parts = [
+        f"# Study `{study.name}`",
+        obtained(study),
+        *verdicts_of_report.verdict_section(judged),
+        *verdicts_of_report.claim_sections(judged, drawn),
+        *_failures(study),
+        "## How to reproduce it",
+        _reproduction(study),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def compose(study: Study, arms: Arms, drawn: Sequence[str]) -> str:
+    """The text of the report, which embeds the figures named in `drawn`."""
+    parts = [
+        f"# Study `{study.name}`",
+        obtained(study),
+        "## Result",
+        _legend(study, arms),
+        result_table(arms).markdown(),
+        *(_figure(name) for name in ("final_loss",) if name in drawn),
+        *_measurements(arms),
+        "## What this shows",
+        _bullets(sentences.shows(study, arms)),
+        "## What this does not show",
+        _bullets(sentences.does_not_show(study, arms)),
+        *_failures(study),
+        *(["## Curves"] if set(drawn) - {"final_loss"} else []),
+        *(_figure(name) for name in CAPTIONS if name in drawn and name != "final_loss"),
+        "## How to reproduce it",
+        _reproduction(study),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def obtained(study: Study) -> str:
+    """On what hardware and at what size the study was obtained, in one sentence."""
+    manifest = study.manifest
+    runs = plural(manifest["runs"]["total"], "run")
+    if not manifest["hardware"]:
+        return f"Nothing was obtained, on any hardware and at any size: all of the {runs} failed."
+    machines = listed(dict.fromkeys(map(describe_hardware, manifest["hardware"])))
+    steps = listed(f"{steps:,}" for steps in manifest["steps"])
+    texts = (f"`{corpus['name']}` ({corpus['sentences']:,} sentence pairs)" for corpus in manifest["corpora"])
+    corpora = listed(dict.fromkeys(texts))  # runs of another batch size count its epochs otherwise
+    return (
+        f"Obtained on {machines} with {_model(manifest)}, in {runs} of {steps} steps of"
+        f" {_values(manifest, 'training.batch_size')} sentence pairs from the corpus {corpora}."
+    )
+
+
+def _model(manifest: Mapping[str, Any]) -> str:
+    depth = listed(f"{depth}+{depth}" for depth in _all(manifest, "model.depth"))
+    weights = listed(f"{weights:,}" for weights in manifest["weights"])
+    return f"transformers of {depth} layers of width {_values(manifest, 'model.width')} ({weights} weights)"
+
+
+def _legend(study: Study, arms: Arms) -> str:
+    seeds = arms.runs["seed"].nunique()
+    entropies = listed(
+        f"{corpus['unigram_entropy']:.2f}" + (f" ({corpus['name']})" if len(study.manifest["corpora"]) > 1 else "")
+        for corpus in study.manifest["corpora"]
+    )
+    over = f"the mean over {seeds} seeds, with the smallest and the largest" if seeds > 1 else "of the one seed"
+    lines = [f"*Held-out loss*: at the end, on the whole validation split, in nats per token; {over}."]
+    if study.manifest["corpora"]:
+        lines[0] += f" The unigram entropy, what a model reaches that knows word frequencies only, is {entropies}."
+    if "spike/count" in arms.runs:
+        lines.append(
+            "*Spikes*, per run: of the training loss / of the loss on the fixed held-out batch in the early window,"
+            " where no batch is harder than another; *Largest*: the highest of either, in nats. A jump is a spike where"
+            " it stands out of the noise that the run has by then, so a run that is wild from the first steps on may"
+            " have none: *Above* is the number of steps per run with a training loss above the initial one."
+        )
+    if "overfit/gap_sum" in arms.runs:
+        early = listed(f"{int(steps):,}" for steps in sorted(arms.runs["early_steps"].dropna().unique()))
+        lines.append(
+            "*Gap*, early overfitting: drop of the loss on the batch just trained on minus drop on held-out text,"
+            f" summed over the first {early} steps, in nats per token; mean over seeds."
+        )
+    if "pre" in _all(study.manifest, "model.norm") and _all(study.manifest, "model.final_norm") == [False]:
+        lines.append(
+            "*pre-LN*: with no layer normalisation behind the decoder's last layer (`model.final_norm=false`)."
+        )
+    lines.append(
+        "*Runs*: *trained* ended clearly below the unigram entropy, *stuck* finished without; *diverged* met a loss"
+        " that is not finite and counts at the unigram entropy; *failed* ended in an error and is in no mean."
+    )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _measurements(arms: Arms) -> list[str]:
+    parts = []
+    for group, table in measures.measure_tables(arms).items():
+        parts += [f"## {group}", _bullets(measures.legend(arms, group)), table.markdown()]
+    return parts
+
+
+def _failures(study: Study) -> list[str]:
+    failed = study.runs[study.runs["status"] == "failed"]
+    if failed.empty:
+        return []
+    lines = [f"`{run['run_id']}`: {_plain(run['error'])}" for run in failed.to_dict("records")]
+    return ["## Failed runs", _bullets(lines)]
+
+
+def _reproduction(study: Study) -> str:
+    manifest = study.manifest
+    parts = []
+    if manifest["command"]:
+        commits = [entry for entry in manifest["commits"] if entry["commit"]]
+        checkout = f"git checkout {commits[0]['commit']}\n" if len(commits) == 1 else ""
+        parts.append(f"```\n{checkout}{manifest['command']}\n```")
+        if len(commits) > 1:
+            states = listed(f"{entry['commit']} ({plural(entry['runs'], 'run')})" for entry in commits)
+            parts.append(f"The runs come from {len(commits)} states of the code: {states}.")
+    else:
+        parts.append(
+            "The runs were launched by hand: `runs.parquet` and `manifest.json` list what each was told, and every run"
+            " directory holds its `config.yaml`."
+        )
+    if manifest["seconds"] is not None:
+        wall = duration(manifest["wall_seconds"])
+        parts.append(
+            f"It took {duration(manifest['seconds'])} of training, {wall} from the first start to the last end."
+        )
+    if manifest["versions"]:
+        parts.append(f"Versions: {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}.")
+    parts += dict.fromkeys(
+        f"Corpus `{corpus['name']}`: fingerprint {corpus['fingerprint']}, unigram entropy"
+        f" {number(corpus['unigram_entropy'], 4)} nats per token."
+        for corpus in manifest["corpora"]
+    )
+    again = f"python scripts/report.py {study.name}"
+    parts.append(f"This page and its figures come from the tables that are collected in `results/`: `{again}`.")
+    return "\n\n".join(parts)
+
+
+def _figure(name: str) -> str:
+    return f"![{CAPTIONS[name]}]({FIGURES}/{name}.png)\n\n*{CAPTIONS[name]}*"
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _plain(error: object) -> str:
+    """An error as text of a page, whatever it contains."""
+    return " ".join(str(error).split()).replace("<", "&lt;").replace("`", "'")[:300]
+
+
+def _all(manifest: Mapping[str, Any], key: str) -> list[Any]:
+    """Every value that a configuration key takes in the study."""
+    values: list[Any] = manifest["varying"].get(key) or [manifest["configuration"].get(key)]
+    return values
+
+
+def _values(manifest: Mapping[str, Any], key: str) -> str:
+    return listed(_all(manifest, key))

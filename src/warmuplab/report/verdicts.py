@@ -1,0 +1,184 @@
+"""The claims in a study's report: a table of verdicts first, then what each follows from."""
+
+import math
+from collections.abc import Sequence
+
+from warmuplab.base.words import MISSING, listed, plural
+from warmuplab.claims.judge import Judged, counted, where
+from warmuplab.claims.verdicts import ALPHA, SEEDS
+from warmuplab.report.tables import ResultTable
+
+MORE_FIGURES = ("spikes", "phase_diagram")  # that a study's report shows behind its verdicts, where it has the data
+
+MARKS = {"holds": "yes", "is not shown": "not shown", "is reversed": "reversed", "lacks runs": "runs missing"}
+
+
+def verdict_table(judged: Sequence[Judged]) -> ResultTable:
+    """A row per claim: verdict, effect with its 95 % interval, seeds, where it holds and where not."""
+    header = ["Claim", "Verdict", "Effect (95 % interval)", "Seeds", "Where it holds, and where not"]
+    rows = []
+    for one in judged:
+        shown = one.verdict.deciding
+        seeds = int((shown.contrast.differences == shown.contrast.differences).sum())
+        effect = with_interval(shown.effect, shown.interval, shown.contrast.unit)
+        link = f"[{one.claim.id}](#{one.claim.id})"
+        rows.append([link, f"**{one.verdict.verdict}**", effect, str(seeds), where(one)])
+    return ResultTable(header, rows)
+
+
+def verdict_section(judged: Sequence[Judged]) -> list[str]:
+    """The table, how to read it, and what is missing."""
+    count = ", ".join(f"{number} {name}" for name, number in counted(judged).items())
+    return [
+        "## Verdicts",
+        f"{plural(len(judged), 'claim')}: {count}.",
+        verdict_table(judged).markdown(),
+        "\n".join(f"- {line}" for line in reading()),
+        *_missing(judged),
+    ]
+
+
+def reading() -> list[str]:
+    """How to read the table."""
+    return [
+        "*Effect*: of the contrast that the verdict hangs on, oriented so that positive supports the claim; where a"
+        " margin is stated, the margin minus how much worse the arm is. A claim may need several contrasts, and all"
+        " must hold.",
+        "*Verdict*: by the rules of `src/warmuplab/claims/verdicts.py`, stated beforehand. Exact sign-flip tests of"
+        f" {SEEDS} paired seeds; `supported` and `refuted` at {ALPHA:g} after Holm's correction over all claims, `no"
+        " difference` where the 90 % interval lies within the smallest effect of interest.",
+        "*Where*: every contrast, then other settings and measures, which are described and not tested. Each holds, or"
+        " is reversed, by its own 95 % interval and an effect of interest.",
+        "Inference is over seeds (initial weights and choice of sentences), conditional on one corpus, its split, the"
+        " order of length buckets, the probe batch, and networks and runs of this size.",
+        "Diverged and stuck runs count, a loss at most as the unigram entropy. Own best peak rates were chosen for each"
+        " seed on the other nine.",
+    ]
+
+
+def claim_sections(judged: Sequence[Judged], drawn: Sequence[str]) -> list[str]:
+    """A section per claim; `drawn` are the figures there are."""
+    parts = ["## The claims one by one"]
+    shown: set[str] = set()
+    for one in judged:
+        parts += _claim(one, drawn, shown)
+    return parts
+
+
+def figure_name(one: Judged) -> str:
+    """The figure that shows a claim."""
+    return one.claim.figure or f"differences_{one.claim.id}"
+
+
+def _claim(one: Judged, drawn: Sequence[str], shown: set[str]) -> list[str]:
+    claim, verdict = one.claim, one.verdict
+    name = figure_name(one)
+    parts = [
+        f"### {claim.id}",
+        f"> {claim.statement}\n\nSource: {claim.source}.",
+        f"**{verdict.verdict[0].upper()}{verdict.verdict[1:]}.** {verdict.reason}",
+        f"Measured: {claim.measure}",
+    ]
+    if name in drawn:
+        first = name not in shown
+        shown.add(name)
+        parts.append(f"![{claim.statement}](figures/{name}.png)" if first else f"Figure: [above](figures/{name}.png).")
+    parts += [_contrasts(one).markdown(), _arms(one).markdown()]
+    if one.asides:
+        parts += ["Elsewhere, described and not tested:", _asides(one).markdown()]
+    if claim.caveats:
+        parts.append("Caveats:\n\n" + "\n".join(f"- {caveat}" for caveat in claim.caveats))
+    return parts
+
+
+def _contrasts(one: Judged) -> ResultTable:
+    header = ["Contrast", "Effect (95 % interval)", "Smallest of interest", "Seeds for", "p for", "p against"]
+    rows = []
+    for shown in one.verdict.evidence:
+        d = shown.contrast.differences
+        there = d[d == d]
+        rows.append(
+            [
+                shown.contrast.name,
+                with_interval(shown.effect, shown.interval, shown.contrast.unit),
+                f"{shown.contrast.smallest_effect:g}",
+                f"{int((there > 0).sum())} of {len(there)}",
+                p_value(shown.p_for),
+                p_value(shown.p_against),
+            ]
+        )
+    if not math.isnan(one.verdict.adjusted_p_for) and any(not math.isnan(e.effect) for e in one.verdict.evidence):
+        adjusted = p_value(one.verdict.adjusted_p_for)
+        rows.append(["*all of them, adjusted*", "", "", "", adjusted, ""])
+    return ResultTable(header, rows)
+
+
+def _arms(one: Judged) -> ResultTable:
+    by_rate = any(arm.all_train for arm in one.arms)
+    header = ["Arm", "Peak lr", "Mean (smallest to largest)", "At its ceiling", "Seeds"]
+    header += ["All seeds train up to"] if by_rate else []
+    rows = []
+    for arm in one.arms:
+        spread = f"{value(arm.mean)} ({value(arm.low)} to {value(arm.high)})" if arm.runs else MISSING
+        seeds = f"{arm.runs} of {len(arm.arm.seeds)}"
+        rows.append([arm.arm.name, arm.rate, spread, str(arm.at_ceiling), seeds, *([arm.all_train] * by_rate)])
+    return ResultTable(header, rows)
+
+
+def _asides(one: Judged) -> ResultTable:
+    rows = [
+        [
+            aside.comparison.name,
+            with_interval(aside.effect, aside.interval, aside.comparison.unit),
+            MARKS[aside.standing],
+        ]
+        for aside in one.asides
+    ]
+    return ResultTable(["Comparison", "Effect (95 % interval)", "Holds"], rows)
+
+
+def _missing(judged: Sequence[Judged]) -> list[str]:
+    lines = []
+    for one in judged:
+        lacking = sum(len(absent.runs) for absent in one.missing)
+        if lacking:
+            arms = listed(f"{absent.arm.name} ({len(absent.runs)})" for absent in one.missing)
+            lines.append(f"- `{one.claim.id}`: {lacking} of {plural(one.planned, 'planned run')}, in {arms}.")
+    commands = listed(dict.fromkeys(f"`make sweep STUDY={a.arm.study}`" for one in judged for a in one.missing))
+    return ["### Missing runs", "\n".join(lines), f"{commands} trains them."] if lines else []
+
+
+def with_interval(effect: float, interval: tuple[float, float], unit: str) -> str:
+    """`+0.21 nats (+0.15 to +0.27)`."""
+    if math.isnan(effect):
+        return MISSING
+    return f"{value(effect, '+')} {unit} ({value(interval[0], '+')} to {value(interval[1], '+')})"
+
+
+def value(number: float, sign: str = "") -> str:
+    """Three digits, no exponent for what a reader would not write with one."""
+    if math.isnan(number):
+        return MISSING
+    if math.isinf(number):
+        return "∞" if number > 0 else "−∞"
+    if abs(number) >= 100:
+        return f"{number:{sign}.0f}"
+    if number == 0:
+        return "0"
+    return f"{number:{sign}#.3g}" if abs(number) >= 1e-3 else f"{number:{sign}.1e}"
+
+
+def p_value(p: float) -> str:
+    """`0.0010`; the smallest there is with ten seeds."""
+    return MISSING if math.isnan(p) else f"{p:.2g}"
+
+
+def terminal_lines(judged: Sequence[Judged]) -> list[str]:
+    """The verdicts for a terminal, a line each."""
+    width = max((len(one.claim.id) for one in judged), default=0)
+    lines = []
+    for one in judged:
+        shown = one.verdict.deciding
+        effect = with_interval(shown.effect, shown.interval, shown.contrast.unit)
+        lines.append(f"{one.claim.id:<{width}}  {one.verdict.verdict:<13}  {effect}")
+    return lines

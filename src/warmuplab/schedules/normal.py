@@ -1,0 +1,167 @@
+"""The settings of a schedule, checked and completed: `schedule.*` of a run's configuration.
+
+The configuration is a mapping (a plain dict, an OmegaConf node) or a dataclass:
+
+    peak_lr: float or null
+    warmup: {shape, fraction, steps, start_factor, stairs, beta2, window}
+    decay: {name, and the knobs of that decay}
+"""
+
+import dataclasses
+import inspect
+import math
+import numbers
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from warmuplab.base.errors import ConfigError
+from warmuplab.schedules.options import DECAYS, STATE_THEIR_OWN_RATE, not_both
+from warmuplab.schedules.warmups import EQUAL_AREA, SHAPES, UNTUNED_RULES
+
+WINDOW = 0.2  # of the steps: the early window, where the configuration does not say otherwise
+
+
+def normalized(schedule_config: Any) -> dict[str, Any]:
+    """The configuration as a plain dict: every default filled in, every number in the type of its setting.
+
+    It goes into JSON as it is, and two spellings of the same settings (1 and 1.0, a default given or left out) give
+    equal dicts. Raises ConfigError for an unknown name, a missing setting or a value of the wrong type.
+    """
+    top = _members("schedule", schedule_config, ("peak_lr", "warmup", "decay"))
+    decay = _decay_settings(top.get("decay"))
+    peak = _typed("schedule.peak_lr", top.get("peak_lr"), float | None)
+    own_rate = STATE_THEIR_OWN_RATE.get(decay["name"])
+    if own_rate and peak is not None:
+        problem = f"{decay['name']} takes no peak learning rate"
+        raise ConfigError("schedule.peak_lr", peak, problem, f"set schedule.peak_lr=null and {own_rate}")
+    if not own_rate and peak is None:
+        problem = f"{decay['name']} needs a peak learning rate"
+        raise ConfigError("schedule.peak_lr", None, problem, "give one, for example schedule.peak_lr=2e-3")
+    if peak is not None and not (math.isfinite(peak) and peak > 0):
+        raise ConfigError("schedule.peak_lr", peak, "is out of range", "give a finite number above 0")
+    return {"peak_lr": peak, "warmup": _warmup_settings(top.get("warmup")), "decay": decay}
+
+
+def _decay_settings(config: Any) -> dict[str, Any]:
+    given = _members("schedule.decay", config)
+    name = given.pop("name", None)
+    if not isinstance(name, str) or name not in DECAYS:
+        problem = "no decay is named" if name is None else "there is no such decay"
+        raise ConfigError("schedule.decay.name", name, problem, f"choose one of {', '.join(DECAYS)}")
+    parameters = inspect.signature(DECAYS[name]).parameters
+    hints = typing.get_type_hints(DECAYS[name])
+    knobs = {knob: p.default for knob, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    for knob, value in given.items():
+        if knob not in knobs:
+            listed = f"its knobs are {', '.join(knobs)}" if knobs else "it has none"
+            remedy = f"{listed}; another decay is chosen with its preset, as in schedule={name}"
+            raise ConfigError(f"schedule.decay.{knob}", value, f"{name} has no such knob", remedy)
+    settings: dict[str, Any] = {"name": name}
+    for knob, default in knobs.items():
+        value = given.get(knob, default)
+        if value is inspect.Parameter.empty:
+            raise ConfigError(f"schedule.decay.{knob}", None, "is missing", f"{name} needs it; schedule={name} sets it")
+        settings[knob] = _typed(f"schedule.decay.{knob}", value, hints[knob])
+    return settings
+
+
+def _warmup_settings(config: Any) -> dict[str, Any]:
+    types_and_defaults: dict[str, tuple[Any, Any]] = {
+        "shape": (str, "linear"),
+        "fraction": (float | None, None),
+        "steps": (int | None, None),
+        "start_factor": (float, 0.0),
+        "stairs": (int | None, None),
+        "beta2": (float | None, None),
+        "window": (float | None, None),
+    }
+    given = _members("schedule.warmup", config, tuple(types_and_defaults))
+    settings = {
+        key: _typed(f"schedule.warmup.{key}", given.get(key, default), kind)
+        for key, (kind, default) in types_and_defaults.items()
+    }
+    shape = settings["shape"]
+    shapes = (*SHAPES, EQUAL_AREA, *UNTUNED_RULES)
+    if shape not in shapes:
+        remedy = f"choose one of {', '.join(shapes)}"
+        raise ConfigError("schedule.warmup.shape", shape, "there is no such warmup", remedy)
+    _check_length(shape, settings)
+    if shape == "stepped" and settings["stairs"] is None:
+        settings["stairs"] = 4
+    if shape == EQUAL_AREA and settings["window"] is None:
+        settings["window"] = WINDOW
+    for knob, users in (("stairs", ("stepped",)), ("beta2", UNTUNED_RULES), ("window", (EQUAL_AREA,))):
+        if shape not in users and settings[knob] is not None:
+            problem = (
+                f"only {', '.join(users)} has it, not {shape}" if len(users) == 1 else f"{shape} has no use for it"
+            )
+            raise ConfigError(
+                f"schedule.warmup.{knob}", settings[knob], problem, f"clear it with schedule.warmup.{knob}=null"
+            )
+    if shape in UNTUNED_RULES and settings["beta2"] is None:
+        remedy = f"choose schedule/warmup={shape}, which takes it from optimizer.betas"
+        raise ConfigError("schedule.warmup.beta2", None, f"{shape} needs it", remedy)
+    window = settings["window"]
+    if window is not None and not 0 < window <= 1:
+        raise ConfigError("schedule.warmup.window", window, "is out of range", "give a number above 0, at most 1")
+    return settings
+
+
+def _check_length(shape: str, settings: dict[str, Any]) -> None:
+    """A shape has `fraction` or `steps`, never both; an untuned rule neither; `none` neither, or zero."""
+    fraction, steps = settings["fraction"], settings["steps"]
+    if fraction is not None and not 0 <= fraction < 1:
+        raise ConfigError("schedule.warmup.fraction", fraction, "is out of range", "give a number from 0 to below 1")
+    if steps is not None and steps < 0:
+        raise ConfigError("schedule.warmup.steps", steps, "is negative", "give 0 for no warmup, or more")
+    not_both("schedule.warmup", "steps", steps, "fraction", fraction)
+    if shape in UNTUNED_RULES or (shape == "none" and (fraction or steps)):
+        key = "steps" if fraction is None else "fraction"
+        if settings[key] is not None:
+            problem = "shape none has no length" if shape == "none" else f"the length of {shape} follows from beta2"
+            remedy = f"choose schedule/warmup={shape}, or set schedule.warmup.{key}=null"
+            raise ConfigError(f"schedule.warmup.{key}", settings[key], problem, remedy)
+    elif shape != "none" and fraction is None and steps is None:
+        remedy = "give it or schedule.warmup.steps; 0 is no warmup"
+        raise ConfigError("schedule.warmup.fraction", None, "the warmup has no length", remedy)
+
+
+def _members(field: str, config: Any, known: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """The members of a mapping or dataclass, checked against the known names."""
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
+        members = {part.name: getattr(config, part.name) for part in dataclasses.fields(config)}
+    elif isinstance(config, Mapping):
+        members = {str(key): config[key] for key in config}
+    else:
+        listed = ", ".join(known) if known else "name and the knobs of a decay"
+        raise ConfigError(field, config, "is not a group of settings", f"give {listed}")
+    for key, value in members.items():
+        if known and key not in known:
+            raise ConfigError(f"{field}.{key}", value, "there is no such setting", f"known are {', '.join(known)}")
+    return members
+
+
+def _typed(field: str, value: Any, kind: Any) -> Any:
+    """`value` as the one type of its setting: float, int, bool, str or list[float]; None where that is allowed."""
+    if isinstance(kind, types.UnionType):
+        if value is None:
+            return None
+        kind = next(option for option in typing.get_args(kind) if option is not types.NoneType)
+    if typing.get_origin(kind) is list:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise ConfigError(field, value, "is not a list", "give a list such as [0.5,0.1]")
+        return [_typed(field, member, float) for member in value]
+    if kind in (bool, str):
+        if isinstance(value, kind):
+            return value
+        raise ConfigError(field, value, "is of the wrong type", "give true or false" if kind is bool else "give a name")
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ConfigError(field, value, "is not a number", "give a number")
+    number = float(value)
+    if kind is int:
+        if not number.is_integer():
+            raise ConfigError(field, value, "is not a whole number", "give a whole number")
+        return int(number)
+    return number + 0.0  # -0.0 and 0.0 are one setting

@@ -1,0 +1,1 @@
+"""Studies as collected: from run directories to `results/<study>/`, and what is read back from there."""

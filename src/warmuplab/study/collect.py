@@ -1,0 +1,139 @@
+"""From run directories to committed evidence: `outputs/<study>/*/` into `results/<study>/`."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from warmuplab.base.arguments import check_study, usable_folder
+from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import replace_atomically, write_json
+from warmuplab.config.overrides import as_cell
+from warmuplab.record.directory import RunDirectory, read_directories
+from warmuplab.record.run import COMPLETE
+from warmuplab.study import manifest
+from warmuplab.study.results import CURVES, FACTS, LAYERS, MANIFEST, RUNS, SPIKES, Study, load, read_table
+from warmuplab.study.tables import curves_and_spikes, layers_table
+
+
+def update(study: str, outputs: Path, results: Path) -> tuple[Study, list[str]]:
+    """Collect a study's run directories, if there are any, and load the study; with what a user should know of it.
+
+    Evidence is never replaced by less: where `outputs/<study>` has fewer complete runs than `results/<study>`, as in
+    the middle of a sweep on a fresh clone, the results stay as they are and a note says so. Raises `ConfigError`
+    where neither folder has runs, or one of them cannot be used.
+    """
+    check_study(study)
+    source, folder = outputs / study, results / study
+    with usable_folder("--outputs", source):
+        directories = read_directories(source)
+    with usable_folder("--results", folder):
+        collected = (folder / RUNS).exists()
+    if not directories:
+        if not collected:
+            problem = f"no finished run in {source} and nothing collected in {folder}"
+            raise ConfigError("STUDY", study, problem, f"train it first: make sweep STUDY={study}")
+        return load(study, results), []
+    found, known = _complete(directories), _complete_in(study, folder / RUNS) if collected else 0
+    if found < known:
+        note = (
+            f"{source} has {found} complete runs and {folder} has {known}: {folder} stays as it is. Finish the sweep "
+            f"(make sweep STUDY={study}), or collect the part elsewhere (--results FOLDER)."
+        )
+        return load(study, results), [note]
+    with usable_folder("--results", folder):
+        collect(study, directories, folder)
+    return load(study, results), _notes(source, directories)
+
+
+def collect(study: str, directories: Sequence[RunDirectory], folder: Path) -> None:
+    """Write the tables and `manifest.json` of `directories` to `folder`; no `layers.parquet` without measurements."""
+    varying = varying_keys(run.config for run in directories)
+    runs = runs_table(directories, varying)
+    curves, spikes = curves_and_spikes(directories)
+    layers = layers_table(directories)
+    for name, table in ((CURVES, curves), (SPIKES, spikes), (LAYERS, layers), (RUNS, runs)):
+        if table is None:
+            (folder / name).unlink(missing_ok=True)  # of an earlier collection
+            continue
+        with replace_atomically(folder / name) as temporary:
+            table.to_parquet(temporary, index=False, compression="zstd")
+    write_json(folder / MANIFEST, manifest.describe(study, directories, runs, varying))
+
+
+def varying_keys(configs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Keys whose value is not the same in all of `configs`, and `seed`; an absent key counts as null."""
+    told = [config for config in configs if config]  # nothing can be said about a run that left no configuration
+    keys = list(dict.fromkeys(key for config in told for key in config))
+    return ["seed"] + [
+        key for key in keys if key != "seed" and len({json.dumps(config.get(key)) for config in told}) > 1
+    ]
+
+
+def runs_table(directories: Sequence[RunDirectory], varying: Sequence[str]) -> pd.DataFrame:
+    """`runs.parquet`: a row per run, failed ones too, null where a run has no value.
+
+    Metrics have slashes, configuration keys have none, and no key is named as a fact: no two columns collide.
+    """
+    rows = [_row(run, varying) for run in directories]
+    metrics = dict.fromkeys(name for run in directories for name in run.summary.get("values") or {})
+    values = [run.summary.get("values") or {} for run in directories]
+    columns = {name: _column([row[name] for row in rows]) for name in rows[0]}
+    columns |= {name: pd.Series([row.get(name) for row in values], dtype="float64") for name in metrics}
+    return pd.DataFrame(columns).astype(FACTS)
+
+
+def _row(run: RunDirectory, varying: Sequence[str]) -> dict[str, Any]:
+    summary = run.summary
+    timings, corpus = summary.get("timings") or {}, summary.get("corpus") or {}
+    config = run.config or {"seed": summary.get("seed")}
+    return {
+        "run_id": run.run_id,
+        "status": summary.get("status"),
+        **{key: as_cell(config.get(key)) for key in varying},
+        "trained": summary.get("trained"),
+        "diverged_at": summary.get("diverged_at"),
+        "error": summary.get("error"),
+        "early_steps": summary.get("early_steps"),
+        "unigram_entropy": corpus.get("unigram_entropy"),
+        "corpus": corpus.get("fingerprint"),
+        "weights": summary.get("weights"),
+        "population": (summary.get("population") or {}).get("name"),
+        "seconds": timings.get("seconds"),
+        "commit": summary.get("commit"),
+        "dirty": summary.get("dirty"),
+    }
+
+
+def _column(values: list[Any]) -> "pd.Series[Any]":
+    """A column of configuration values: whole numbers and truth values stay what they are where some are null."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return pd.Series(values, dtype="boolean" if None in values else "bool")
+    if kinds == {int}:
+        return pd.Series(values, dtype="Int64" if None in values else "int64")
+    if kinds <= {int, float}:
+        return pd.Series(values, dtype="float64")
+    return pd.Series([None if value is None else str(value) for value in values], dtype="str")
+
+
+def _complete(directories: Sequence[RunDirectory]) -> int:
+    return sum(run.is_complete for run in directories)
+
+
+def _complete_in(study: str, runs: Path) -> int:
+    table = read_table(study, runs, ["status"], only=True)
+    return int(table["status"].isin(COMPLETE).sum())
+
+
+def _notes(source: Path, directories: Sequence[RunDirectory]) -> list[str]:
+    failed = len(directories) - _complete(directories)
+    unfinished = sum(1 for path in source.glob("*/config.yaml") if not (path.parent / "summary.json").exists())
+    notes = []
+    if failed:
+        notes.append(f"{failed} of {len(directories)} runs failed; the sweep's command tries them again.")
+    if unfinished:
+        notes.append(f"left out, still training or killed: {unfinished} of the runs in {source}.")
+    return notes

@@ -1,0 +1,29 @@
+"""What is published around a training: rows as it goes when online, complete records at its end when offline."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from warmuplab.record.progress import Follow
+from warmuplab.record.run import Run
+from warmuplab.tracking.publishing import publish
+from warmuplab.tracking.settings import mode_of
+from warmuplab.tracking.stream import Stream
+
+
+@contextmanager
+def publication(runs: Sequence[Run]) -> Iterator[Follow | None]:
+    """Around the training of `runs`, which share a tracker: whatever is complete at its end is published.
+
+    Gives what training calls with its new rows, None where nobody asks for them before the end. Nothing here makes
+    training wait, and no failure of W&B gets out: it ends in a line on standard error per run directory.
+    """
+    mode = mode_of(runs[0].config.tracker)
+    if mode == "online":
+        with Stream(runs) as stream:
+            yield stream.rows
+        return
+    yield None
+    if mode == "offline":
+        for run in runs:
+            if run.is_complete:
+                publish(run.directory)

@@ -1,0 +1,37 @@
+"""Publish one finished record; a failure of W&B never gets further than a line on standard error."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from warmuplab.record.directory import recorded_series
+from warmuplab.record.run import COMPLETE, read_summary
+from warmuplab.tracking.settings import mode_of, tracker_of
+from warmuplab.tracking.view import View
+
+
+def publish(directory: Path, mode: str | None = None) -> bool:
+    """Publish the finished record in `directory`, again if it was before; a failure is a line on standard error.
+
+    `mode`, where given, takes the place of what the record says. What W&B keeps on disk goes to `wandb/` in there and
+    replaces what an earlier publication left. Returns whether the record is published now.
+    """
+    try:
+        mode = mode or mode_of(tracker_of(directory))
+        if mode == "disabled":
+            return False
+        summary = read_summary(directory)
+        if summary is None or summary["status"] not in COMPLETE:
+            raise ValueError("there is no finished run")
+        with View(directory, summary["run_id"], summary["timings"]["started"], mode) as view:
+            view.close(recorded_series(directory), summary)
+    except Exception as error:
+        warn(directory, f"{type(error).__name__}: {error}")
+        return False
+    return True
+
+
+def warn(directory: Path, problem: str) -> None:
+    """Say in one line on standard error that a record is not published, and how to do it."""
+    remedy = f"the record is unharmed, `python -m warmuplab.tracking {shlex.quote(str(directory))}` publishes it"
+    print(" ".join(f"warning: {directory}: not published to W&B ({problem}); {remedy}".split()), file=sys.stderr)

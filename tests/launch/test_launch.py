@@ -1,0 +1,154 @@
+"""Sweeps: packed, validated before any trains, finished runs skipped, failures isolated and listed."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from support.composing import QUICK, ROOT, composed
+from warmuplab import training
+from warmuplab.base.errors import ConfigError
+from warmuplab.config.schema import RunConfig
+from warmuplab.launch import local
+from warmuplab.launch.launch import LauncherConfig, failures, launch
+from warmuplab.launch.pack import pack
+from warmuplab.record.run import Run
+
+DEBUG = LauncherConfig("debug", workers=None, members=None)
+LOCAL = LauncherConfig("local", workers=2, members=None)
+
+
+def configs(folder: Path, *overrides: str, seeds: tuple[int, ...] = (0, 1)) -> list[RunConfig]:
+    return [composed(*QUICK, f"outputs={folder}", f"seed={seed}", *overrides) for seed in seeds]
+
+
+def test_packing_separates_what_cannot_train_together_and_divides_evenly() -> None:
+    post = [Run(composed(f"seed={seed}"), f"post{seed}") for seed in range(5)]
+    pre = [Run(composed(f"seed={seed}", "model=pre_ln"), f"pre{seed}") for seed in range(2)]
+    packed = pack([post[0], pre[0], *post[1:], pre[1]], largest=3)
+    assert [[run.run_id for run in population] for population in packed] == [
+        ["post0", "post1"],
+        ["post2", "post3", "post4"],
+        ["pre0", "pre1"],
+    ]
+
+
+def test_a_sweep_trains_each_run_once_and_the_second_time_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    jobs = [*configs(tmp_path), *configs(tmp_path), *configs(tmp_path, "model=pre_ln", *QUICK[:4])]
+    runs = launch(jobs, LOCAL, said.append)
+    assert len(runs) == 4
+    assert all(run.is_complete for run in runs)
+    assert failures(runs) == []
+    assert any("2 populations" in line for line in said)
+    monkeypatch.setattr(training.Trainer, "run", lambda *_: pytest.fail("trained again"))
+    said.clear()
+    launch(jobs, DEBUG, said.append)
+    assert "4 runs of 4 finished before" in said[0]
+
+
+def test_a_run_listed_twice_is_measured_as_it_is_listed_first(tmp_path: Path) -> None:
+    jobs = [*configs(tmp_path, "probes=default"), *configs(tmp_path, "probes=none", seeds=(0, 1, 2))]
+    runs = launch(jobs, DEBUG, lambda _: None)
+    assert [run.config.probes.enabled for run in runs] == [True, True, False]
+    measured = [pd.read_parquet(run.directory / "metrics.parquet").columns for run in runs]
+    assert ["probe/loss" in columns for columns in measured] == [True, True, False]
+
+
+def test_overwrite_trains_again(tmp_path: Path) -> None:
+    (run,) = launch(configs(tmp_path, seeds=(0,)), DEBUG, lambda _: None)
+    before = (run.directory / "summary.json").stat().st_mtime_ns
+    launch(configs(tmp_path, "overwrite=true", seeds=(0,)), DEBUG, lambda _: None)
+    assert (run.directory / "summary.json").stat().st_mtime_ns > before
+
+
+def test_a_failing_population_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = training.Trainer.run
+
+    def sometimes(self: training.Trainer, *arguments: Any) -> float:
+        if self.steps == 7:
+            raise RuntimeError("out of luck")
+        return train(self, *arguments)
+
+    monkeypatch.setattr(training.Trainer, "run", sometimes)
+    runs = launch([*configs(tmp_path, "training.steps=7"), *configs(tmp_path)], DEBUG, lambda _: None)
+    assert [run.is_complete for run in runs] == [False, False, True, True]
+    failed = failures(runs)
+    assert len(failed) == 2
+    assert all(str(run.directory) in line and "out of luck" in line for run, line in zip(runs, failed, strict=False))
+
+
+def test_nothing_trains_when_one_corpus_cannot_be_had(tmp_path: Path) -> None:
+    jobs = [*configs(tmp_path), *configs(tmp_path, "data=multi30k", f"data.path={tmp_path / 'nowhere'}")]
+    with pytest.raises(ConfigError, match="no such folder"):
+        launch(jobs, DEBUG, lambda _: None)
+    assert not list(tmp_path.glob("single/*"))
+
+
+@pytest.mark.parametrize(
+    ("cluster", "workers", "members"), [("cloud", None, None), ("local", 0, None), ("local", None, 0)]
+)
+def test_impossible_settings_of_the_launcher_are_refused(
+    tmp_path: Path, cluster: str, workers: int | None, members: int | None
+) -> None:
+    with pytest.raises(ConfigError, match=r"hydra\.launcher\."):
+        launch(configs(tmp_path), LauncherConfig(cluster, workers, members), lambda _: None)
+
+
+def test_a_killed_worker_leaves_failed_runs_and_the_others_go_on(tmp_path: Path) -> None:
+    """A worker that is killed cannot say so itself: the launcher does."""
+    started: list[int] = []
+    start = subprocess.Popen
+
+    class Killed(start):  # type: ignore[misc, valid-type]
+        def __init__(self, command: list[str], **settings: object) -> None:
+            super().__init__(command, **settings)
+            started.append(self.pid)
+            if len(started) == 1:
+                os.kill(self.pid, signal.SIGKILL)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local.subprocess, "Popen", Killed)
+        jobs = [*configs(tmp_path, seeds=(0,)), *configs(tmp_path, "training.steps=7", seeds=(0,))]
+        runs = launch(jobs, LauncherConfig("local", 2, None), lambda _: None)
+    assert [(run.summary or {}).get("status") for run in runs] == ["failed", "finished"]
+    assert "status -9" in failures(runs)[0]
+
+
+TRAIN = [sys.executable, "scripts/train.py"]
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*TRAIN, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_any_multirun_is_packed(tmp_path: Path) -> None:
+    finished = command("-m", *QUICK, f"outputs={tmp_path}", "seed=0,1", "schedule.peak_lr=1e-3,2e-3")
+    assert finished.returncode == 0, finished.stderr
+    assert "4 runs in 1 population" in finished.stdout
+    assert len(list(tmp_path.glob("single/*/summary.json"))) == 4
+
+
+def test_another_launcher_trains_one_run_at_a_time(tmp_path: Path) -> None:
+    finished = command("-m", *QUICK, f"outputs={tmp_path}", "seed=0,1", "hydra/launcher=basic")
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.count("held-out loss") == 2
+
+
+def test_a_failed_run_ends_the_sweep_with_status_1_and_its_directory(tmp_path: Path) -> None:
+    (tmp_path / "single").mkdir(parents=True)
+    (run,) = [Run(c, "") for c in configs(tmp_path, seeds=(0,))]
+    from warmuplab import worker
+
+    blocked = worker.prepare(run.config).directory
+    blocked.write_text("a file where the run's directory should be")
+    finished = command("-m", *QUICK, f"outputs={tmp_path}", "seed=0", "training.steps=6,7")
+    assert finished.returncode == 1
+    assert "1 of 2 runs failed" in finished.stdout
+    assert str(blocked) in finished.stdout
+    assert len(list(tmp_path.glob("single/*/summary.json"))) == 1

@@ -1,0 +1,101 @@
+"""The sweeper: a study is the union of its grids, and what is typed replaces a key in each of them."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+
+from warmuplab.base.errors import ConfigError
+from warmuplab.config.compose import CONFIG_FOLDER
+from warmuplab.config.mapping import from_mapping
+
+# Hydra imports its plugins anew when it first looks for them, so the class is to be had from it alone.
+GridsSweeper = next(plugin for plugin in Plugins.instance().discover(Sweeper) if plugin.__name__ == "GridsSweeper")
+
+
+class Context:
+    config_loader = None
+
+
+def jobs(grids: list[dict[str, Any]], *typed: str, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    sweeper = GridsSweeper(grids)
+    sweeper.hydra_context = Context()
+    parser = OverridesParser.create()
+    monkeypatch.setattr(OverridesParser, "create", lambda config_loader: parser)
+    return sweeper.jobs(list(typed))
+
+
+def test_each_grid_is_a_product_and_the_study_their_union(monkeypatch: pytest.MonkeyPatch) -> None:
+    grids = [{"model": ["pre_ln", "post_ln"], "seed": "range(2)"}, {"schedule": "cosine", "seed": [0]}]
+    assert jobs(grids, monkeypatch=monkeypatch) == [
+        ["model=pre_ln", "seed=0"],
+        ["model=pre_ln", "seed=1"],
+        ["model=post_ln", "seed=0"],
+        ["model=post_ln", "seed=1"],
+        ["schedule=cosine", "seed=0"],
+    ]
+
+
+def test_a_job_of_two_grids_comes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert jobs([{"seed": [0, 1]}, {"seed": [1, 2]}], monkeypatch=monkeypatch) == [["seed=0"], ["seed=1"], ["seed=2"]]
+
+
+def test_what_is_typed_replaces_the_key_in_every_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    grids = [{"model": ["pre_ln", "post_ln"], "seed": [0, 1]}, {"seed": [2], "schedule": "cosine"}]
+    assert jobs(grids, "seed=7", "training.steps=9", monkeypatch=monkeypatch) == [
+        ["model=pre_ln", "seed=7", "training.steps=9"],
+        ["model=post_ln", "seed=7", "training.steps=9"],
+        ["schedule=cosine", "seed=7", "training.steps=9"],
+    ]
+
+
+def test_without_grids_the_command_line_is_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert jobs([], "seed=0,1", "optimizer.betas=[0.9,0.98]", monkeypatch=monkeypatch) == [
+        ["seed=0", "optimizer.betas=[0.9,0.98]"],
+        ["seed=1", "optimizer.betas=[0.9,0.98]"],
+    ]
+
+
+def test_values_keep_their_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    grids = [{"optimizer.clip_norm": [None, 1.0], "schedule.peak_lr": [1e-05]}]
+    assert jobs(grids, monkeypatch=monkeypatch) == [
+        ["optimizer.clip_norm=null", "schedule.peak_lr=1e-05"],
+        ["optimizer.clip_norm=1.0", "schedule.peak_lr=1e-05"],
+    ]
+
+
+def test_a_single_value_is_a_list_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    grids = [{"optimizer.clip_norm": None, "seed": 3, "optimizer.betas": [[0.9, None]], "probes.enabled": True}]
+    assert jobs(grids, monkeypatch=monkeypatch) == [
+        ["optimizer.clip_norm=null", "seed=3", "optimizer.betas=[0.9,null]", "probes.enabled=True"]
+    ]
+
+
+def test_a_key_without_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"^seed=\[\]"):
+        jobs([{"seed": []}], monkeypatch=monkeypatch)
+
+
+def test_jobs_that_differ_in_the_seed_are_composed_once_and_are_what_each_alone_would_be() -> None:
+    plugins = Plugins.instance().discover(Launcher)
+    launcher = next(plugin for plugin in plugins if plugin.__name__ == "PopulationLauncher")
+    composed: list[list[str]] = []
+
+    class Loader:
+        def load_sweep_config(self, config: Any, overrides: list[str]) -> Any:
+            composed.append(overrides)
+            with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+                return compose("config", overrides, return_hydra_config=True)
+
+    one = launcher("debug", None, None)
+    one.hydra_context, one.config = SimpleNamespace(config_loader=Loader()), None
+    jobs = [["model=pre_ln", "seed=3"], ["seed=4", "model=pre_ln"], ["model=post_ln"], ["model=post_ln", "seed=0"]]
+    found = [one._configuration(job) for job in jobs]
+    assert composed == [["model=pre_ln"], ["model=post_ln"]]
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        assert found == [from_mapping(compose("config", job)) for job in jobs]

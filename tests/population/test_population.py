@@ -1,0 +1,229 @@
+"""Lockstep training equals one `torch.optim` optimizer per member, and a diverged member disturbs nobody."""
+
+import numpy as np
+import pytest
+import torch
+
+from support.composing import composed
+from warmuplab import schedules
+from warmuplab.base.errors import ConfigError
+from warmuplab.data.batches import Batch, TrainingBatches
+from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.population.optimizers import LINEAR_IN_RATE, GradientInitialisedAdam
+from warmuplab.population.population import Population, clip_per_member_, pick_device
+from warmuplab.population.transformer import Transformer
+
+SMALL = ("model.width=16", "model.heads=2", "model.depth=1", "model.feed_forward=32", "hardware=cpu")
+STEPS = 20
+SCHEDULES = (
+    ("schedule=linear", "schedule.peak_lr=2e-3"),
+    ("schedule=cosine", "schedule.peak_lr=8e-3", "schedule.warmup.fraction=0.3"),
+    ("schedule=constant", "schedule.peak_lr=5e-4", "schedule.warmup.fraction=0"),
+)
+
+
+def rates(*each: tuple[str, ...]) -> torch.Tensor:
+    tables = [schedules.learning_rates(composed(*overrides).schedule, STEPS) for overrides in each]
+    return torch.from_numpy(np.stack(tables))
+
+
+def population(corpus: TokenizedCorpus, seeds: list[int], lr_MxT: torch.Tensor, *overrides: str) -> Population:
+    config = composed(*SMALL, *overrides)
+    model = Transformer(config.model, corpus.vocabulary_size)
+    return Population(model, config.optimizer, lr_MxT, seeds, config.hardware, config.training.label_smoothing)
+
+
+def one_member_at_a_time(
+    corpus: TokenizedCorpus, make: type[torch.optim.Optimizer], seed: int, lr_T: torch.Tensor, *overrides: str
+) -> tuple[list[float], torch.Tensor]:
+    """Losses and last weights of the real model under a plain optimizer whose rate is set at every step."""
+    config = composed(*SMALL, *overrides)
+    model = Transformer(config.model, corpus.vocabulary_size)
+    row = torch.nn.Parameter(model.initial_weights([seed]).to(getattr(torch, config.hardware.dtype)))
+    settings = {"weight_decay": config.optimizer.weight_decay}
+    if config.optimizer.betas is not None:
+        settings |= {"betas": tuple(config.optimizer.betas), "eps": config.optimizer.eps}
+    else:
+        settings |= {"momentum": config.optimizer.momentum}
+    optimizer = make([row], lr=1.0, **settings)
+    batches = TrainingBatches(corpus.train, 8, [seed], torch.device("cpu"))
+    losses = []
+    for step in range(STEPS):
+        optimizer.param_groups[0]["lr"] = float(lr_T[step])
+        optimizer.zero_grad()
+        loss = model.losses(row, batches.at(step))
+        loss.sum().backward()
+        if config.optimizer.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_([row], config.optimizer.clip_norm)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, row.detach()[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "overrides"),
+    [
+        ("adam", torch.optim.Adam, ()),
+        ("adam", torch.optim.Adam, ("optimizer.weight_decay=0.1", "optimizer.clip_norm=0.5")),
+        ("adamw", torch.optim.AdamW, ("optimizer.weight_decay=0.1",)),
+        ("radam", torch.optim.RAdam, ()),
+        ("sgd", torch.optim.SGD, ("optimizer.weight_decay=0.01",)),
+        ("gi_adam", GradientInitialisedAdam, ()),
+    ],
+)
+@pytest.mark.parametrize("model", ["post_ln", "pre_ln"])
+def test_equals_one_optimizer_per_member(
+    small_corpus: TokenizedCorpus, name: str, make: type[torch.optim.Optimizer], overrides: tuple[str, ...], model: str
+) -> None:
+    overrides = (f"model={model}", f"optimizer={name}", "hardware.dtype=float64", *overrides)
+    lr_MxT, seeds = rates(*SCHEDULES), [0, 1, 0]
+    together = population(small_corpus, seeds, lr_MxT, *overrides)
+    batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"))
+    losses_TxM = torch.stack([together.step(batches.at(step)).loss_M for step in range(STEPS)])
+    for m, seed in enumerate(seeds):
+        losses, last = one_member_at_a_time(small_corpus, make, seed, lr_MxT[m], *overrides)
+        assert losses_TxM[:, m].tolist() == pytest.approx(losses, rel=1e-6)
+        for part_name, part in together.model.unpack(together.weights_MxP).items():
+            if not part_name.endswith(
+                "key.bias"
+            ):  # cancels in the softmax: its gradient is rounding noise, which Adam blows up
+                expected = together.model.unpack(last[None])[part_name][0]
+                assert torch.allclose(part[m], expected, rtol=1e-5, atol=1e-7), part_name
+
+
+def test_gradient_initialised_adam_is_adam_from_another_second_moment() -> None:
+    """Against the formulas in NumPy: v_0 = g_1^2, and the correction for a start at zero is left in."""
+    rng = np.random.default_rng(0)
+    gradients = rng.normal(size=(12, 5))
+    weights = torch.nn.Parameter(torch.zeros(5, dtype=torch.float64))
+    optimizer = GradientInitialisedAdam([weights], lr=0.1, betas=(0.9, 0.98), eps=1e-9)
+    expected, m, v = np.zeros(5), np.zeros(5), gradients[0] ** 2
+    for t, g in enumerate(gradients, start=1):
+        weights.grad = torch.from_numpy(g.copy())
+        optimizer.step()
+        m, v = 0.9 * m + 0.1 * g, 0.98 * v + 0.02 * g**2
+        expected -= 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.98**t)) + 1e-9)
+        assert weights.detach().numpy() == pytest.approx(expected, rel=1e-12)
+        if t == 1:
+            assert np.abs(expected) == pytest.approx(0.1 * np.sqrt(0.02), rel=1e-6)
+
+
+def test_a_member_packed_with_others_follows_the_same_run_alone(small_corpus: TokenizedCorpus) -> None:
+    lr_MxT, seeds = rates(*SCHEDULES), [0, 1, 0]
+    together = population(small_corpus, seeds, lr_MxT)
+    batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"))
+    losses_TxM = torch.stack([together.step(batches.at(step)).loss_M for step in range(STEPS)])
+    for m, seed in enumerate(seeds):
+        alone = population(small_corpus, [seed], lr_MxT[m : m + 1])
+        own = TrainingBatches(small_corpus.train, 8, [seed], torch.device("cpu"))
+        losses = torch.cat([alone.step(own.at(step)).loss_M for step in range(STEPS)])
+        assert torch.allclose(losses_TxM[:, m], losses, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(LINEAR_IN_RATE))
+def test_a_diverged_member_is_frozen_and_its_neighbours_never_notice(small_corpus: TokenizedCorpus, name: str) -> None:
+    lr_MxT, seeds = rates(*SCHEDULES), [0, 1, 2]
+    batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"))
+    calm, disturbed = (population(small_corpus, seeds, lr_MxT, f"optimizer={name}") for _ in range(2))
+    for step in range(STEPS):
+        if step == 5:
+            with torch.no_grad():
+                disturbed.weights_MxP[1, 7] = torch.inf
+            frozen = disturbed.weights_MxP[1].clone()
+        expected, found = calm.step(batches.at(step)), disturbed.step(batches.at(step))
+        for part in ("loss_M", "grad_norm_M", "update_relative_M"):
+            for m in (0, 2):
+                assert torch.equal(getattr(found, part)[m], getattr(expected, part)[m])
+            assert getattr(found, part)[1].isnan() == (step >= 5)
+    assert torch.equal(disturbed.weights_MxP[[0, 2]], calm.weights_MxP[[0, 2]])
+    assert torch.equal(disturbed.weights_MxP[1], frozen)
+    assert disturbed.diverged_at_M.tolist() == [-1, 5, -1]
+    assert disturbed.alive_M.tolist() == [True, False, True]
+    assert disturbed.losses(batches.at(0)).isnan().tolist() == [False, True, False]
+
+
+def test_a_hopeless_rate_diverges_alone(small_corpus: TokenizedCorpus) -> None:
+    lr_MxT = torch.stack([torch.full((STEPS,), 1e-3), torch.full((STEPS,), 1e30)])
+    pair = population(small_corpus, [0, 0], lr_MxT)
+    batches = TrainingBatches(small_corpus.train, 8, [0, 0], torch.device("cpu"))
+    losses = [pair.step(batches.at(step)).loss_M for step in range(5)]
+    assert pair.alive_M.tolist() == [True, False]
+    assert 0 < int(pair.diverged_at_M[1]) < 5
+    assert all(loss[0].isfinite() for loss in losses)
+
+
+def test_clipping_equals_clip_grad_norm_for_each_member() -> None:
+    gradient = torch.randn(4, 50, generator=torch.Generator().manual_seed(0)) * torch.tensor(
+        [[0.01], [1.0], [9.0], [1.0]]
+    )
+    gradient[3, 0] = torch.nan
+    expected = []
+    for row in gradient[:3]:
+        parameter = torch.nn.Parameter(torch.zeros(50))
+        parameter.grad = row.clone()
+        torch.nn.utils.clip_grad_norm_([parameter], 2.0)
+        expected.append(parameter.grad)
+    clip_per_member_(gradient, torch.linalg.vector_norm(gradient, dim=1), 2.0)
+    assert torch.allclose(gradient[:3], torch.stack(expected), rtol=1e-6)
+
+
+def test_what_a_step_reports_equals_a_recomputation(small_corpus: TokenizedCorpus) -> None:
+    lr_MxT = rates(*SCHEDULES)
+    three = population(small_corpus, [0, 1, 2], lr_MxT, "hardware.dtype=float64")
+    batches = TrainingBatches(small_corpus.train, 8, [0, 1, 2], torch.device("cpu"))
+    for step in range(6):
+        before = three.weights_MxP.detach().clone()
+        batch = batches.at(step)
+        leaf = before.clone().requires_grad_()
+        loss = three.model.losses(leaf, batch)
+        loss.sum().backward()
+        reported = three.step(batch)
+        moved = three.weights_MxP.detach() - before
+        assert reported.loss_M.tolist() == pytest.approx(loss.tolist(), rel=1e-12)
+        assert reported.grad_norm_M.tolist() == pytest.approx([row.norm().item() for row in leaf.grad], rel=1e-9)
+        relative = [(m.norm() / b.norm()).item() for m, b in zip(moved, before, strict=True)]
+        assert reported.update_relative_M.tolist() == pytest.approx(relative, rel=1e-9)
+        assert three.losses(batch).tolist() == pytest.approx(three.model.losses(three.weights_MxP, batch).tolist())
+
+
+def test_mean_losses_weigh_batches_by_their_tokens(small_corpus: TokenizedCorpus) -> None:
+    one = population(small_corpus, [0], rates(SCHEDULES[0]), "hardware.dtype=float64")
+    long, short = (TrainingBatches(small_corpus.train, n, [0], torch.device("cpu")).at(3) for n in (16, 4))
+    tokens = [(batch.label_MxBxT != 0).sum().item() for batch in (long, short)]
+    expected = sum(one.losses(batch).item() * n for batch, n in zip((long, short), tokens, strict=True)) / sum(tokens)
+    assert one.mean_losses([long, short]).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_optimizer_outside_the_allow_list_is_refused(small_corpus: TokenizedCorpus) -> None:
+    config = composed(*SMALL)
+    config.optimizer.name = "adafactor"  # past the validation of configurations
+    model = Transformer(config.model, small_corpus.vocabulary_size)
+    with pytest.raises(ConfigError, match="linear in the learning rate"):
+        Population(model, config.optimizer, rates(SCHEDULES[0]), [0], config.hardware)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_where_there_is_none_is_refused() -> None:
+    assert pick_device("auto").type == "cpu"
+    with pytest.raises(ConfigError, match=r"use hardware\.device=cpu"):
+        pick_device("cuda")
+
+
+def test_bfloat16_stays_near_float32(small_corpus: TokenizedCorpus) -> None:
+    losses = {}
+    for dtype in ("float32", "bfloat16"):
+        one = population(small_corpus, [0], rates(SCHEDULES[0]), f"hardware.dtype={dtype}")
+        batches = TrainingBatches(small_corpus.train, 8, [0], torch.device("cpu"))
+        losses[dtype] = [one.step(batches.at(step)).loss_M.item() for step in range(8)]
+        assert one.weights_MxP.dtype == torch.float32
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
+    assert losses["bfloat16"] != losses["float32"]
+
+
+def test_a_batch_is_left_as_it_was(small_corpus: TokenizedCorpus) -> None:
+    one = population(small_corpus, [0], rates(SCHEDULES[0]))
+    batch = TrainingBatches(small_corpus.train, 8, [0], torch.device("cpu")).at(0)
+    copy = Batch(*(getattr(batch, part).clone() for part in ("source_MxBxS", "input_MxBxT", "label_MxBxT")))
+    one.step(batch)
+    for part in ("source_MxBxS", "input_MxBxT", "label_MxBxT"):
+        assert torch.equal(getattr(batch, part), getattr(copy, part))

@@ -1,0 +1,125 @@
+"""A run keeps its name: those of all committed runs, whatever keys a configuration gets later."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+
+from support.composing import QUICK, ROOT, composed
+from warmuplab.config import keys, mapping, schema
+from warmuplab.config.mapping import from_mapping, to_mapping
+from warmuplab.config.overrides import nested
+from warmuplab.config.schema import RunConfig, added
+from warmuplab.record import writing
+from warmuplab.record.directory import read_directories
+from warmuplab.record.identity import identify
+from warmuplab.record.run import Run
+from warmuplab.schedules import options
+from warmuplab.study.collect import varying_keys
+
+RESULTS = ROOT / "results"
+ELSEWHERE = {"study": "any", "outputs": "outputs", "overwrite": False, "data.path": None, "tracker.name": "none"}
+ELSEWHERE |= {"tracker.mode": None, "tracker.project": "any", "tracker.entity": None}
+
+
+def recorded(study: str) -> Iterator[tuple[RunConfig, str, str]]:
+    """Every run of a committed study: its configuration, put together from the tables, its corpus and its name."""
+    manifest = json.loads((RESULTS / study / "manifest.json").read_text())
+    of_seeds: dict[str, RunConfig] = {}  # reading a configuration takes long, and seeds share all the rest
+    for row in pd.read_parquet(RESULTS / study / "runs.parquet").to_dict("records"):
+        own = {key: value(row[key]) for key in manifest["varying"]}
+        told = {
+            key: what
+            for key, what in (manifest["configuration"] | own | ELSEWHERE).items()
+            if what is not None or not key.startswith("schedule.decay.")  # a knob of another run's decay
+        }
+        seed = told.pop("seed")
+        mark = repr(sorted(told.items()))
+        if mark not in of_seeds:
+            of_seeds[mark] = from_mapping(nested(told | {"seed": 0}))
+        yield dataclasses.replace(of_seeds[mark], seed=seed), str(row["corpus"]), str(row["run_id"])
+
+
+def value(cell: Any) -> Any:
+    """What a cell of `runs.parquet` stands for."""
+    if isinstance(cell, str):
+        return json.loads(cell) if cell.startswith("[") else cell
+    return None if pd.isna(cell) else cell
+
+
+@pytest.mark.parametrize(("study", "runs"), [("quick", 48), ("claims", 1290), ("schedules", 275)])
+def test_committed_runs_keep_their_names(study: str, runs: int) -> None:
+    named = [(identify(config, corpus).run_id, run_id) for config, corpus, run_id in recorded(study)]
+    assert len(named) == runs
+    assert [new for new, _ in named] == [old for _, old in named]
+
+
+@pytest.fixture
+def with_later_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schema as a later version may have it: a key more of the network, a list, a group, an option of a decay."""
+    model = dataclasses.make_dataclass(
+        "ModelConfig",
+        [("rotary", bool, added(False)), ("skips", list[int], added([1]))],
+        bases=(schema.ModelConfig,),
+    )
+    group = dataclasses.make_dataclass("NoiseConfig", [("scale", float), ("kind", str)])
+    run = dataclasses.make_dataclass(
+        "RunConfig", [("model", model), ("noise", group, added(group(0.0, "white")))], bases=(RunConfig,)
+    )
+    monkeypatch.setattr(mapping, "RunConfig", run)
+    monkeypatch.setattr(keys, "RunConfig", run)
+    linear = options.DECAYS["linear"]
+
+    def longer(run: Any, *, end_factor: float = 0.0, hold: int = 0) -> Any:
+        return linear(run, end_factor=end_factor)
+
+    monkeypatch.setitem(options.DECAYS, "linear", longer)
+    monkeypatch.setitem(options.ADDED_OPTIONS, "linear", {"hold": 0})
+
+
+LATER = ("+model.rotary=true", "+model.skips=[2]", "+noise.scale=0.5", "+schedule.decay.hold=3")
+
+
+@pytest.mark.usefixtures("with_later_keys")
+def test_a_later_key_renames_no_run_that_was_recorded_before_it() -> None:
+    assert [identify(config, corpus).run_id for config, corpus, _ in recorded("quick")] == [
+        run_id for *_, run_id in recorded("quick")
+    ]
+
+
+def test_a_later_key_names_the_runs_that_it_changes(request: pytest.FixtureRequest) -> None:
+    before = identify(composed(*QUICK), "a").run_id
+    request.getfixturevalue("with_later_keys")
+    as_introduced = ("+model.rotary=false", "+model.skips=[1]", "+noise.scale=0.0", "+schedule.decay.hold=0")
+    assert identify(composed(*QUICK, *as_introduced), "a").run_id == before
+    names = [identify(composed(*QUICK, key), "a").run_id for key in LATER]
+    assert len({before, *names}) == 1 + len(LATER)
+
+
+def test_a_later_key_is_filled_in_where_an_older_record_is_read(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    for seed in (0, 1):
+        old = Run(composed(*QUICK, f"outputs={tmp_path}", f"seed={seed}"), f"old-{seed}")
+        writing.begin(old)
+        writing.fail(old, "made up")
+    request.getfixturevalue("with_later_keys")
+    (one, two) = read_directories(tmp_path / "single")
+    assert (one.config["model.rotary"], one.config["model.skips"], one.config["noise.scale"]) == (False, [1], 0.0)
+    assert one.config["schedule.decay.hold"] == 0
+    later = to_mapping(composed(*QUICK, f"outputs={tmp_path}"))
+    assert varying_keys([one.config, two.config, OmegaConf.to_container(OmegaConf.create(one.config))]) == ["seed"]
+    assert later["model"]["rotary"] is False
+
+
+def test_a_key_that_came_later_counts_where_it_does_something() -> None:
+    """`schedule.warmup.window` is such a key: runs without it were there before."""
+    plain = composed(*QUICK)
+    assert plain.built_schedule.settings["warmup"]["window"] is None
+    assert "window" not in keys.identifying(to_mapping(plain))["schedule"]["warmup"]
+    level = composed(*QUICK, "schedule/warmup=equal_area")
+    window = keys.identifying(to_mapping(level) | {"schedule": level.built_schedule.settings})
+    assert window["schedule"]["warmup"]["window"] == 0.2

@@ -1,0 +1,1 @@
+"""What several tests need: composed configurations, short trainings, made-up studies, references computed anew."""

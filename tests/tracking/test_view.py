@@ -1,0 +1,440 @@
+"""W&B shows what the record says: read back from disk, and from a server on this machine."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from support.composing import QUICK, ROOT, composed
+from support.wandb_server import WandbServer, wandb_server
+from warmuplab import worker
+from warmuplab.base.errors import ConfigError
+from warmuplab.config.schema import TrackerConfig
+from warmuplab.record import writing
+from warmuplab.record.directory import recorded_series
+from warmuplab.record.run import Run, read_summary
+from warmuplab.tracking import settings, stream
+from warmuplab.tracking.__main__ import main
+from warmuplab.tracking.publication import publication
+from warmuplab.tracking.publishing import publish
+
+WANDB = Path(sys.executable).with_name("wandb")
+KEY = "0123456789" * 4
+STEPS = 7
+
+
+@pytest.fixture(autouse=True)
+def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No account, no settings and no server of whoever runs the tests."""
+    for name in [name for name in os.environ if name.startswith("WANDB")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NETRC", str(tmp_path / "home" / "netrc"))
+
+
+def series(seed: int = 0) -> pd.DataFrame:
+    """Invented metrics with gaps, numbers of all sizes and a column that is null throughout."""
+    generator = np.random.default_rng(seed)
+    table = pd.DataFrame({"step": np.arange(STEPS), "lr": np.linspace(0, 4e-3, STEPS)})
+    table["train/loss"] = generator.normal(5, 1, STEPS).astype(np.float32)
+    table["grad/norm"] = (10.0 ** generator.uniform(-12, 12, STEPS)).astype(np.float32)
+    table["val/loss"] = [None, None, 6.25, None, None, 6.5, None]
+    table["overfit/gap"] = np.full(STEPS, np.nan)
+    return table.astype({"val/loss": float})
+
+
+def summary(started: str = "2026-11-01T10:00:00+00:00") -> dict[str, Any]:
+    values = {"train/loss": 5.125, "val/loss": None, "val/loss_min": 6.25, "spike/count": 2, "overfit/gap_sum": None}
+    return {
+        "study": "single",
+        "seed": 0,
+        "status": "diverged",
+        "diverged_at": 6,
+        "trained": False,
+        "early_steps": 2,
+        "values": values,
+        "corpus": {"name": "jupyterlab", "fingerprint": "0123456789abcdef"},
+        "timings": {"started": started, "seconds": 1.5},
+        "commit": "c0ffee",
+        "dirty": False,
+        "hardware": {"device": "cpu", "cpu": "some processor"},
+    }
+
+
+def begun(folder: Path, *overrides: str, name: str = "some-run") -> Run:
+    run = Run(composed(*QUICK, "tracker=wandb", f"outputs={folder}", *overrides), name)
+    writing.begin(run)
+    return run
+
+
+def recorded(folder: Path, *overrides: str, name: str = "some-run") -> Run:
+    run = begun(folder, *overrides, name=name)
+    writing.finish(run, series(), summary())
+    return run
+
+
+def inspect(path: Path, *options: str) -> str:
+    command = [str(WANDB), "leet", "inspect", "--json", *options, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def logged(directory: Path) -> dict[str, list[dict[str, Any]]]:
+    """What W&B's file in a run directory holds, by kind of entry."""
+    entries: dict[str, list[dict[str, Any]]] = {}
+    for entry in map(json.loads, inspect(directory / "wandb").splitlines()):
+        entries.setdefault(entry["type"], []).append(entry[entry["type"]])
+    return entries
+
+
+def measured(table: pd.DataFrame) -> list[dict[str, float]]:
+    """The rows of a table without their nulls."""
+    return [{name: value for name, value in row.items() if pd.notna(value)} for row in table.to_dict("records")]
+
+
+def own(row: dict[str, Any]) -> dict[str, Any]:
+    """A row or summary without what W&B adds."""
+    return {name: value for name, value in row.items() if not name.startswith("_")}
+
+
+def merged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was logged in several rows of one step, together."""
+    together: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        assert not together.get(row["step"], {}).keys() & own(row).keys() - {"step"}, "a value came twice"
+        together.setdefault(row["step"], {}).update(own(row))
+    return list(together.values())
+
+
+def test_an_offline_run_holds_every_metric_and_every_summary_value(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = recorded(tmp_path, "schedule/warmup=cosine", "schedule.warmup.fraction=null", "schedule.warmup.steps=3")
+    assert publish(run.directory)
+    assert capfd.readouterr() == ("", "")
+    entries = logged(run.directory)
+    table = pd.read_parquet(run.directory / "metrics.parquet")
+    assert [own(row["item"]) for row in entries["history"]] == measured(table)
+    assert [row["item"]["_step"] for row in entries["history"]] == list(range(STEPS))
+
+    start, end = entries["run"]
+    command = "python scripts/train.py schedule/warmup=cosine"
+    assert command in end["notes"]
+    assert "git checkout c0ffee" in end["notes"]
+    assert (start["project"], start["run_group"], start["display_name"]) == ("warmuplab", "single", "some-run")
+    assert set(start["tags"]) == {"norm:post", "decay:linear", "warmup:cosine", "warmup:3 steps"}
+    step_metrics = {metric["name"]: metric.get("step_metric") for metric in entries["metric"]}
+    assert step_metrics == {"step": None} | dict.fromkeys(table.columns.drop("step"), "step")
+
+    whole = json.loads(inspect(run.directory / "wandb", "--summary"))
+    assert whole["state"] == "finished"
+    shown = own(whole["summary"])
+    expected = summary()["values"] | {"status": "diverged", "diverged_at": 6, "trained": False}
+    assert {name: shown.get(name) for name in expected} == expected
+    assert set(shown) <= {name for name, value in expected.items() if value is not None} | set(table.columns)
+
+
+def test_layers_are_a_section_of_their_own(tmp_path: Path) -> None:
+    places = [(step, stack, layer) for step in (0, 5) for stack in ("encoder", "decoder") for layer in (0, 1)]
+    layers = pd.DataFrame(places, columns=["step", "stack", "layer"])
+    layers["stability/cka_drift"] = [None] * 4 + [0.1, 0.2, 0.3, 0.4]
+    layers["stability/grad_norm"] = np.arange(1.0, 9.0)
+    run = begun(tmp_path)
+    writing.finish(run, series(), summary(), layers)
+    assert publish(run.directory)
+    entries = logged(run.directory)
+    rows = [own(row["item"]) for row in entries["history"]]
+    of_layers = [{name: row[name] for name in row if name.startswith("layers/")} for row in rows]
+    names = ["encoder_0", "encoder_1", "decoder_0", "decoder_1"]
+    first = {f"layers/grad_norm/{name}": value for name, value in zip(names, (1, 2, 3, 4), strict=True)}
+    later = {f"layers/grad_norm/{name}": value for name, value in zip(names, (5, 6, 7, 8), strict=True)}
+    later |= {f"layers/cka_drift/{name}": value for name, value in zip(names, (0.1, 0.2, 0.3, 0.4), strict=True)}
+    assert of_layers == [first, {}, {}, {}, {}, later, {}]
+    assert [{name: row[name] for name in row.keys() - later.keys()} for row in rows] == measured(series())
+    step_metrics = {metric["name"]: metric.get("step_metric") for metric in entries["metric"]}
+    assert all(step_metrics[name] == "step" for name in later)
+    shown = json.loads(inspect(run.directory / "wandb", "--summary"))["summary"]
+    assert not any(name.startswith("layers/") for name in shown)
+    assert shown["train/loss"] == summary()["values"]["train/loss"]
+
+
+def test_the_configuration_is_complete(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+    publish(run.directory)
+    config = json.loads(inspect(run.directory / "wandb", "--summary"))["config"]
+    record = config.pop("record")
+    assert config == dataclasses.asdict(run.config)
+    facts = ("run_id", "commit", "dirty", "corpus", "hardware", "timings", "early_steps")
+    assert record == {name: (summary() | {"run_id": "some-run"})[name] for name in facts}
+
+
+def test_nothing_of_the_machine_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setenv("A_SECRET", "neither-this-word")
+    run = recorded(tmp_path)
+    publish(run.directory)
+    (file,) = run.directory.glob("wandb/offline-run-*/run-*.wandb")
+    for forbidden in (KEY, "neither-this-word", sys.executable, str(ROOT)):
+        assert forbidden.encode() not in file.read_bytes()
+    parts = {"config", "display_name", "project", "run_group", "run_id", "start_time", "tags", "telemetry", "notes"}
+    for entry in logged(run.directory)["run"]:
+        assert set(entry) <= parts
+    assert not any(file.parent.joinpath("files").iterdir())
+
+
+def test_publishing_again_leaves_one_run_with_the_same_id(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+
+    def published() -> str:
+        assert publish(run.directory)
+        (folder,) = run.directory.glob("wandb/*run-*-*")
+        return folder.name.rpartition("-")[2]
+
+    first = published()
+    history = logged(run.directory)["history"]
+    assert published() == first
+    assert [own(row["item"]) for row in logged(run.directory)["history"]] == [own(row["item"]) for row in history]
+    other = recorded(tmp_path, name="other-run")
+    publish(other.directory)
+    assert not list(other.directory.glob(f"wandb/*{first}"))
+    writing.finish(run, series(), summary("2026-11-01T10:00:01+00:00"))  # trained again
+    assert published() != first
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "environment", "expected"),
+    [
+        ("wandb", None, None, "offline"),
+        ("wandb", None, "", "offline"),
+        ("wandb", None, "online", "online"),
+        ("wandb", None, "disabled", "disabled"),
+        ("wandb", "offline", "online", "offline"),
+        ("wandb", "online", "disabled", "online"),
+        ("wandb", "disabled", "online", "disabled"),
+        ("none", "online", "online", "disabled"),
+        ("none", None, "nonsense", "disabled"),
+    ],
+)
+def test_the_mode_is_what_the_tracker_says_then_the_environment_then_offline(
+    name: str, mode: str | None, environment: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if environment is not None:
+        monkeypatch.setenv("WANDB_MODE", environment)
+    assert settings.mode_of(TrackerConfig(name, mode, "warmuplab", None)) == expected
+
+
+def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"tracker.project=a/b: .*; use "):
+        settings.check(TrackerConfig("wandb", None, "a/b", None))
+    monkeypatch.setenv("WANDB_MODE", "onlin")
+    with pytest.raises(ConfigError, match="WANDB_MODE=onlin: unknown; choose one of online, offline, disabled"):
+        settings.check(TrackerConfig("wandb", None, "warmuplab", None))
+
+
+@pytest.mark.parametrize("override", ["tracker=none", "tracker.mode=disabled"])
+def test_a_disabled_tracker_does_nothing_at_all(
+    override: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)  # importing it is an error now
+    run = recorded(tmp_path, override)
+    settings.check(run.config.tracker)
+    with publication([run]) as follow:
+        assert follow is None
+    assert not publish(run.directory)
+    assert capfd.readouterr() == ("", "")
+    assert sorted(path.name for path in run.directory.iterdir()) == ["config.yaml", "metrics.parquet", "summary.json"]
+
+
+def test_a_failure_is_one_warning_and_leaves_the_record_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = recorded(tmp_path)
+    before = {path.name: path.read_bytes() for path in run.directory.iterdir()}
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with publication([run]):
+        pass
+    captured = capfd.readouterr()
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith(f"warning: {run.directory}: not published to W&B (")
+    assert f"python -m warmuplab.tracking {run.directory}" in captured.err
+    assert {path.name: path.read_bytes() for path in run.directory.iterdir()} == before
+    monkeypatch.undo()
+    again = subprocess.run(
+        [sys.executable, "-m", "warmuplab.tracking", str(run.directory)], capture_output=True, text=True, check=True
+    )
+    assert again.stdout == "1 of 1 published\n"
+    assert len(logged(run.directory)["history"]) == STEPS
+
+
+def test_publishing_by_hand_says_what_cannot_be_published(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for directory, problem in (
+        (begun(tmp_path, name="unfinished").directory, "no finished run"),
+        (recorded(tmp_path, "tracker=none").directory, "its tracker is off"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main([str(directory)])
+        captured = capfd.readouterr()
+        assert captured.err.startswith(f"error: RUN_DIRECTORY={directory}: {problem}; ")
+        assert (captured.out, captured.err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize("key", ["", "too-short"])
+def test_online_without_an_account_is_refused_before_training(key: str, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "scripts/train.py",
+        *QUICK,
+        "tracker=wandb",
+        "tracker.mode=online",
+        f"outputs={tmp_path}",
+    ]
+    finished = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | {"WANDB_API_KEY": key}
+    )
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.count("\n") == 1
+    assert finished.stderr.startswith("error: tracker.mode=online: ")
+    assert "wandb login" in finished.stderr
+    assert not list(tmp_path.glob("single/*"))
+
+
+def connect(server: WandbServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let processes that start from now on use `server`."""
+    monkeypatch.setenv("WANDB_BASE_URL", server.url)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+
+
+def test_a_population_trained_online_is_on_the_server_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides = (*QUICK, "tracker=wandb", "tracker.mode=online", f"outputs={tmp_path}")
+    with wandb_server() as server:
+        connect(server, monkeypatch)
+        runs = [Run(composed(*overrides, f"seed={seed}"), "") for seed in (0, 1)]
+        file = worker.write_population(runs)
+        subprocess.run([sys.executable, "-m", "warmuplab.worker", str(file.path)], check=True)
+        directories = [path.parent for path in sorted(tmp_path.glob("single/*/summary.json"))]
+        assert len(directories) == 2
+
+        def check() -> None:
+            by_name = {run.fields["displayName"]: run for run in server.runs.values()}
+            assert sorted(by_name) == [directory.name for directory in directories]
+            for directory in directories:
+                run, record = by_name[directory.name], read_summary(directory)
+                assert record is not None
+                table = recorded_series(directory)
+                assert "layers/cka_drift/decoder_0" in table
+                assert merged(run.rows) == measured(table)
+                values = {name: value for name, value in record["values"].items() if value is not None}
+                assert values.items() <= run.summary.items()
+                assert run.config["record"]["commit"] == record["commit"]
+                assert (run.fields["groupName"], run.exit_code) == ("single", 0)
+
+        check()
+        histories = {run_id: run.history for run_id, run in server.runs.items()}
+        subprocess.run([sys.executable, "-m", "warmuplab.tracking", *map(str, directories)], check=True)
+        check()
+        assert {run_id: run.history for run_id, run in server.runs.items()} == histories
+
+
+def test_offline_runs_are_uploaded_once_however_often_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directories = [recorded(tmp_path, name=name).directory for name in ("one", "other")]
+    recorded(tmp_path, "tracker=none", name="private")
+    begun(tmp_path, name="unfinished")
+    for directory in directories:
+        assert publish(directory)  # offline, as training does
+
+    def sync() -> str:
+        command = [sys.executable, "scripts/sync.py", "single", "--outputs", str(tmp_path)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    with wandb_server() as server:
+        connect(server, monkeypatch)
+        assert sync() == "2 uploaded, 0 uploaded before, 0 failed, 1 trained with tracker=none\n"
+        by_name = {run.fields["displayName"]: run for run in server.runs.values()}
+        assert sorted(by_name) == ["one", "other"]
+        for run in by_name.values():
+            assert [own(row) for row in run.rows] == measured(series())
+            assert run.summary["train/loss"] == summary()["values"]["train/loss"]
+            assert "python scripts/train.py" in run.fields["notes"]
+        histories = {run_id: dict(run.history) for run_id, run in server.runs.items()}
+        assert sync() == "0 uploaded, 2 uploaded before, 0 failed, 1 trained with tracker=none\n"
+        for directory in directories:
+            (directory / "wandb" / "uploaded").unlink()  # as after an interruption
+        assert sync().startswith("2 uploaded, 0 uploaded before")
+        assert {run_id: run.history for run_id, run in server.runs.items()} == histories
+
+
+def test_rows_arrive_while_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    runs = [begun(tmp_path, "tracker.mode=online", name=name) for name in ("finishes", "fails")]
+    tables = [series(0), series(1)]
+    started = summary()["timings"]["started"]
+
+    def rows(first: int, stop: int) -> dict[str, np.ndarray]:
+        names = tables[0].columns.drop("step")
+        return {name: np.stack([table[name].iloc[first:stop] for table in tables], axis=1) for name in names}
+
+    with wandb_server() as server:
+        connect(server, monkeypatch)
+        with publication(runs) as follow:
+            assert follow is not None
+            follow(started, 0, rows(0, 2))
+            follow(started, 2, rows(2, 4))
+            patience = time.monotonic() + 20
+            while len(server.runs) < 2:
+                assert time.monotonic() < patience, "nothing arrived before the end of training"
+                time.sleep(0.05)
+            late = tables[0].assign(**{"stability/jitter": [None, *np.linspace(0.1, 0.6, STEPS - 1)]})
+            writing.finish(runs[0], late, summary(started))
+            writing.fail(runs[1], "RuntimeError: out of luck")
+        by_name = {run.fields["displayName"]: run for run in server.runs.values()}
+    assert merged(by_name["finishes"].rows) == measured(late)
+    assert by_name["finishes"].summary["train/loss"] == summary()["values"]["train/loss"]
+    # Its record has no metrics: these rows can only have come before the end.
+    assert [own(row) for row in by_name["fails"].rows] == measured(tables[1].iloc[:4])
+    assert [by_name[name].exit_code for name in ("finishes", "fails")] == [0, 1]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_training_does_not_wait_for_a_silent_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stream, "SECONDS_TO_END", 0.5)
+    run = begun(tmp_path, "tracker.mode=online")
+    large = {"train/loss": np.zeros((300_000, 1))}  # more than a pipe holds
+    with wandb_server(answers=False) as server:
+        connect(server, monkeypatch)
+        with publication([run]) as follow:
+            assert follow is not None
+            began = time.monotonic()
+            for _ in range(5):
+                follow(summary()["timings"]["started"], 0, large)
+            assert time.monotonic() - began < 10  # a server that never answers would hold it for ever
+            writing.finish(run, series(), summary())
+        assert time.monotonic() - began < 60
+    captured = capfd.readouterr()
+    assert captured.err.count("\n") == 1
+    assert f"{run.directory}: not published to W&B (not done 0.5 s after training)" in captured.err
+
+
+def test_an_interrupted_training_says_nothing_of_w_and_b(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = begun(tmp_path, "tracker.mode=online")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+    with pytest.raises(KeyboardInterrupt), publication([run]):
+        raise KeyboardInterrupt
+    assert capfd.readouterr() == ("", "")
+    with publication([run]):
+        writing.finish(run, series(), summary())
+    assert "not published to W&B (the publishing process failed: " in capfd.readouterr().err

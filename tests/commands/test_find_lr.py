@@ -16,12 +16,12 @@ from warmuplab.base.errors import ConfigError
 from warmuplab.commands import find_lr
 from warmuplab.config.compose import CONFIG_FOLDER
 from warmuplab.config.mapping import from_mapping, to_mapping
-from warmuplab.figures import range_test as figure
+from warmuplab.figures import lr_range as figure
 from warmuplab.record import writing
-from warmuplab.record.finding import Finding
+from warmuplab.record.finding import Finding, read_runs
 from warmuplab.record.run import Run
 from warmuplab.schedules import learning_rates
-from warmuplab.series import range_test
+from warmuplab.series import lr_range
 
 STEPS = 200
 
@@ -49,7 +49,7 @@ def finding_of(folder: Path, onsets: list[int | None], diverge_at: int | None = 
         )
         facts = {"status": "finished", "diverged_at": diverge_at, "corpus": {"unigram_entropy": 6.0}}
         writing.finish(run, metrics, facts)
-    return find_lr.read_runs(runs, overrides)
+    return read_runs(runs, overrides)
 
 
 # ---- Known ramps -----------------------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def test_the_suggestion_is_the_median_of_the_planted_onsets(tmp_path: Path) -> N
     [
         ([None, None], None, "schedule.decay.end_lr"),
         ([0, 0], None, "schedule.decay.start_lr"),
-        ([None, None], 150, "went off at once"),
+        ([None, None], 150, "stopped being finite without jitter"),
         ([92, None, None], None, "1 of 3 seeds began to jitter"),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_record_without_the_loss_is_named(tmp_path: Path) -> None:
     path = run.directory / "metrics.parquet"
     pd.read_parquet(path).drop(columns="probe/loss").to_parquet(path)
     with pytest.raises(ConfigError, match="overwrite=true"):
-        find_lr.read_runs([run], [])
+        read_runs([run], [])
 
 
 # ---- The command -----------------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def test_from_the_command_to_the_files_and_the_second_time_without_training(tmp_
     for seed, said in enumerate(record["seeds"]):
         metrics = pd.read_parquet(tmp_path / "find_lr" / said["run"] / "metrics.parquet")
         np.testing.assert_allclose(metrics["lr"], 1e-5 * 1e5 ** (np.arange(120) / 120), rtol=1e-12)
-        reading = range_test.read(metrics["probe/loss"], metrics["lr"])
+        reading = lr_range.read(metrics["probe/loss"], metrics["lr"])
         assert said["seed"] == seed
         assert (said["jitter"], said["rise"]) == (reading.jitter, reading.rise)
     assert record["suggested_peak_lr"] is not None

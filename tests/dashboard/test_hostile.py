@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import studies
 
+from support import studies
 from support.opened import opened
 from warmuplab.dashboard import page
 from warmuplab.dashboard.page import escaped_json, write_dashboard

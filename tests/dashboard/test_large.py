@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import studies
 
+from support import studies
 from support.opened import Opened, opened
 from warmuplab.dashboard.page import write_dashboard
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import studies
 
+from support import studies
 from support.opened import opened
 from support.synthetic_study import leave
 from warmuplab.dashboard.page import write_dashboard

@@ -8,19 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import studies
 from hydra import compose, initialize_config_dir
 
+from support import studies
 from support.composing import composed
 from support.synthetic_study import keys_of
 from warmuplab.base.errors import ConfigError
 from warmuplab.config import rerun
 from warmuplab.config.compose import CONFIG_FOLDER
 from warmuplab.config.mapping import from_mapping
-from warmuplab.config.overrides import typed
+from warmuplab.config.overrides import as_cell
 from warmuplab.dashboard import labels, page, payload
 from warmuplab.dashboard.series import unpacked
-from warmuplab.record.directory import NOT_EVIDENCE
 from warmuplab.study import results
 from warmuplab.study.results import Study
 
@@ -63,7 +62,7 @@ def test_layers_are_in_depth_order_with_their_values(study: Study) -> None:
     np.testing.assert_allclose(values, chosen["stability/cka_drift"], rtol=1e-3)
 
 
-def test_spikes_are_the_collected_ones_and_are_found_where_none_were_collected(tmp_path: Path) -> None:
+def test_spikes_are_the_collected_ones_and_none_where_none_were_collected(tmp_path: Path) -> None:
     study = studies.spiking(tmp_path)
     collected = pd.read_parquet(study.folder / "spikes.parquet")
     data, _ = payload.assemble(study)
@@ -72,9 +71,8 @@ def test_spikes_are_the_collected_ones_and_are_found_where_none_were_collected(t
         assert [spike[:3] for spike in run["spikes"]] == expected[["start", "peak", "end"]].to_numpy().tolist()
     assert any([spike[1], spike[4]] == [1717, 40.0] for run in data["runs"] for spike in run["spikes"])
     (study.folder / "spikes.parquet").unlink()
-    short = study.curves[(study.curves["step"] < 400)]
-    data, _ = payload.assemble(Study(study.name, study.folder, study.runs, short, study.manifest))
-    assert all(isinstance(run["spikes"], list) for run in data["runs"])
+    data, _ = payload.assemble(study)
+    assert all(run["spikes"] == [] for run in data["runs"])
 
 
 @pytest.mark.parametrize(("name", "needed"), [("spikes.parquet", "peak"), ("layers.parquet", "layer")])
@@ -111,8 +109,12 @@ def test_damaged_spikes_and_layers_are_one_line(study: Study, tmp_path: Path, na
     ],
 )
 def test_the_command_of_a_run_gives_that_run(overrides: list[str]) -> None:
-    wanted = {key: value for key, value in keys_of(composed(*overrides)).items() if not key.startswith(NOT_EVIDENCE)}
-    command = rerun.run_command({key: typed(value) for key, value in wanted.items()})
+    wanted = {
+        key: value
+        for key, value in keys_of(composed(*overrides)).items()
+        if not key.startswith(("study", "outputs", "overwrite", "data.path", "tracker."))
+    }
+    command = rerun.run_command({key: as_cell(value) for key, value in wanted.items()})
     assert command is not None
     program, script, *arguments = shlex.split(command)
     assert (program, script) == ("python", "scripts/train.py")

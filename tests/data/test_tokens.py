@@ -38,7 +38,8 @@ def test_ids_decode_to_the_text(small_folder: Path, small_corpus: tokens.Tokeniz
 
 def test_the_tokenizer_is_the_same_in_another_process(small_folder: Path, small_corpus: tokens.TokenizedCorpus) -> None:
     code = (
-        "import sys; sys.path.insert(0, 'tests'); from conftest import composed; from warmuplab import tokens;"
+        "import sys; sys.path.insert(0, 'tests'); from support.composing import composed;"
+        "from warmuplab.data import tokens;"
         "from pathlib import Path; import tempfile;"
         f"data = composed('data=multi30k', 'data.path={small_folder}', 'data.vocabulary_size=300').data;"
         "print(tokens.load(data, Path(tempfile.mkdtemp())).train.source_NxS.tobytes().hex()[:20000])"

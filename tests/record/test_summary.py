@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from warmuplab.record.summary import TRAINED_MARGIN, summarise, with_derived
-from warmuplab.series import jitter, levels, range_test, spikes
+from warmuplab.series import jitter, levels, lr_range, spikes
 
 NAN = math.nan
 ENTROPY = 5.0  # of the unigram distribution
@@ -302,14 +302,14 @@ def test_a_ramp_is_read_and_nothing_else_is() -> None:
     steps = np.arange(200)
     ramp = pd.DataFrame({"step": steps, "lr": lr, "train/loss": loss, "val/loss": loss, "probe/loss": loss})
     read = summarise(ramp, EARLY, None, ENTROPY)["values"]
-    reading = range_test.read(loss, lr)
+    reading = lr_range.read(loss, lr)
     assert reading.jitter is not None
     assert 110 <= int(np.searchsorted(lr, reading.jitter)) <= 130
     assert (read["ramp/jitter_lr"], read["ramp/steepest_fall_lr"]) == (reading.jitter, reading.steepest_fall)
     diverged = ramp.where(ramp["step"] < 160, NAN).assign(lr=lr, step=steps)
     assert (
         summarise(diverged, EARLY, 160, ENTROPY)["values"]["ramp/jitter_lr"]
-        == range_test.read(loss[:160], lr[:160]).jitter
+        == lr_range.read(loss[:160], lr[:160]).jitter
     )
     for other in (ramp.assign(lr=lr[::-1]), ramp.assign(**{"probe/loss": np.where(steps % 4 == 0, loss, NAN)})):
         assert not [name for name in summarise(other, EARLY, None, ENTROPY)["values"] if name.startswith("ramp/")]

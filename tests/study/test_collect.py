@@ -15,7 +15,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from support.composing import ROOT, composed
-from support.synthetic_study import ENTROPY, configured, keys_of, leave, small_study
+from support.synthetic_study import ENTROPY, configured, keys_of, leave, replace_metrics, small_study
 from warmuplab.base.arguments import Parser, check_study
 from warmuplab.base.errors import ConfigError
 from warmuplab.config import rerun
@@ -83,13 +83,18 @@ def test_a_spike_of_a_long_run_is_kept(tmp_path: Path) -> None:
     assert losses.loc[losses["value"].idxmax(), ["step", "value"]].tolist() == [1717, 40.0]
 
 
-def test_spikes_are_those_of_the_whole_series(tmp_path: Path) -> None:
+@pytest.mark.parametrize("older", [False, True], ids=["as recorded", "of a record that lists none"])
+def test_spikes_are_those_of_the_whole_series(tmp_path: Path, older: bool) -> None:
     run, calm = (leave(tmp_path / "outputs", training__steps=3000, seed=seed) for seed in (0, 1))
     path = run.directory / "metrics.parquet"
     metrics = pd.read_parquet(path)
     metrics.loc[1717:1730, "train/loss"] += np.linspace(20, 0, 14).astype("float32")
     metrics.loc[1718, "train/loss"] += 30  # the peak; its start lies within the same bin and is not an extreme of it
-    metrics.to_parquet(path)
+    replace_metrics(run, metrics)
+    if older:
+        summary = json.loads((run.directory / "summary.json").read_text())
+        del summary["spikes"]
+        (run.directory / "summary.json").write_text(json.dumps(summary))
     collect.update("tiny", tmp_path / "outputs", tmp_path / "results")
     spikes = pd.read_parquet(tmp_path / "results" / "tiny" / "spikes.parquet")
     expected = find_spikes(metrics["train/loss"])
@@ -375,7 +380,7 @@ def test_the_command_gives_the_runs_back(overrides: list[str], varying: dict[str
     shared = {key: value for key, value in shared.items() if key not in changed}
     ignored = ("study", "outputs", "overwrite", "tracker.name")
     shared = {key: value for key, value in shared.items() if key not in ignored and not key.startswith("tracker.")}
-    make, sweep, study, *rest = shlex.split(rerun.command("quick", shared, changed) or "")
+    make, sweep, study, *rest = shlex.split(rerun.sweep_command("quick", shared, changed) or "")
     assert (make, sweep, study) == ("make", "sweep", "STUDY=quick")
     expected = [*overrides, *(f"{key}={','.join(map(str, values))}" for key, values in varying.items())]
     typed = shlex.split(rest[0].removeprefix("ARGS=")) if rest else []
@@ -387,7 +392,7 @@ def test_the_command_gives_the_runs_back(overrides: list[str], varying: dict[str
 )
 def test_the_command_can_be_typed_whatever_a_value_contains(value: str) -> None:
     shared = {"data.name": value, "optimizer.betas": [0.9, 0.999]}
-    command = rerun.command("quick", shared, {"seed": [0, 1], "optimizer.name": [value, "sgd"]})
+    command = rerun.sweep_command("quick", shared, {"seed": [0, 1], "optimizer.name": [value, "sgd"]})
     assert command is not None
     environment = {key: text for key, text in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     printed = subprocess.run(
@@ -409,7 +414,8 @@ def test_a_study_without_a_file_has_no_command(collected: tuple[Path, results.St
 
 
 def test_analysis_imports_neither_the_trainer_nor_matplotlib() -> None:
-    modules = "results, manifest, reproduction, claims.arms, claims.tables, claims.statements, claims.report"
+    modules = "study.collect, study.results, study.manifest, study.roles, config.rerun, claims.judge, report.tables,"
+    modules += " report.sentences, report.page"
     imports = "; ".join(f"import warmuplab.{name}" for name in modules.split(", "))
     check = "import sys; assert not {'torch', 'matplotlib', 'wandb', 'datasets'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", f"{imports}; {check}"], check=True)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from support.synthetic_study import ENTROPY, keys_of, leave, small_study
-from warmuplab.record.directory import NOT_EVIDENCE
+from support.synthetic_study import ENTROPY, keys_of, leave, replace_metrics, small_study
 from warmuplab.series.spikes import find_spikes
 from warmuplab.series.thinning import KEPT, UNTHINNED, kept_positions
 from warmuplab.study import collect
@@ -40,10 +39,9 @@ def small(folder: Path) -> Study:
 def spiking(folder: Path) -> Study:
     """Two runs of 3,000 steps: a one-step spike planted in the first, at step 1717 to 40 nats."""
     runs = [leave(folder / "outputs", seed=seed, training__steps=3000) for seed in (0, 1)]
-    path = runs[0].directory / "metrics.parquet"
-    metrics = pd.read_parquet(path)
+    metrics = pd.read_parquet(runs[0].directory / "metrics.parquet")
     metrics.loc[1717, "train/loss"] = 40.0
-    metrics.to_parquet(path)
+    replace_metrics(runs[0], metrics)
     study, _ = collect.update("tiny", folder / "outputs", folder / "results")
     return study
 
@@ -107,7 +105,11 @@ def large(folder: Path, runs: int = LARGE_RUNS, steps: int = LARGE_STEPS) -> Stu
     manifest = template.manifest | {
         "varying": {key: sorted({row[key] for row in rows}) for key in rows[0] if key not in ("run_id", "status")},
         "steps": [steps],
-        "configuration": {key: value for key, value in keys_of(base.config).items() if not key.startswith(NOT_EVIDENCE)}
+        "configuration": {
+            key: value
+            for key, value in keys_of(base.config).items()
+            if not key.startswith(("study", "outputs", "overwrite", "data.path", "tracker."))
+        }
         | {"training.steps": steps},
     }
     return Study("large", template.folder, pd.concat([pd.DataFrame(rows), table], axis=1), _curves(curves), manifest)

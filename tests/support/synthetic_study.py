@@ -2,6 +2,7 @@
 
 import copy
 import zlib
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from warmuplab.record import summary as summaries
 from warmuplab.record import writing
 from warmuplab.record.identity import identify
 from warmuplab.record.run import Run
+from warmuplab.series.spikes import find_spikes
 
 ENTROPY = 6.0
 FACTS = {
@@ -126,6 +128,13 @@ def leave(
         layers_of(run) if probes else None,
     )
     return run
+
+
+def replace_metrics(run: Run, metrics: pd.DataFrame) -> None:
+    """Record other metrics of a run that was left, with the spikes that these have."""
+    summary = dict(run.summary or {})
+    summary["spikes"] = [asdict(spike) for spike in find_spikes(metrics["train/loss"])]
+    writing.finish(run, metrics, summary)
 
 
 def small_study(outputs: Path, study: str = "tiny") -> list[Run]:

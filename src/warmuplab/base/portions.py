@@ -21,7 +21,7 @@ def whole_portion(fraction: float, steps: int) -> int:
 
 
 def whole_portion_up(fraction: float, steps: int) -> int:
-    """`fraction * steps` in whole steps, every rest rounded up: 0.05 of 140 is 7, not 8."""
+    """`fraction * steps` in whole steps, every rest rounded up: 0.07 of 100 is 7, not 8."""
     return int(_exact(fraction, steps).to_integral_value(ROUND_CEILING))
 
 

@@ -9,8 +9,11 @@ from pkgutil import iter_modules
 from warmuplab.claims import studies
 from warmuplab.claims.claim import Claim
 
-STUDIES = tuple(sorted(found.name for found in iter_modules(studies.__path__)))
 
-CLAIMS: tuple[Claim, ...] = tuple(
-    claim for name in STUDIES for claim in import_module(f"{studies.__name__}.{name}").CLAIMS
-)
+def registered() -> tuple[Claim, ...]:
+    """The `CLAIMS` of every module in `claims/studies/`, by the name of the module."""
+    names = sorted(found.name for found in iter_modules(studies.__path__))
+    return tuple(claim for name in names for claim in import_module(f"{studies.__name__}.{name}").CLAIMS)
+
+
+CLAIMS = registered()

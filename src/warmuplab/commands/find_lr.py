@@ -109,7 +109,7 @@ def suggestion(finding: "Finding") -> str:
 def write(finding: "Finding") -> list[Path]:
     """Write the figure (PNG, SVG) and the record (JSON) to `<outputs>/<study>/readings/`; the files."""
     from warmuplab.base.files import write_json
-    from warmuplab.figures.range_test import draw
+    from warmuplab.figures.lr_range import draw
     from warmuplab.record.environment import commit
     from warmuplab.record.finding import ROWS
 

@@ -6,8 +6,7 @@ against. A setting that is added here later is declared with `added`, so that th
 """
 
 from copy import deepcopy
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from warmuplab import schedules
@@ -191,10 +190,14 @@ class RunConfig:
     tracker: TrackerConfig
     hardware: HardwareConfig
 
-    @cached_property
+    @property
     def built_schedule(self) -> schedules.RunSchedule:
         """The schedule, put together once: validation, identity and training all read this one.
 
-        Raises `ConfigError` for what is no schedule. A configuration is not changed once it is made.
+        Raises `ConfigError` for what is no schedule.
         """
-        return schedules.build(self.schedule, self.training.steps)
+        told = (asdict(self.schedule), self.training.steps)
+        known: tuple[Any, schedules.RunSchedule] | None = self.__dict__.get("_built")
+        if known is None or known[0] != told:  # never put together, or changed since
+            known = self.__dict__["_built"] = (told, schedules.build(self.schedule, self.training.steps))
+        return known[1]

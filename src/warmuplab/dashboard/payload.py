@@ -14,7 +14,6 @@ from warmuplab.dashboard.series import Packer, kept_of
 from warmuplab.figures import style
 from warmuplab.record.directory import LOSS
 from warmuplab.record.environment import describe_hardware
-from warmuplab.series.spikes import find_spikes
 from warmuplab.study import roles
 from warmuplab.study.results import LAYER_COLUMNS, LAYERS, SPIKE_COLUMNS, SPIKES, Study, read_table
 from warmuplab.study.roles import Arms
@@ -150,29 +149,12 @@ def _series(study: Study, packer: Packer, place: Mapping[str, int], runs: list[P
 
 
 def _spikes(study: Study) -> dict[str, list[list[float]]]:
-    """Per run the `[start, peak, end, height, loss at the peak]` of every spike of the training loss.
-
-    As collected from the whole series; where nothing was collected they are looked for in the series that are whole.
-    """
+    """Per run the `[start, peak, end, height, loss at the peak]` of every spike of the training loss, as collected."""
     path = study.folder / SPIKES
     found: dict[str, list[list[float]]] = {}
-    if path.exists():
-        for row in read_table(study.name, path, SPIKE_COLUMNS).to_dict("records"):
-            spike = [_rounded(row.get(name)) for name in ("start", "peak", "end", "height", "loss")]
-            found.setdefault(str(row["run_id"]), []).append(spike)
-        return found
-    losses = study.curves[study.curves["metric"] == "train/loss"]
-    for run_id, part in losses.groupby("run_id", observed=True):
-        steps, values = part["step"].to_numpy(), part["value"].to_numpy()
-        if len(steps) and steps[-1] - steps[0] + 1 == len(steps):
-            found[str(run_id)] = [
-                [
-                    *(int(steps[0]) + step for step in (spike.start, spike.peak, spike.end)),
-                    _rounded(spike.height),
-                    _rounded(values[spike.peak]),
-                ]
-                for spike in find_spikes(values)
-            ]
+    for row in read_table(study.name, path, SPIKE_COLUMNS).to_dict("records") if path.exists() else []:
+        spike = [_rounded(row.get(name)) for name in ("start", "peak", "end", "height", "loss")]
+        found.setdefault(str(row["run_id"]), []).append(spike)
     return found
 
 

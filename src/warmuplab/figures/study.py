@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from warmuplab.base.portions import whole_portion
 from warmuplab.figures import style
 from warmuplab.figures.heatmap import draw_heatmap
 from warmuplab.figures.lines import Line, draw_dots, draw_lines
@@ -156,7 +157,7 @@ def draw_distribution(study: Study, arms: Arms) -> Figure | None:
 
 def _window(study: Study) -> int:
     longest = study.curves["step"].max() + 1 if len(study.curves) else 1
-    return max(1, round(SMOOTHED_SHARE * longest))
+    return max(1, whole_portion(SMOOTHED_SHARE, int(longest)))
 
 
 def _draw_losses(study: Study, arms: Arms, metrics: Sequence[str], title: str, window: int = 1) -> Figure | None:

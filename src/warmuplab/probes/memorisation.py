@@ -11,12 +11,12 @@ All in nats per token. The comparison of examples seen early with examples never
 memorisation by Feldman and Zhang (2020), with held-out sentences in place of retraining without them.
 """
 
-import math
 from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
 
+from warmuplab.base.portions import whole_portion_up
 from warmuplab.data.batches import (
     DeviceSplit,
     Indices,
@@ -86,7 +86,7 @@ class GeneralisationProbe:
 
 def first_step(steps: int) -> int:
     """The first step behind the early batches: `EARLY_SHARE` of `steps`, rounded up."""
-    return max(1, math.ceil(EARLY_SHARE * steps))
+    return max(1, whole_portion_up(EARLY_SHARE, steps))
 
 
 def early_sentences(

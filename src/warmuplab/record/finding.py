@@ -9,8 +9,8 @@ import pandas as pd
 
 from warmuplab.base.errors import ConfigError
 from warmuplab.record.run import Run
-from warmuplab.series import range_test
-from warmuplab.series.range_test import Reading, Spread
+from warmuplab.series import lr_range
+from warmuplab.series.lr_range import Reading, Spread
 
 ROWS = {
     "jitter": "jitter sets in",
@@ -36,7 +36,7 @@ class Finding:
 
     def spread(self, mark: str) -> Spread:
         """A rate of the readings over the seeds."""
-        return range_test.spread([getattr(reading, mark) for reading in self.readings])
+        return lr_range.spread([getattr(reading, mark) for reading in self.readings])
 
     @property
     def suggested(self) -> float | None:
@@ -48,7 +48,7 @@ class Finding:
 def read_runs(runs: Sequence[Run], overrides: list[str]) -> Finding:
     """Read finished ramps. Raises `ConfigError` for a record without the loss that is needed."""
     ramps = [_ramp(run) for run in runs]
-    readings = [range_test.read(ramp["loss"], ramp["lr"]) for ramp in ramps]
+    readings = [lr_range.read(ramp["loss"], ramp["lr"]) for ramp in ramps]
     config = runs[0].config
     mark = hashlib.sha256(" ".join(run.run_id for run in runs).encode()).hexdigest()[:8]
     entropy = (runs[0].summary or {})["corpus"]["unigram_entropy"]
@@ -75,4 +75,4 @@ def why(finding: Finding) -> str:
     if finding.spread("diverged").median is not None:
         return "diverged"
     rises = np.concatenate([np.diff(ramp["loss"].dropna()) > 0 for ramp in finding.ramps])
-    return "early" if len(rises) and rises.mean() >= range_test.OFTEN else "late"
+    return "early" if len(rises) and rises.mean() >= lr_range.OFTEN else "late"

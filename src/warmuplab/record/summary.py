@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from warmuplab.base.portions import whole_portion
-from warmuplab.series import jitter, levels, range_test, spikes
+from warmuplab.series import jitter, levels, lr_range, spikes
 
 FINAL_SHARE = 0.05  # of the steps: the stretch over which the last training loss is averaged
 TRAINED_MARGIN = 0.2  # nats below the unigram entropy: less is a run that learned word frequencies only
@@ -70,7 +70,7 @@ def summarise(
       `overfit/memorisation_at_...`;
     * the spikes of the training loss (`spike/...`), those of the probe loss in the early window (`spike/probe_...`) and
       the score of OLMo (`spike/olmo_score`);
-    * of a ramp of the learning rate, the rates that `range_test` reads off the probe loss: `ramp/jitter_lr`,
+    * of a ramp of the learning rate, the rates that `lr_range` reads off the probe loss: `ramp/jitter_lr`,
       `ramp/steepest_fall_lr`, `ramp/rise_lr`;
     * where the jitter leaves its baseline: `stability/jitter_onset_step`, `stability/jitter_onset_lr`;
     * per stack and metric of `OF_LAYERS`, averaged over the snapshots in the early window: the `_first` layer, the
@@ -136,9 +136,9 @@ def _at_levels(metrics: pd.DataFrame, unigram_entropy: float) -> Values:
 def _of_ramp(metrics: pd.DataFrame) -> Values:
     """What a range test reads; nothing where the rate does not rise to the end or a loss was not measured."""
     lr, loss = metrics["lr"].to_numpy(), metrics["probe/loss"].to_numpy()
-    if len(lr) < range_test.FEWEST or not (np.diff(lr) > 0).all() or np.isnan(loss).any():
+    if len(lr) < lr_range.FEWEST or not (np.diff(lr) > 0).all() or np.isnan(loss).any():
         return {}
-    reading = range_test.read(loss, lr)
+    reading = lr_range.read(loss, lr)
     rates = {"jitter": reading.jitter, "steepest_fall": reading.steepest_fall, "rise": reading.rise}
     return {f"ramp/{name}_lr": rate for name, rate in rates.items()}
 

@@ -1,0 +1,1 @@
+"""`results/<study>/report.md`, and the same tables in a terminal."""

@@ -1,0 +1,1 @@
+"""The figures of the claims, a module per kind of picture."""

@@ -23,6 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import median_filter
 from scipy.special import xlog1py, xlogy
 
+from warmuplab.base.portions import whole_portion
+
 Floats = NDArray[np.float64]
 
 WINDOW = 24  # steps over which the share of rises is shown, and that jitter must last
@@ -166,5 +168,5 @@ def _log_likelihood(rises: NDArray[np.integer], steps: NDArray[np.integer]) -> F
 
 
 def _window(steps: int) -> int:
-    half = round(SMOOTHED_SHARE * steps) // 2
+    half = whole_portion(SMOOTHED_SHARE, steps) // 2
     return max(2 * half + 1, FEWEST)

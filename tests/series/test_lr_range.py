@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from warmuplab.schedules import ExponentialRamp
-from warmuplab.series import range_test
-from warmuplab.series.range_test import Spread
+from warmuplab.series import lr_range
+from warmuplab.series.lr_range import Spread
 
 Floats = NDArray[np.float64]
 STEPS = 200
@@ -37,8 +37,8 @@ def bump(steps: int, where: int, height: float, width: float) -> Floats:
 @pytest.mark.parametrize("onset", [20, 60, 100, 150, 170])
 def test_the_onset_is_exact_where_a_steady_fall_turns_into_a_zigzag(onset: int) -> None:
     rises = (np.arange(STEPS - 1) >= onset) & (np.arange(STEPS - 1) % 2 == onset % 2)
-    assert range_test.jitter_onset(walk(rises)) == onset
-    assert range_test.read(walk(rises), RATE).jitter == RATE[onset]
+    assert lr_range.jitter_onset(walk(rises)) == onset
+    assert lr_range.read(walk(rises), RATE).jitter == RATE[onset]
 
 
 @pytest.mark.parametrize("before", [0.0, 0.03])
@@ -48,7 +48,7 @@ def test_the_onset_of_random_rises_is_near_the_change(before: float) -> None:
     late = []
     for _ in range(200):
         start = int(rng.integers(30, 160))
-        found = range_test.jitter_onset(jittery(rng, start, before, 0.45))
+        found = lr_range.jitter_onset(jittery(rng, start, before, 0.45))
         if found is not None:
             late.append(found - start)
     assert len(late) >= 194
@@ -69,11 +69,11 @@ def test_the_change_point_is_the_likeliest_of_all() -> None:
         rises = np.diff(loss) > 0
         by_step = {
             step: log_likelihood(rises[:step]) + log_likelihood(rises[step:])
-            for step in range(1, len(rises) - range_test.WINDOW + 1)
-            if rises[step:].mean() >= max(rises[:step].mean(), range_test.OFTEN)
+            for step in range(1, len(rises) - lr_range.WINDOW + 1)
+            if rises[step:].mean() >= max(rises[:step].mean(), lr_range.OFTEN)
         }
         best = max(by_step.values())
-        found = range_test.jitter_onset(loss)
+        found = lr_range.jitter_onset(loss)
         assert found is not None
         assert by_step[found] == pytest.approx(best, abs=1e-9)
 
@@ -82,7 +82,7 @@ def test_no_onset_where_nothing_changes() -> None:
     """Measured: 1 of 1,000 series."""
     rng = np.random.default_rng(2)
     found = [
-        range_test.jitter_onset(jittery(rng, 0, 0.0, share, steps))
+        lr_range.jitter_onset(jittery(rng, 0, 0.0, share, steps))
         for steps in (60, 200, 1000)
         for share in rng.uniform(0, 0.6, 200)
     ]
@@ -93,13 +93,13 @@ def test_no_onset_where_nothing_changes() -> None:
 def test_a_single_spike_is_no_onset(where: int) -> None:
     loss = walk(np.zeros(STEPS - 1, bool)) + bump(STEPS, where, height=2.0, width=1.5)
     assert (np.diff(loss) > 0).sum() >= 2
-    assert range_test.jitter_onset(loss) is None
+    assert lr_range.jitter_onset(loss) is None
 
 
 def test_jitter_that_fades_is_no_onset() -> None:
     rises = np.zeros(STEPS - 1, bool)
     rises[:40:2] = True
-    assert range_test.jitter_onset(walk(rises)) is None
+    assert lr_range.jitter_onset(walk(rises)) is None
 
 
 @settings(deadline=None, max_examples=50)
@@ -107,18 +107,18 @@ def test_jitter_that_fades_is_no_onset() -> None:
 def test_the_onset_does_not_depend_on_the_size_of_steps(scale: float, seed: int) -> None:
     loss = jittery(np.random.default_rng(seed), 100, 0.0, 0.4)
     growing = np.concatenate([[8.0], 8 + np.cumsum(np.diff(loss) * np.exp(np.linspace(0, 5, STEPS - 1)))])
-    assert range_test.jitter_onset(loss) == range_test.jitter_onset(scale * loss) == range_test.jitter_onset(growing)
+    assert lr_range.jitter_onset(loss) == lr_range.jitter_onset(scale * loss) == lr_range.jitter_onset(growing)
 
 
 def test_the_share_shown_counts_the_rises_of_the_last_window() -> None:
     loss = jittery(np.random.default_rng(3), 50, 0.1, 0.5)
-    share_T = range_test.share_of_rises(loss)
+    share_T = lr_range.share_of_rises(loss)
     assert share_T.shape == loss.shape
-    assert np.isnan(share_T[: range_test.WINDOW - 1]).all()
+    assert np.isnan(share_T[: lr_range.WINDOW - 1]).all()
     assert np.isnan(share_T[-1])
-    for step in range(range_test.WINDOW - 1, STEPS - 1):
-        steps = range(step - range_test.WINDOW + 1, step + 1)
-        assert share_T[step] == pytest.approx(sum(loss[t + 1] > loss[t] for t in steps) / range_test.WINDOW)
+    for step in range(lr_range.WINDOW - 1, STEPS - 1):
+        steps = range(step - lr_range.WINDOW + 1, step + 1)
+        assert share_T[step] == pytest.approx(sum(loss[t + 1] > loss[t] for t in steps) / lr_range.WINDOW)
 
 
 # ---- The other two rates ---------------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def test_the_share_shown_counts_the_rises_of_the_last_window() -> None:
 def test_the_steepest_fall_is_at_the_middle_of_a_sigmoid(middle: int) -> None:
     loss = 4 + 4 / (1 + np.exp((np.arange(STEPS) - middle) / 12))
     noise = 0.01 * np.random.default_rng(4).normal(size=STEPS)
-    found = range_test.steepest_fall(loss + noise)
+    found = lr_range.steepest_fall(loss + noise)
     assert found is not None
     assert abs(found - middle) <= 5
 
@@ -136,18 +136,18 @@ def test_the_steepest_fall_is_at_the_middle_of_a_sigmoid(middle: int) -> None:
 @pytest.mark.parametrize("lowest", [60, 100, 140])
 def test_the_rise_begins_at_the_bottom_of_a_valley_whatever_single_spikes_say(lowest: int) -> None:
     loss = 5 + np.abs(np.arange(STEPS) - lowest) / 40
-    assert range_test.start_of_rise(loss) == lowest
+    assert lr_range.start_of_rise(loss) == lowest
     spiking = loss + bump(STEPS, lowest + 3, height=30.0, width=0.5)
-    found = range_test.start_of_rise(spiking)
+    found = lr_range.start_of_rise(spiking)
     assert found is not None
     assert abs(found - lowest) <= 4
 
 
 def test_a_loss_that_only_falls_does_not_rise_and_the_other_way_round() -> None:
     falling = np.linspace(8, 2, STEPS)
-    assert range_test.start_of_rise(falling) is None
-    assert range_test.start_of_rise(falling[::-1]) is None
-    assert range_test.steepest_fall(falling[::-1]) is None
+    assert lr_range.start_of_rise(falling) is None
+    assert lr_range.start_of_rise(falling[::-1]) is None
+    assert lr_range.steepest_fall(falling[::-1]) is None
 
 
 # ---- Readings --------------------------------------------------------------------------------------------------------
@@ -157,24 +157,24 @@ def test_a_series_ends_where_the_loss_is_not_finite() -> None:
     loss = jittery(np.random.default_rng(5), 80, 0.0, 0.5)
     loss[160:] = np.nan
     loss[180:] = 1.0  # what comes after is no part of it
-    reading = range_test.read(loss, RATE)
+    reading = lr_range.read(loss, RATE)
     assert reading.diverged == RATE[160]
-    assert reading == range_test.read(np.where(np.arange(STEPS) < 160, loss, np.inf), RATE)
+    assert reading == lr_range.read(np.where(np.arange(STEPS) < 160, loss, np.inf), RATE)
     assert reading.jitter is not None
-    assert range_test.read(loss[:160], RATE[:160]).diverged is None
+    assert lr_range.read(loss[:160], RATE[:160]).diverged is None
 
 
 def test_short_and_empty_series_say_nothing() -> None:
     for loss in ([], [8.0], [8.0, 7.0], [np.nan] * 50):
-        reading = range_test.read(loss, RATE[: len(loss)])
+        reading = lr_range.read(loss, RATE[: len(loss)])
         assert (reading.jitter, reading.steepest_fall, reading.rise) == (None, None, None)
     with pytest.raises(ValueError, match=r"\(3,\).*\(4,\)"):
-        range_test.read(np.zeros(3), np.zeros(4))
+        lr_range.read(np.zeros(3), np.zeros(4))
 
 
 def test_a_seed_without_a_rate_counts_as_above_all_others() -> None:
-    assert range_test.spread([4e-3, 1e-3, 2e-3]) == Spread(pytest.approx(2e-3), 1e-3, 4e-3, 3, 3)
-    assert range_test.spread([4e-3, None, 1e-3]) == Spread(pytest.approx(4e-3), 1e-3, 4e-3, 2, 3)
-    assert range_test.spread([1e-3, 4e-3]).median == pytest.approx(2e-3)  # by ratio
-    assert range_test.spread([1e-3, None]) == Spread(None, 1e-3, 1e-3, 1, 2)
-    assert range_test.spread([None, None]) == Spread(None, None, None, 0, 2)
+    assert lr_range.spread([4e-3, 1e-3, 2e-3]) == Spread(pytest.approx(2e-3), 1e-3, 4e-3, 3, 3)
+    assert lr_range.spread([4e-3, None, 1e-3]) == Spread(pytest.approx(4e-3), 1e-3, 4e-3, 2, 3)
+    assert lr_range.spread([1e-3, 4e-3]).median == pytest.approx(2e-3)  # by ratio
+    assert lr_range.spread([1e-3, None]) == Spread(None, 1e-3, 1e-3, 1, 2)
+    assert lr_range.spread([None, None]) == Spread(None, None, None, 0, 2)

@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator, PercentFormatter
 from warmuplab.base.words import plural
 from warmuplab.figures import style
 from warmuplab.record.finding import ROWS, Finding
-from warmuplab.series import range_test
+from warmuplab.series import lr_range
 
 COLOURS = {"jitter": style.VERMILION, "steepest_fall": style.GREEN, "rise": style.PURPLE}
 HEADROOM = 0.12  # of the losses below the start: what lies above is a loss that went off, and would flatten the rest
@@ -38,7 +38,7 @@ def make_figure(finding: Finding) -> Figure:
     )
     figure.suptitle(_title(finding), x=0.01, ha="left", fontweight="bold", fontsize=10)
     losses = [ramp["loss"] for ramp in finding.ramps]
-    shares = [pd.Series(range_test.share_of_rises(range_test.until_diverged(loss.to_numpy()))) for loss in losses]
+    shares = [pd.Series(lr_range.share_of_rises(lr_range.until_diverged(loss.to_numpy()))) for loss in losses]
     _draw_seeds(upper, finding, losses)
     _draw_seeds(lower, finding, shares)
     _limit_losses(upper, losses)
@@ -46,7 +46,7 @@ def make_figure(finding: Finding) -> Figure:
     upper.axhline(finding.unigram_entropy, color="grey", linewidth=0.9, linestyle=(0, (4, 2)), label="unigram entropy")
     upper.set_ylabel("loss on the probe batch\n[nats/token]")
     upper.legend(loc="lower left", fontsize=8)
-    lower.set_ylabel(f"jitter: rises among\nthe last {range_test.WINDOW} steps")
+    lower.set_ylabel(f"jitter: rises among\nthe last {lr_range.WINDOW} steps")
     lower.set_ylim(0, 1)
     lower.yaxis.set_major_formatter(PercentFormatter(1))
     lower.set_xlabel("learning rate")

@@ -75,6 +75,30 @@ def test_the_verdict_is_what_the_runs_say(study: Study) -> None:
     assert (one.planned, one.missing) == (60, ())
 
 
+@pytest.mark.parametrize(
+    ("effect", "interval", "standing"),
+    [
+        (0.06, (0.01, 0.11), "holds"),
+        (0.05, (0.01, 0.09), "holds"),  # as large as is of interest
+        (0.04, (0.01, 0.07), "is not shown"),  # above zero, but too small to matter
+        (0.06, (-0.01, 0.13), "is not shown"),
+        (0.06, (0.0, 0.12), "is not shown"),
+        (0.0, (0.0, 0.0), "is not shown"),
+        (-0.06, (-0.13, 0.01), "is not shown"),
+        (-0.06, (-0.12, 0.0), "is not shown"),
+        (-0.04, (-0.07, -0.01), "is not shown"),  # below zero, but too small to matter
+        (-0.05, (-0.09, -0.01), "is reversed"),
+        (-0.06, (-0.11, -0.01), "is reversed"),
+        (math.nan, (math.nan, math.nan), "lacks runs"),
+    ],
+)
+def test_a_described_comparison_needs_an_interval_off_zero_and_an_effect_of_interest(
+    effect: float, interval: tuple[float, float], standing: str
+) -> None:
+    comparison = at_best("cosine against a line", COSINE, LINE, smallest=0.05)
+    assert judge.Aside(comparison, np.full(10, effect), effect, interval).standing == standing
+
+
 def test_claims_of_another_report_are_another_family(study: Study) -> None:
     """Shown beside, as they draw on the same runs; more claims there make none here harder to support."""
     family = [OTHER, *(dataclasses.replace(OTHER, id=f"more-{k}") for k in range(15))]

@@ -41,6 +41,16 @@ def test_it_opens_from_a_file_without_a_network(browser: Any, small: Path) -> No
         assert "-0.210 nats" in view.page.locator("#claims tbody tr").first.inner_text()
 
 
+def test_the_page_reads_a_zero_as_zero_however_wide_the_series(browser: Any, tmp_path: Path) -> None:
+    study = studies.small(tmp_path)
+    rates = study.curves["metric"] == "lr"
+    study.curves.loc[rates, "value"] = study.curves.loc[rates, "step"] ** 2 * 1e-4
+    with opened(browser, write_dashboard(study)) as view:
+        read = view.do("[...seriesOf('lr', 0).values]")
+        assert read[0] == 0
+        assert read == pytest.approx([step**2 * 1e-4 for step in range(20)], rel=1e-3)
+
+
 def test_what_is_selected_in_the_table_is_selected_everywhere(browser: Any, small: Path) -> None:
     with opened(browser, small) as view:
         before = {chart: view.drawn(chart) for chart in CHARTS}

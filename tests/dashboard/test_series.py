@@ -27,6 +27,19 @@ def test_short_series_come_back_to_the_precision_promised(series: list[np.ndarra
         assert values[read.argmax()] == pytest.approx(values.max(), rel=3e-3, abs=np.ptp(values) / 30000)
 
 
+@pytest.mark.parametrize("rest", [[3e-4, 5.0, 1e-2, 5.0], [1.0, 2.0, 3.0], [-1.0, -2.0], [1e-12], []])
+def test_a_zero_is_read_as_zero(rest: list[float]) -> None:
+    """However wide the range: a loss of nothing and a rate before a warmup are no small positive values."""
+    values = np.array([0.0, *rest, 0.0])
+    packer = Packer()
+    entry = packer.add(np.arange(len(values)), values)
+    assert entry is not None
+    ((_, read),) = unpacked(packer.blob(), [entry])
+    assert read[[0, -1]].tolist() == pytest.approx([0, 0], abs=1e-15)
+    assert (read[1:-1] != 0).all()
+    assert read[1:-1].tolist() == pytest.approx(rest, rel=1e-3)
+
+
 def test_extremes_and_what_must_stay_are_kept() -> None:
     values = np.random.default_rng(0).normal(5, 0.1, 20_000)
     values[7777], values[12_345] = 90.0, 0.5

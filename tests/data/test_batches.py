@@ -74,6 +74,26 @@ def test_every_bucket_comes_as_often_as_its_size_asks(small_corpus: TokenizedCor
         assert visits == {n: max(1, round(len(b.indices_n) / 8)) for n, b in enumerate(sampler.buckets)}
 
 
+def test_every_epoch_has_an_order_of_buckets_of_its_own(small_corpus: TokenizedCorpus) -> None:
+    sampler = BatchSampler(small_corpus.train, 8)
+    assert len(sampler.buckets) > 3
+    per_epoch = sampler.steps_per_epoch
+    orders = {tuple(sampler.bucket_at(epoch * per_epoch + place) for place in range(per_epoch)) for epoch in range(6)}
+    assert len(orders) == 6
+
+
+def test_every_pass_through_a_bucket_has_an_order_of_its_own(small_corpus: TokenizedCorpus) -> None:
+    sampler = BatchSampler(small_corpus.train, 8)
+    read: dict[int, list[int]] = defaultdict(list)
+    for step in range(8 * sampler.steps_per_epoch):
+        read[sampler.bucket_at(step)] += sampler.sentences_at(1, step).tolist()
+    for number, bucket in enumerate(sampler.buckets):
+        size = len(bucket.indices_n)
+        assert size >= 8  # so that two equal orders are no chance
+        passes = [tuple(read[number][first : first + size]) for first in range(0, len(read[number]) - size + 1, size)]
+        assert len(set(passes)) == len(passes) > 3
+
+
 def test_members_with_one_seed_read_the_same_and_all_share_their_shapes(small_corpus: TokenizedCorpus) -> None:
     training = TrainingBatches(small_corpus.train, 8, seeds=[5, 7, 5], device=CPU)
     alone = TrainingBatches(small_corpus.train, 8, seeds=[7], device=CPU)

@@ -186,6 +186,23 @@ def test_what_a_step_reports_equals_a_recomputation(small_corpus: TokenizedCorpu
         assert three.losses(batch).tolist() == pytest.approx(three.model.losses(three.weights_MxP, batch).tolist())
 
 
+@pytest.mark.parametrize("share", [0.5, 1e-3, 2.0])
+def test_the_gradient_norm_is_reported_as_it_was_before_clipping(small_corpus: TokenizedCorpus, share: float) -> None:
+    batch = TrainingBatches(small_corpus.train, 8, [0, 1], torch.device("cpu")).at(0)
+    lr_MxT = rates(*SCHEDULES[:2])
+    unclipped = population(small_corpus, [0, 1], lr_MxT, "hardware.dtype=float64")
+    leaf = unclipped.weights_MxP.detach().clone().requires_grad_()
+    unclipped.model.losses(leaf, batch).sum().backward()
+    assert leaf.grad is not None
+    norms = [row.norm().item() for row in leaf.grad]
+    largest = share * min(norms)
+    clipped = population(small_corpus, [0, 1], lr_MxT, "hardware.dtype=float64", f"optimizer.clip_norm={largest}")
+    assert clipped.step(batch).grad_norm_M.tolist() == pytest.approx(norms, rel=1e-9)
+    assert clipped.weights_MxP.grad is not None
+    used = [row.norm().item() for row in clipped.weights_MxP.grad]
+    assert used == pytest.approx([min(norm, largest) for norm in norms], rel=1e-3)
+
+
 def test_mean_losses_weigh_batches_by_their_tokens(small_corpus: TokenizedCorpus) -> None:
     one = population(small_corpus, [0], rates(SCHEDULES[0]), "hardware.dtype=float64")
     long, short = (TrainingBatches(small_corpus.train, n, [0], torch.device("cpu")).at(3) for n in (16, 4))

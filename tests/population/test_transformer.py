@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from scipy.stats import kstest
 
 from support.composing import composed
 from warmuplab.data.batches import Batch
@@ -182,6 +183,39 @@ def test_initial_weights_depend_on_the_seed_alone() -> None:
     assert torch.equal(together[0], together[2])
     assert torch.equal(together[1], model.initial_weights([9])[0])
     assert not torch.equal(together[0], together[1])
+
+
+@pytest.mark.parametrize("norm", ["post", "pre"])
+def test_initial_weights_have_the_stated_distributions(norm: str) -> None:
+    """Embedding normal with deviation 1 / sqrt(width); weights uniform within 1 / sqrt(inputs), as torch.nn.Linear
+    draws them; biases 0, gains 1."""
+    width, feed_forward, vocabulary = 32, 72, 500
+    sizes = (f"model.width={width}", f"model.feed_forward={feed_forward}", "model.heads=2", "model.depth=2")
+    model = Transformer(composed(*sizes, f"model.norm={norm}", "model.final_norm=true").model, vocabulary)
+    named = {name: part[0] for name, part in model.unpack(model.initial_weights([3])).items()}
+    kinds: dict[str, list[torch.Tensor]] = {}
+    for name, part in named.items():
+        kind = name.rpartition(".")[2]
+        if kind == "bias":
+            assert part.eq(0).all(), name
+        elif kind == "gain":
+            assert part.eq(1).all(), name
+        elif name == "embedding":
+            assert part.shape == (vocabulary, width)
+            assert kstest(part.flatten().numpy(), "norm", args=(0, width**-0.5)).pvalue > 0.01
+            assert part.std().item() == pytest.approx(width**-0.5, rel=0.03)
+        else:
+            inputs = feed_forward if ".lower." in name else width
+            assert part.shape[0] == inputs, name
+            bound = inputs**-0.5
+            torch.manual_seed(0)
+            peer = torch.nn.Linear(inputs, part.shape[1]).weight.detach()
+            assert 0.97 * bound < part.abs().max() <= bound, name
+            assert part.std().item() == pytest.approx(peer.std().item(), rel=0.1), name
+            kinds.setdefault(str(inputs), []).append(part.flatten() / bound)
+    for parts in kinds.values():
+        assert kstest(torch.cat(parts).numpy(), "uniform", args=(-1, 2)).pvalue > 0.01
+        assert len({tuple(part[:20].tolist()) for part in parts}) == len(parts)  # no two are drawn alike
 
 
 def test_label_smoothing_is_the_published_mixture_and_leaves_the_loss_alone() -> None:

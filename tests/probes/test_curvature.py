@@ -28,11 +28,19 @@ def random_batch(members: int, seed: int) -> Batch:
     return Batch(source, torch.cat([start, label[..., :-1]], dim=2), label)
 
 
+def rate(m: int, step: int) -> float:
+    """Of a member at a step: rises to the last step's `LR`, three times that for the second member."""
+    return LR * (1, 3)[m] * 1.1 ** (step - STEPS + 1)
+
+
 def measured(*overrides: str) -> tuple[Population, list[tuple[torch.Tensor, torch.Tensor | None]], Values, Batch]:
-    """A population, its weights and preconditioner before each of the steps 0, 4 and 7, and what the probe recorded."""
+    """A population, its weights and preconditioner before each of the steps 0, 4 and 7, and what the probe recorded.
+
+    No two steps have the same rate; see `rate`.
+    """
     config = composed(*TINY, "hardware.dtype=float64", *overrides)
     model = Transformer(config.model, VOCABULARY)
-    lr_MxT = torch.tensor([[LR], [3 * LR]]).expand(2, STEPS)
+    lr_MxT = torch.tensor([[rate(m, step) for step in range(STEPS)] for m in range(2)], dtype=torch.float64)
     population = Population(model, config.optimizer, lr_MxT, [0, 1], config.hardware)
     held_out = random_batch(2, seed=99)
     values: Values = {}
@@ -69,7 +77,7 @@ def test_equals_the_dense_hessian_of_a_real_model(norm: str) -> None:
             top = torch.linalg.eigvalsh(hessian)[-1].item()
             sharpness = values["curvature/sharpness", step][m].item()
             assert sharpness == pytest.approx(top, rel=1e-2)
-            assert values["curvature/edge", step][m].item() == pytest.approx(sharpness * LR * (1, 3)[m] / 2)
+            assert values["curvature/edge", step][m].item() == pytest.approx(sharpness * rate(m, step) / 2)
             if scale_MxP is None:
                 assert step == 0
                 assert ("curvature/preconditioned_sharpness", 0) not in values
@@ -79,7 +87,7 @@ def test_equals_the_dense_hessian_of_a_real_model(norm: str) -> None:
             preconditioned = values["curvature/preconditioned_sharpness", step][m].item()
             assert preconditioned == pytest.approx(eigenvalues.real.max().item(), rel=1e-2)
             edge = values["curvature/preconditioned_edge", step][m].item()
-            assert edge == pytest.approx(preconditioned * LR * (1, 3)[m] / 38)
+            assert edge == pytest.approx(preconditioned * rate(m, step) / 38)
 
 
 def test_the_preconditioner_is_what_adam_divides_by() -> None:
@@ -97,7 +105,10 @@ def test_sgd_has_an_edge_of_its_own_and_no_preconditioner() -> None:
     assert {name for name, _ in values} == {"curvature/sharpness", "curvature/edge"}
     for step in (0, 4, 7):
         sharpness_M = values["curvature/sharpness", step]
-        assert torch.allclose(values["curvature/edge", step], sharpness_M * torch.tensor([LR, 3 * LR]) / 3.6)
+        assert torch.allclose(
+            values["curvature/edge", step],
+            sharpness_M * torch.tensor([rate(0, step), rate(1, step)], dtype=torch.float64) / 3.6,
+        )
 
 
 def heavy_ball(curvature: float, lr: float, momentum: float, keep: float) -> float:

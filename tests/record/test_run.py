@@ -1,13 +1,21 @@
 """Records: a run's name follows from what determines its result, and an unfinished run never looks finished."""
 
+import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from support.composing import composed
+from warmuplab import schedules
 from warmuplab.base import files
+from warmuplab.base.errors import ConfigError
+from warmuplab.config.compose import CONFIG_FOLDER
+from warmuplab.config.keys import identifying
+from warmuplab.config.mapping import to_mapping
+from warmuplab.config.overrides import flat
 from warmuplab.config.schema import RunConfig
 from warmuplab.record import writing
 from warmuplab.record.identity import identify, population_key
@@ -53,6 +61,121 @@ def test_what_changes_a_result_changes_the_name(override: str) -> None:
 )
 def test_what_changes_no_result_keeps_the_name(override: str) -> None:
     assert run_in(Path(), override).run_id == run_in(Path()).run_id
+
+
+NO_RESULT = [
+    "study", "overwrite", "outputs", "data.name", "data.path", "hardware.device", "hardware.compile",
+    "hardware.threads", "probes.enabled", "probes.early_fraction", "probes.every", "probes.batch_size",
+    "probes.curvature", "probes.loss_only", "tracker.name", "tracker.mode", "tracker.project", "tracker.entity",
+]  # fmt: skip
+RESULT = [
+    "seed", "data.source_language", "data.target_language", "data.vocabulary_size", "data.max_length", "model.width",
+    "model.depth", "model.heads", "model.feed_forward", "model.norm", "model.final_norm", "optimizer.name",
+    "optimizer.betas", "optimizer.eps", "optimizer.momentum", "optimizer.weight_decay", "optimizer.clip_norm",
+    "training.steps", "training.batch_size", "training.label_smoothing", "training.validate_every", "hardware.dtype",
+]  # fmt: skip
+
+
+def another(value: Any) -> Any:
+    """A value of the same kind; of a key without one, a number."""
+    if value is None:
+        return 7.0
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str):
+        return f"{value}x"
+    return [*value[:-1], another(value[-1])] if isinstance(value, list) else value + 1
+
+
+def with_other(config: RunConfig, key: str) -> RunConfig:
+    """The same but for one key, by its dotted name."""
+    changed: Any = copy.deepcopy(config)
+    *parts, last = key.split(".")
+    node = changed
+    for part in parts:
+        node = getattr(node, part)
+    setattr(node, last, another(getattr(node, last)))
+    return changed  # type: ignore[no-any-return]
+
+
+def hash_of(config: RunConfig) -> str:
+    """The part of the name that is not for reading."""
+    return identify(config, "0123456789abcdef").run_id.rpartition("-")[2]
+
+
+def test_every_key_either_can_change_a_result_or_cannot() -> None:
+    keys = flat(to_mapping(composed()))
+    assert sorted([*NO_RESULT, *RESULT]) == sorted(key for key in keys if not key.startswith("schedule."))
+
+
+def test_every_key_that_can_change_a_result_changes_the_hash() -> None:
+    base = composed()
+    hashes = {key: hash_of(with_other(base, key)) for key in RESULT}
+    for key, found in hashes.items():
+        assert found != hash_of(base), key
+    assert len(set(hashes.values())) == len(RESULT)  # nor is one taken for another
+
+
+def test_every_key_that_cannot_change_a_result_keeps_the_name() -> None:
+    base = composed()
+    for key in NO_RESULT:
+        assert identify(with_other(base, key), "a").run_id == identify(base, "a").run_id, key
+
+
+WARMUPS = {
+    "shape": ("schedule/warmup=linear", "schedule/warmup=cosine"),
+    "fraction": ("schedule.warmup.fraction=0.1", "schedule.warmup.fraction=0.1000000001"),  # which reads the same
+    "steps": ("schedule.warmup.steps=20", "schedule.warmup.steps=21"),
+    "start_factor": ("schedule.warmup.start_factor=0", "schedule.warmup.start_factor=0.1"),
+    "stairs": ("schedule.warmup.stairs=4", "schedule.warmup.stairs=5"),
+    "beta2": ("schedule.warmup.beta2=0.98", "schedule.warmup.beta2=0.97"),
+    "window": ("schedule.warmup.window=0.2", "schedule.warmup.window=0.3"),
+}
+NEEDED = {
+    "steps": ("schedule.warmup.fraction=null",),
+    "stairs": ("schedule/warmup=stepped",),
+    "beta2": ("schedule/warmup=untuned_linear",),
+    "window": ("schedule/warmup=equal_area",),
+}
+
+
+def test_every_setting_of_the_warmup_changes_the_hash() -> None:
+    assert set(WARMUPS) == set(to_mapping(composed())["schedule"]["warmup"])
+    for key, (one, other) in WARMUPS.items():
+        needed = NEEDED.get(key, ())
+        assert hash_of(composed(*needed, one)) != hash_of(composed(*needed, other)), key
+    for one, other in (("0.002", "0.0020000001"), ("2", "3")):
+        assert hash_of(composed(f"schedule.peak_lr={one}")) != hash_of(composed(f"schedule.peak_lr={other}"))
+
+
+PRESETS = sorted(path.stem for path in (CONFIG_FOLDER / "schedule").glob("*.yaml"))
+
+
+def hashed_of(schedule: Any) -> str:
+    """What of a schedule goes into the hash, whether or not a run can have it."""
+    return json.dumps(identifying({"schedule": schedules.normalized(schedule)}), sort_keys=True)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_setting_of_the_decay_changes_what_is_hashed(preset: str) -> None:
+    base = composed(f"schedule={preset}").schedule
+    options = [option for option in schedules.normalized(base)["decay"] if option != "name"]
+    hashed = {hashed_of(base)}
+    for option in options:
+        changed = copy.deepcopy(base)
+        changed.decay[option] = another(base.decay.get(option))
+        try:
+            schedules.normalized(changed)
+        except ConfigError:  # null in the preset, and a list
+            changed.decay[option] = [7.0]
+        hashed.add(hashed_of(changed))
+    assert len(hashed) == 1 + len(options)
+
+
+def test_every_decay_has_a_hash_of_its_own() -> None:
+    configs = [composed(f"schedule={preset}") for preset in PRESETS]
+    assert {config.schedule.decay["name"] for config in configs} == set(schedules.DECAYS)
+    assert len(set(map(hash_of, configs))) == len(PRESETS)
 
 
 def test_the_corpus_counts_by_its_text_not_by_its_place(small_folder: Path) -> None:

@@ -5,6 +5,7 @@ The rule's constants were chosen on other generators and seeds than those below,
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -201,6 +202,31 @@ def test_a_jump_is_told_in_full() -> None:
     assert spike.height == pytest.approx(3, abs=0.05)
 
 
+def largest(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """The largest number between the two for which `holds`, which is so from `low` up to there."""
+    assert holds(low)
+    assert not holds(high)
+    for _ in range(10):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def test_a_loss_is_back_at_three_noise_scales_and_a_jump_counts_from_five_and_a_half() -> None:
+    """The noise scale itself is an estimate, so the two thresholds are found and held against each other."""
+    ratios = []
+    for seed in range(24):
+        loss = 4 + 0.01 * np.random.default_rng(seed).normal(size=90)
+
+        def with_end(*values: float, quiet: Floats = loss) -> list[Spike]:
+            return [spike for spike in find_spikes([*quiet, *(4 + 0.01 * np.array(values))]) if spike.start == 90]
+
+        no_spike = largest(lambda height: not with_end(height), 1, 20)
+        over = largest(lambda rest: with_end(25, rest)[0].end == 91 and with_end(25, rest)[0].recovered, 0, 20)
+        ratios.append(over / no_spike)
+    assert np.median(ratios) == pytest.approx(3 / 5.5, rel=0.06)
+
+
 def test_a_slow_rise_is_followed_to_its_top() -> None:
     loss = 4 + 0.01 * np.random.default_rng(9).normal(size=200)
     loss[100:130] += np.concatenate([np.geomspace(0.2, 9, 10), np.geomspace(9, 0.02, 20)])
@@ -307,6 +333,17 @@ def test_the_summary_counts_what_was_found() -> None:
     assert summary["spike/unrecovered"] == 1
     assert summary["spike/steps_above_initial"] == 3 + 200
     assert json.loads(json.dumps(summary)) == summary
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_the_rate_of_spikes_is_over_the_finite_steps_alone(bad: float) -> None:
+    loss = 5 + 0.01 * np.random.default_rng(18).normal(size=500)
+    loss[100:104] += (4, 3, 2, 0.5)
+    loss[200:] = bad
+    loss[[20, 150]] = bad
+    summary = spike_summary(loss)
+    assert summary["spike/count"] == 1
+    assert summary["spike/rate"] == pytest.approx(1000 / 198)
 
 
 def test_the_summary_of_quiet_short_and_diverged_series() -> None:

@@ -9,34 +9,20 @@ import pandas as pd
 
 from warmuplab.base.portions import whole_portion
 from warmuplab.series import jitter, levels, lr_range, spikes
+from warmuplab.series.catalogue import (
+    AT_LEVELS,
+    BY_LAYER,
+    EARLY_LARGEST,
+    EARLY_SUM,
+    LARGEST,
+    LAST,
+    OF_LAYERS,
+    reduced_by,
+)
+from warmuplab.series.values import OF_PROBE, SPIKES
 
 FINAL_SHARE = 0.05  # of the steps: the stretch over which the last training loss is averaged
 TRAINED_MARGIN = 0.2  # nats below the unigram entropy: less is a run that learned word frequencies only
-
-DROPS = ("overfit/self_drop", "overfit/held_drop", "overfit/gap")
-SUMMED = {**{name: f"{name}_sum" for name in DROPS}, "stability/kl": "stability/kl_path"}  # per step, hence added up
-LARGEST = (
-    "grad/norm",
-    "update/relative",
-    "stability/log_z",
-    "stability/attention_logit",
-    "curvature/sharpness",
-    "curvature/edge",
-    "curvature/preconditioned_sharpness",
-    "curvature/preconditioned_edge",
-)
-MEMORISATION = "overfit/memorisation"
-LAST = (
-    MEMORISATION,
-    "overfit/generalisation_gap",
-    "stability/entropy",
-    "stability/distance_uniform",
-    "stability/distance_unigram",
-    "curvature/sharpness",
-    "curvature/preconditioned_sharpness",
-)
-BETWEEN_SNAPSHOTS = ("stability/cka_drift", "stability/weight_change")  # the first snapshot has none
-OF_LAYERS = (*BETWEEN_SNAPSHOTS, "stability/grad_norm", "stability/update_to_weight")
 
 Values = dict[str, float | None]
 
@@ -60,9 +46,9 @@ def summarise(
     or not measured:
 
     * `train/loss`, the mean of the last steps; `val/loss`, the last one, and `val/loss_min`;
-    * `_max` of the metrics `LARGEST`, over the run; the metrics `LAST`, as last measured;
-    * over the early window: the sums of the overfitting drops (`overfit/gap_sum`, ...), the largest and the sum of the
-      one-step KL divergences (`stability/kl_max`, `stability/kl_path`);
+    * what `series.catalogue` says of each metric: the largest over the run (`grad/norm_max`), the last measured
+      (`stability/entropy`), and over the early window the sum (`overfit/gap_sum`, `stability/kl_path`) and the largest
+      (`stability/kl_max`);
     * for each of `levels.LEVELS`, such as `1_below` the unigram entropy, on the probe batch: the step at which it is
       reached (`probe/steps_to_1_below`, the number of steps where it never is) and whether it is, 1 or 0
       (`probe/reached_1_below`); until there, None where it is not reached, the sums of the drops
@@ -73,7 +59,7 @@ def summarise(
     * of a ramp of the learning rate, the rates that `lr_range` reads off the probe loss: `ramp/jitter_lr`,
       `ramp/steepest_fall_lr`, `ramp/rise_lr`;
     * where the jitter leaves its baseline: `stability/jitter_onset_step`, `stability/jitter_onset_lr`;
-    * per stack and metric of `OF_LAYERS`, averaged over the snapshots in the early window: the `_first` layer, the
+    * per stack and metric of layers, averaged over the snapshots in the early window: the `_first` layer, the
       `_last` one and their difference, such as `stability/encoder_cka_drift_last_minus_first`.
     """
     losses = metrics["train/loss"].to_numpy()
@@ -82,8 +68,9 @@ def summarise(
         "val/loss": _finite(metrics["val/loss"].iloc[-1]),
         "val/loss_min": _finite(metrics["val/loss"].min()),
     }
-    values |= {f"{name}_max": _finite(metrics[name].max()) for name in LARGEST if name in metrics}
-    values |= {name: _last(metrics[name], diverged_at) for name in LAST if name in metrics}
+    largest, last = ([m.name for m in reduced_by(how) if m.name in metrics] for how in (LARGEST, LAST))
+    values |= {f"{name}_max": _finite(metrics[name].max()) for name in largest}
+    values |= {name: _last(metrics[name], diverged_at) for name in last}
     found = spikes.find_spikes(losses)
     values |= spikes.spike_summary(losses, found) | {"spike/olmo_score": spikes.olmo_spike_score(losses)}
     values |= _jitter(metrics)
@@ -105,16 +92,17 @@ def summarise(
 
 
 def _early(early: pd.DataFrame) -> Values:
-    values = {
-        total: _finite(early[name].sum(skipna=False, min_count=1))  # an empty window has no sum
-        for name, total in SUMMED.items()
-        if name in early
+    values: Values = {
+        metric.early_sum: _finite(early[metric.name].sum(skipna=False, min_count=1))  # an empty window has no sum
+        for metric in reduced_by(EARLY_SUM)
+        if metric.name in early
     }
-    if "stability/kl" in early:
-        values["stability/kl_max"] = _finite(early["stability/kl"].max(skipna=False))
+    for metric in reduced_by(EARLY_LARGEST):
+        if metric.name in early:
+            values[f"{metric.name}_max"] = _finite(early[metric.name].max(skipna=False))
     if "probe/loss" in early:
         of_probe = spikes.spike_summary(early["probe/loss"].to_numpy())
-        values |= {name.replace("spike/", "spike/probe_"): value for name, value in of_probe.items()}
+        values |= {name.replace(SPIKES, OF_PROBE): value for name, value in of_probe.items()}
     return values
 
 
@@ -124,12 +112,10 @@ def _at_levels(metrics: pd.DataFrame, unigram_entropy: float) -> Values:
         name, step = levels.name_of(level), levels.crossing(metrics["probe/loss"], unigram_entropy - level)
         values[f"probe/steps_to_{name}"] = float(len(metrics)) if step is None else step
         values[f"probe/reached_{name}"] = float(step is not None)
-        for series, total in SUMMED.items():
-            if series in metrics:
-                values[f"{total}_to_{name}"] = None if step is None else levels.sum_until(metrics[series], step)
-        if MEMORISATION in metrics:
-            there = None if step is None else levels.value_at(metrics[MEMORISATION], step)
-            values[f"{MEMORISATION}_at_{name}"] = there
+        for reduction, read, where in ((EARLY_SUM, levels.sum_until, "to"), (AT_LEVELS, levels.value_at, "at")):
+            for metric in (metric for metric in reduced_by(reduction) if metric.name in metrics):
+                whole = metric.early_sum if reduction == EARLY_SUM else metric.name
+                values[f"{whole}_{where}_{name}"] = None if step is None else read(metrics[metric.name], step)
     return values
 
 
@@ -155,8 +141,9 @@ def _of_layers(layers: pd.DataFrame) -> Values:
     values: Values = {}
     for stack, rows in layers.groupby("stack"):
         deepest = rows["layer"].max()
-        for name in (name for name in OF_LAYERS if name in rows):  # one snapshot alone has nothing between two
-            skipped = 1 if name in BETWEEN_SNAPSHOTS else 0
+        measured = [metric for name, metric in OF_LAYERS.items() if BY_LAYER in metric.reductions and name in rows]
+        for metric in measured:  # one snapshot alone has nothing between two
+            name, skipped = metric.name, int(metric.spans_snapshots)
             first, last = (rows.loc[rows["layer"] == layer, name].iloc[skipped:] for layer in (0, deepest))
             means = {"first": first.mean(skipna=False), "last": last.mean(skipna=False)}
             means["last_minus_first"] = means["last"] - means["first"]

@@ -12,6 +12,7 @@ import pandas as pd
 from warmuplab.base.words import MISSING, listed, number, plural
 from warmuplab.report.tables import ResultTable, roles_of
 from warmuplab.series.levels import LEVELS, name_of
+from warmuplab.series.values import describe
 from warmuplab.study.roles import Arms, paired_differences
 
 REACHED_BY = 0.75
@@ -20,99 +21,63 @@ STEPS, REACHED = "probe/steps_to_{level}", "probe/reached_{level}"
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A summary value of runs."""
+class Column:
+    """A summary value of runs as a column of a table; what it means stands in the catalogue."""
 
-    column: str
+    value: str
+    """Name of the summary value."""
     title: str
-    meaning: str
     steadier: str = ""
     """What the steadier of two runs did, as a part of a sentence; empty where pairs are not worth one."""
     sign: int = -1
     """Whether the steadier run has less of it (-1) or more (1)."""
     digits: int = 2
 
+    @property
+    def meaning(self) -> str:
+        """As the catalogue has it."""
+        words = describe(self.value)
+        return words.meaning if words else self.value
+
 
 GROUPS = {
     "Early training": (
-        Measure(
+        Column(
             "overfit/memorisation_at_{level}",
             "Early − unseen",
-            "loss on sentences of the first 5 % of the steps minus loss on unseen ones of like length, at the level;"
-            " the lower, the more was remembered, but part of it is that a seed's early sentences may be easier:"
-            " compare warmups, not settings",
             "had memorised less of its first batches at the level",
             sign=1,
         ),
-        Measure(
+        Column(
             "stability/kl_path_to_{level}",
             "KL path",
-            "sum of the steps' KL(before || after) of the output distribution on the probe batch, until the level",
             "moved its output distribution along a shorter path until the level",
         ),
-        Measure(
-            "stability/kl_max",
-            "Largest KL",
-            "the largest KL(before || after) of a step in the early window",
-            "made a smaller largest move of its output distribution",
-        ),
+        Column("stability/kl_max", "Largest KL", "made a smaller largest move of its output distribution"),
     ),
     "Layers, the last minus the first in the early window": (
-        Measure(
-            "stability/encoder_cka_drift_last_minus_first",
-            "Drift, encoder",
-            "1 - linear CKA of a layer's output between snapshots, in the encoder",
-            digits=3,
-        ),
-        Measure(
+        Column("stability/encoder_cka_drift_last_minus_first", "Drift, encoder", digits=3),
+        Column(
             "stability/decoder_cka_drift_last_minus_first",
             "Drift, decoder",
-            "1 - linear CKA of a layer's output between snapshots, in the decoder",
             "had a last decoder layer that drifted less against the first",
             digits=3,
         ),
-        Measure(
-            "stability/decoder_weight_change_last_minus_first",
-            "Weight change",
-            "relative change of a decoder layer's weights between snapshots",
-            digits=3,
-        ),
-        Measure(
-            "stability/decoder_grad_norm_last_minus_first",
-            "Gradient",
-            "norm of a decoder layer's gradient",
-            digits=3,
-        ),
-        Measure(
-            "stability/decoder_update_to_weight_last_minus_first",
-            "Update/weight",
-            "size of a step relative to the weights of a decoder layer",
-            digits=4,
-        ),
+        Column("stability/decoder_weight_change_last_minus_first", "Weight change", digits=3),
+        Column("stability/decoder_grad_norm_last_minus_first", "Gradient", digits=3),
+        Column("stability/decoder_update_to_weight_last_minus_first", "Update/weight", digits=4),
     ),
     "The largest of the run, and the state at its end": (
-        Measure("stability/attention_logit_max", "Attention logit", "the largest of any layer, at any time", digits=1),
-        Measure("stability/log_z_max", "log Z", "the largest logarithm of the softmax's denominator", digits=1),
-        Measure(
-            "spike/recovery_steps", "Recovery", "steps until the slowest spike of the training loss was over", digits=1
-        ),
-        Measure(
-            "spike/olmo_score", "OLMo score", "share of steps whose loss is 6 standard deviations above its last 128"
-        ),
-        Measure("stability/jitter_onset_step", "Jitter from", "step at which jitter left its baseline", digits=0),
-        Measure("stability/entropy", "Entropy", "of the output distribution at the end, nats"),
-        Measure("stability/distance_uniform", "KL to uniform", "of the output distribution at the end, nats"),
-        Measure("stability/distance_unigram", "KL to unigram", "of the output distribution at the end, nats"),
-        Measure(
-            "overfit/generalisation_gap",
-            "Gen. gap",
-            "final loss on held-out minus on trained text of like length",
-        ),
-        Measure(
-            "curvature/preconditioned_edge_max",
-            "Edge",
-            "largest preconditioned sharpness times the learning rate, in units of the edge of stability",
-        ),
+        Column("stability/attention_logit_max", "Attention logit", digits=1),
+        Column("stability/log_z_max", "log Z", digits=1),
+        Column("spike/recovery_steps", "Recovery", digits=1),
+        Column("spike/olmo_score", "OLMo score"),
+        Column("stability/jitter_onset_step", "Jitter from", digits=0),
+        Column("stability/entropy", "Entropy"),
+        Column("stability/distance_uniform", "KL to uniform"),
+        Column("stability/distance_unigram", "KL to unigram"),
+        Column("overfit/generalisation_gap", "Gen. gap"),
+        Column("curvature/preconditioned_edge_max", "Edge"),
     ),
 }
 
@@ -133,15 +98,15 @@ def in_words(level: str) -> str:
     return f"{nats} nat{'' if nats == '1' else 's'} below the unigram entropy"
 
 
-def measured(arms: Arms, group: str) -> list[Measure]:
+def measured(arms: Arms, group: str) -> list[Column]:
     """The measures of a group that the study has values of, with the level in their columns."""
     level = common_level(arms)
     there = []
     for measure in GROUPS[group]:
-        column = measure.column.format(level=level)
-        readable = AT_LEVEL not in measure.column or level is not None
-        if readable and column in arms.runs and arms.runs[column].notna().any():
-            there.append(replace(measure, column=column))
+        value = measure.value.format(level=level)
+        readable = AT_LEVEL not in measure.value or level is not None
+        if readable and value in arms.runs and arms.runs[value].notna().any():
+            there.append(replace(measure, value=value))
     return there
 
 
@@ -161,7 +126,7 @@ def measure_tables(arms: Arms) -> dict[str, ResultTable]:
             runs, place = arms.of(setting, rate, warmup), {"setting": setting, "rate": rate, "warmup": warmup}
             cells = [place[role] for role in shown]
             cells += [] if level is None else [_steps(runs, level)]
-            rows.append(cells + [_mean(runs[measure.column], measure.digits) for measure in measures])
+            rows.append(cells + [_mean(runs[measure.value], measure.digits) for measure in measures])
         header = [*shown.values(), *([] if level is None else ["Steps"]), *(measure.title for measure in measures)]
         tables[group] = ResultTable(header, rows)
     return tables
@@ -182,7 +147,7 @@ def legend(arms: Arms, group: str) -> list[str]:
 
 def _level_of(arms: Arms, group: str) -> str | None:
     """The level, for the group that is read there."""
-    read_there = any(AT_LEVEL in measure.column for measure in GROUPS[group])
+    read_there = any(AT_LEVEL in measure.value for measure in GROUPS[group])
     return common_level(arms) if read_there else None
 
 
@@ -226,10 +191,10 @@ def _mean(values: "pd.Series[float]", digits: int) -> str:
     return number(values.mean(), digits) + (f" ({there})" if 0 < there < len(values) else "")
 
 
-def _pairs(arms: Arms, measure: Measure) -> Iterator[str]:
+def _pairs(arms: Arms, measure: Column) -> Iterator[str]:
     found = []
     for warmup in arms.warmups:
-        difference = paired_differences(arms, measure.column, warmup)
+        difference = paired_differences(arms, measure.value, warmup)
         if len(difference):
             found.append(
                 f"{int((measure.sign * difference > 0).sum())} of {plural(len(difference), 'pair')} for {warmup} warmup"

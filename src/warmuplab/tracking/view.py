@@ -15,6 +15,7 @@ import pandas as pd
 
 from warmuplab.config.schema import TrackerConfig
 from warmuplab.record.directory import LAYERS_PREFIX, read_config
+from warmuplab.series.catalogue import LARGEST, SERIES
 from warmuplab.tracking import notes
 from warmuplab.tracking.settings import quiet_wandb, run_settings
 
@@ -72,10 +73,7 @@ class View:
 
     def _define(self, table: pd.DataFrame) -> None:
         for name in table.columns.difference(list(self._known), sort=False):
-            # The last snapshot of a layer sums up nothing; how the last layer differs from the first is in `values`.
-            self._run.define_metric(
-                name, step_metric="step", summary="none" if name.startswith(LAYERS_PREFIX) else None
-            )
+            self._run.define_metric(name, step_metric="step", summary=_summary_mode(name))
             self._known.add(name)
 
     def _log_row(self, row: Mapping[Any, float], step: int | None = None) -> None:
@@ -94,6 +92,17 @@ class View:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if error is not None:
             self.abandon()
+
+
+def _summary_mode(name: str) -> str:
+    """What W&B derives from a series until the record's summary is there: `max` or `last`, as the catalogue reduces it.
+
+    The last snapshot of a layer sums up nothing; how the last layer differs from the first is in the record's values.
+    """
+    if name.startswith(LAYERS_PREFIX):
+        return "none"
+    metric = SERIES.get(name)
+    return "max" if metric and metric.reductions and metric.reductions[0] == LARGEST else "last"
 
 
 def identity_of(directory: Path, summary: Mapping[str, Any]) -> str:

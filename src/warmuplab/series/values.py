@@ -1,0 +1,125 @@
+"""What a run as a whole is described by: the words for every summary value, put together from those of its metric.
+
+stability/kl_path                     the early sum of a metric, by `<metric>_sum` or a name of its own
+overfit/gap_sum_to_1_below            the same until a held-out level; overfit/memorisation_at_1_below: read there
+grad/norm_max                         the largest value
+stability/decoder_cka_drift_last      of the last layer of a stack; also `_first` and `_last_minus_first`
+spike/probe_count                     as spike/count, of the loss on the fixed held-out batch
+"""
+
+import re
+from dataclasses import dataclass
+
+from warmuplab.series.catalogue import EARLY_LARGEST, METRICS, NATS, OF_LAYERS, PER_TOKEN, SERIES, STEPS, Metric
+
+SPIKES, OF_PROBE = "spike/", "spike/probe_"
+_LAYERS = {"first": "first layer", "last": "last layer", "last_minus_first": "last layer minus first"}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A summary value in words."""
+
+    label: str
+    unit: str
+    meaning: str
+    """In a phrase that begins with a small letter."""
+
+
+# `loss` is that of tables and pages: the final held-out loss, at which a diverged run counts as the unigram entropy.
+WHOLE_RUN = {
+    "loss": Value("Final held-out loss", PER_TOKEN, "loss on the whole held-out split at the end"),
+    "val/loss_min": Value("Best held-out loss", PER_TOKEN, "lowest loss on the whole held-out split"),
+    "train/loss": Value("Final training loss", PER_TOKEN, "mean training loss of the last 5 % of the steps"),
+    "overfit/gap_sum": Value(
+        "Early overfitting (sum of gaps)", NATS, "sum of the overfitting gaps of the early window's steps"
+    ),
+    "spike/count": Value("Spikes", "", "number of spikes of the training loss"),
+    "spike/max_height": Value("Largest spike", NATS, "height of the largest spike above its trend"),
+    "spike/rate": Value("Spikes per 1,000 steps", "", "spikes per 1,000 steps with a finite loss"),
+    "spike/recovery_steps": Value("Longest recovery", STEPS, "steps until the slowest spike was over"),
+    "spike/steps_above_initial": Value(
+        "Steps above the initial loss", STEPS, "steps with a loss above that of the first step"
+    ),
+    "spike/unrecovered": Value("Spikes that never recover", "", "1 if the last spike was not over at the end, else 0"),
+    "spike/olmo_score": Value(
+        "Spike score of OLMo", "", "share of steps whose loss is 6 standard deviations above its last 128"
+    ),
+    "stability/jitter_onset_step": Value("Onset of jitter, step", "", "step at which jitter left its baseline"),
+    "stability/jitter_onset_lr": Value(
+        "Onset of jitter, learning rate", "", "learning rate at which jitter left its baseline"
+    ),
+    "ramp/jitter_lr": Value("Ramp: jitter sets in", "", "learning rate from which many steps raise the loss"),
+    "ramp/steepest_fall_lr": Value("Ramp: steepest fall", "", "learning rate at which the loss falls fastest"),
+    "ramp/rise_lr": Value("Ramp: the loss begins to rise", "", "learning rate at which the loss is lowest"),
+}
+
+
+def describe(name: str) -> Value | None:
+    """The words for a summary value, None where there are none: then it is not in the catalogue."""
+    if name in WHOLE_RUN:
+        return WHOLE_RUN[name]
+    if found := re.fullmatch(r"(.+?)_(?:(to|at)_)?([\d.]+)_below", name):
+        return _at_level(*found.groups())
+    if name.startswith(OF_PROBE):
+        of_train = WHOLE_RUN.get(name.replace(OF_PROBE, SPIKES))
+        where = "of the loss on the fixed held-out batch, in the early window"
+        return of_train and Value(
+            f"{of_train.label}, held-out loss, early", of_train.unit, f"{of_train.meaning}, {where}"
+        )
+    if found := re.fullmatch(r"(stability/)(encoder|decoder)_(\w+?)_(first|last|last_minus_first)", name):
+        section, stack, metric, which = found.groups()
+        return _of_layers(OF_LAYERS.get(section + metric), stack, _LAYERS[which])
+    return _of_series(name)
+
+
+def _of_series(name: str) -> Value | None:
+    if name in SERIES:
+        metric = SERIES[name]
+        return Value(metric.label, metric.unit, f"{metric.meaning}, at the end")
+    for metric in SERIES.values():
+        if name == metric.early_sum:
+            return Value(
+                f"Early sum: {_inside(metric.label)}", metric.unit, f"sum over the early window: {metric.meaning}"
+            )
+        if name == f"{metric.name}_max":
+            label = metric.label if metric.label.startswith("Largest") else f"Largest value: {_inside(metric.label)}"
+            early = EARLY_LARGEST in metric.reductions
+            return Value(
+                label, metric.unit, f"largest {'in the early window' if early else 'at any time'}: {metric.meaning}"
+            )
+    return None
+
+
+def _of_layers(metric: Metric | None, stack: str, which: str) -> Value | None:
+    if metric is None:
+        return None
+    mean = f"mean over the early window, {stack}, {which}"
+    return Value(f"{metric.label}: {stack}, {which}", metric.unit, f"{metric.meaning} ({mean})")
+
+
+def _at_level(whole: str, where: str | None, nats: str) -> Value | None:
+    level = f"{nats} nat{'' if nats == '1' else 's'} below the unigram entropy"
+    if whole == "probe/steps":
+        return Value(
+            f"Steps to {level}", STEPS, f"steps until the held-out loss is {level}; the run's length if it never is"
+        )
+    if whole == "probe/reached":
+        return Value(f"Got to {level}", "", f"1 if the held-out loss got to {level}, else 0")
+    of_run = describe(whole)
+    if of_run is None:
+        return None
+    metric = METRICS.get(whole) or next((each for each in SERIES.values() if each.early_sum == whole), None)
+    label = of_run.label.removeprefix("Early ")
+    meaning = metric.meaning if metric else of_run.meaning
+    when = f"until the held-out loss is {level}" if where == "to" else f"where the held-out loss is {level}"
+    return Value(
+        f"{label[0].upper()}{label[1:]} {'until' if where == 'to' else 'at'} {level}",
+        of_run.unit,
+        f"{'sum ' if where == 'to' else ''}{when}: {meaning}",
+    )
+
+
+def _inside(label: str) -> str:
+    """A label inside of another."""
+    return f"{label[0].lower()}{label[1:]}"

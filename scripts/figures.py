@@ -7,38 +7,8 @@ from pathlib import Path
 
 from warmuplab.config.messages import one_line_errors
 
-NOTES = "the two figures of the notes and a gallery of all schedules, into results/notes/figures/"
-ALL = "those of the notes and of every study in results/"
-
-# As typed -> the file it becomes in results/STUDY/figures/, and what it shows. The list stands here as matplotlib takes
-# a second that --list need not wait for.
-OF_STUDIES = {
-    "phase-diagram": ("final_loss", "final held-out loss over warmup and peak learning rate, a map per setting"),
-    "training-loss": ("training_loss", "training loss by step"),
-    "held-out-loss": ("held_out_loss", "held-out loss by step"),
-    "early-overfitting": ("early_overfitting", "what early steps taught about their own batch alone, summed up"),
-    "memorisation": ("memorisation", "how much better the earliest sentences are predicted than unseen ones"),
-    "distribution": ("distribution", "how the output distribution moves"),
-}
-
-# The same of studies that claims are about, where they come before those above.
-OF_CLAIMS = {
-    "phase-diagram": ("phase_diagram", "final loss over warmup and peak rate, a map per normalisation"),
-    "spikes": ("spikes", "training loss with its spikes marked, with and without warmup"),
-    "memorisation": ("memorisation", "memory of the first batches at matched held-out loss, three arms"),
-    "distribution-path": ("distribution_path", "how far the output distribution moved by then, three arms"),
-    "depth-drift": ("depth_drift", "drift of every layer in the early window, three arms"),
-    "sharpness": ("sharpness", "sharpness as Adam sees it, three arms"),
-    "lost-time": ("lost_time", "held-out loss of runs that start at a large rate"),
-    "late-decay": ("late_decay", "held-out loss where the rate falls late, and where it does not"),
-    "shapes": ("shapes", "rise, plateau and fall against their parts"),
-    "warmup-response": ("warmup_response", "final loss over the length of the warmup, at both run lengths"),
-    "rate-sensitivity": ("rate_sensitivity", "final loss over the peak rate, with and without warmup"),
-    "jitter-rates": ("jitter_rates", "where a ramp starts to jitter against the best peak rate"),
-    "schedule-ranking": ("schedule_ranking", "the notes' schedules, each at its own best rate"),
-    "optimizers": ("optimizers", "RAdam and GI-Adam without warmup against Adam with it"),
-    "noam": ("noam", "the transformer's rule at its published length"),
-}
+NOTES = "The two figures of the notes and a gallery of all schedules, into results/notes/figures/."
+ALL = "Those of the notes and of every study in results/."
 
 
 def draw_notes() -> None:
@@ -64,48 +34,49 @@ def draw_all(results: Path) -> None:
 
 
 def draw_of_study(name: str, study_name: str, results: Path) -> None:
-    """Draw one figure of a collected study."""
+    """Draw one figure of a collected study: that of its claims where there is one, else that of any study."""
     from warmuplab.base.arguments import usable_folder
     from warmuplab.base.errors import ConfigError
-    from warmuplab.figures.claims import index
-    from warmuplab.figures.study import draw_named
+    from warmuplab.figures.files import draw_of_claims, draw_of_study
+    from warmuplab.figures.index import CLAIM_FIGURES, STUDY_FIGURES, names
     from warmuplab.report.page import judged_of
     from warmuplab.study import results as collected
     from warmuplab.study.roles import arrange
 
     study = collected.load(study_name, results)
     judged, evidence = judged_of(study)
-    named = OF_CLAIMS if judged and name in OF_CLAIMS else OF_STUDIES
-    if name not in named:
+    of_claims = [figure for figure in CLAIM_FIGURES.values() if judged and figure.name == name]
+    of_study = [figure for figure in STUDY_FIGURES.values() if figure.name == name]
+    if not of_claims and not of_study:
         raise ConfigError("NAME", name, f"no claim is about the study {study_name}", "choose another figure")
-    file, shows = named[name]
-    path = None
+    folder = study.folder / "figures"
     with usable_folder("results", results):
-        if named is OF_CLAIMS:
-            path = next(iter(index.draw_all([file], judged, evidence, study.folder / "figures")), None)
-        if (named is OF_STUDIES or path is None) and name in OF_STUDIES:  # claims about the study, but not these arms
-            path = draw_named(OF_STUDIES[name][0], study, arrange(study), study.folder / "figures")
-    if path is None:
+        drawn = draw_of_claims([figure.file for figure in of_claims], judged, evidence, folder)
+        drawn = drawn or draw_of_study([figure.file for figure in of_study], study, arrange(study), folder)
+    if not drawn:
+        shows = names()[name].rstrip(".")
         raise ConfigError("NAME", name, f"{study.folder} has nothing for it ({shows})", "choose another figure")
-    print(f"{path}\n{path.with_suffix('.svg')}")
+    print(f"{drawn[0]}\n{drawn[0].with_suffix('.svg')}")
 
 
 def main(arguments: list[str], results: Path = Path("results")) -> int:
     """Draw what the command line names; its exit status."""
     name, *rest = arguments or ["--list"]
-    of_studies = OF_STUDIES | OF_CLAIMS
+    from warmuplab.figures.index import names
+
+    captions = names()
     if name in ("--list", "-h", "--help"):
         listed = [
             ("all", ALL),
             ("notes", NOTES),
-            *((f"{typed} STUDY", shows) for typed, (_, shows) in of_studies.items()),
+            *((f"{typed} STUDY", caption) for typed, caption in captions.items()),
         ]
         print("\n".join(f"{figure:<26} {shows}" for figure, shows in listed))
         return 0
     whole = name in ("notes", "all")
-    if not whole and name not in of_studies:
-        names = ", ".join(["all", "notes", *of_studies])
-        print(f"error: {name}: there is no such figure; choose one of {names}", file=sys.stderr)
+    if not whole and name not in captions:
+        known = ", ".join(["all", "notes", *captions])
+        print(f"error: {name}: there is no such figure; choose one of {known}", file=sys.stderr)
         return 2
     if len(rest) != (not whole):
         usage = name if whole else f"{name} STUDY"

@@ -23,12 +23,13 @@ from warmuplab.config.mapping import from_mapping, to_mapping
 from warmuplab.config.schema import DataConfig, RunConfig
 from warmuplab.data import tokens
 from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.population import optimizers
 from warmuplab.record import writing
 from warmuplab.record.identity import identify, population_key
 from warmuplab.record.progress import Progress, Report
 from warmuplab.record.run import Run
+from warmuplab.tracking import settings as tracking
 from warmuplab.tracking.publication import publication
-from warmuplab.tracking.settings import check
 
 ATTENDED = "--attended"
 
@@ -89,7 +90,8 @@ def _corpus(data: str, outputs: str) -> TokenizedCorpus:
 
 def prepare(config: RunConfig) -> Run:
     """The run of `config`, named after its corpus. Raises `ConfigError` for what this machine or corpus cannot do."""
-    check(config.tracker)
+    tracking.check(config.tracker)
+    optimizers.check(config.optimizer)
     corpus = load_corpus(config)
     if config.training.batch_size > len(corpus.train):
         raise ConfigError(

@@ -17,7 +17,7 @@ from warmuplab.claims.claim import Claim
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.forms import at_best
 from warmuplab.report import page
-from warmuplab.report import verdicts as verdicts_of_report
+from warmuplab.report import verdicts as claims_in_report
 from warmuplab.study import collect, results
 from warmuplab.study.results import Study
 
@@ -116,7 +116,7 @@ def test_a_missing_run_is_named_and_nothing_is_tested(study: Study) -> None:
     (one,) = judged(dataclasses.replace(study, runs=runs.drop(gone.index)))
     assert one.verdict.verdict == "not tested"
     assert [(absent.arm.name, absent.runs) for absent in one.missing] == [("cosine", ((3, 2e-3),))]
-    text = "\n".join(verdicts_of_report.verdict_section([one]))
+    text = "\n".join(claims_in_report.verdict_section([one]))
     assert "`cosine-beats-line`: 1 of 60 planned runs, in cosine (1)." in text
     assert "`make sweep STUDY=mine` trains them." in text
 
@@ -146,8 +146,8 @@ def test_report_file_and_terminal_say_the_same(study: Study, monkeypatch: pytest
     (one,) = judged(study)
     assert written["effect"] == one.verdict.deciding.effect
     assert len(written["contrasts"][0]["differences"]) == 10
-    (line,) = verdicts_of_report.terminal_lines([one])
-    effect = verdicts_of_report.value(one.verdict.deciding.effect, "+")
+    (line,) = claims_in_report.terminal_lines([one])
+    effect = claims_in_report.value(one.verdict.deciding.effect, "+")
     assert line.split()[:3] == ["cosine-beats-line", "supported", effect]
 
 
@@ -172,7 +172,7 @@ def test_a_study_that_no_claim_is_about_has_no_file_of_claims(tmp_path: Path) ->
     ],
 )
 def test_numbers_have_three_digits(number: float, text: str) -> None:
-    assert verdicts_of_report.value(number, "+") == text
+    assert claims_in_report.value(number, "+") == text
 
 
 def test_an_unregistered_arm_matches_constants_of_the_manifest(study: Study) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from support.composing import ROOT
 from support.synthetic_study import small_study
-from warmuplab.figures import study as study_figures
+from warmuplab.figures.index import CLAIM_FIGURES, STUDY_FIGURES, names
 from warmuplab.study import collect, roles
 from warmuplab.study.results import Study
 
@@ -26,12 +26,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 def test_every_figure_of_a_study_has_a_name_on_the_command_line() -> None:
-    assert {file for file, _ in command.OF_STUDIES.values()} == set(study_figures.FIGURES)
     listed = subprocess.run(
         [sys.executable, "scripts/figures.py", "--list"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     named = [line.split()[0] for line in listed.splitlines()]
-    assert named == ["all", "notes", *(command.OF_STUDIES | command.OF_CLAIMS)]
+    assert named == ["all", "notes", *names()]
+    assert set(named[2:]) == {figure.name for figure in (*STUDY_FIGURES.values(), *CLAIM_FIGURES.values())}
 
 
 def test_a_figure_by_name_is_png_and_svg(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,9 +53,9 @@ def test_a_file_in_the_place_of_the_folder_is_one_line(
     assert str(folder / "figures") in heard.err
 
 
-@pytest.mark.parametrize("name", study_figures.FIGURES)
+@pytest.mark.parametrize("name", STUDY_FIGURES)
 def test_every_figure_states_study_runs_and_commit(study: Study, name: str) -> None:
-    figure = study_figures.FIGURES[name](study, roles.arrange(study))
+    figure = STUDY_FIGURES[name].draw(study, roles.arrange(study))
     if figure is None:
         pytest.skip("the invented study has no data for it")
     text = " ".join(found.get_text() for found in figure.findobj(plt.Text))

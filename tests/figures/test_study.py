@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from support.synthetic_study import leave
 from warmuplab.figures import lines
-from warmuplab.figures import study as study_figures
+from warmuplab.figures.files import draw_of_study
+from warmuplab.figures.index import STUDY_FIGURES
 from warmuplab.study import collect, roles
 
 
@@ -42,7 +43,7 @@ def test_the_running_mean_is_centred(values: list[float], window: int) -> None:
 
 def drawn(folder: Path) -> set[str]:
     study, _ = collect.update("tiny", folder / "outputs", folder / "results")
-    return {path.name for path in study_figures.draw_all(study, roles.arrange(study), folder / "figures")}
+    return {path.name for path in draw_of_study(list(STUDY_FIGURES), study, roles.arrange(study), folder / "figures")}
 
 
 def test_a_study_without_probes_has_no_overfitting_figure(tmp_path: Path) -> None:

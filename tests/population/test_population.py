@@ -9,7 +9,8 @@ from warmuplab import schedules
 from warmuplab.base.errors import ConfigError
 from warmuplab.data.batches import Batch, TrainingBatches
 from warmuplab.data.tokens import TokenizedCorpus
-from warmuplab.population.optimizers import LINEAR_IN_RATE, GradientInitialisedAdam
+from warmuplab.population.gi_adam import GradientInitialisedAdam
+from warmuplab.population.optimizers import OPTIMIZERS
 from warmuplab.population.population import Population, clip_per_member_, pick_device
 from warmuplab.population.transformer import Transformer
 
@@ -120,7 +121,7 @@ def test_a_member_packed_with_others_follows_the_same_run_alone(small_corpus: To
         assert torch.allclose(losses_TxM[:, m], losses, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", sorted(LINEAR_IN_RATE))
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
 def test_a_diverged_member_is_frozen_and_its_neighbours_never_notice(small_corpus: TokenizedCorpus, name: str) -> None:
     lr_MxT, seeds = rates(*SCHEDULES), [0, 1, 2]
     batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"))

@@ -14,6 +14,7 @@ import pytest
 from support.composing import ROOT
 from support.synthetic_study import ENTROPY, leave, small_study
 from warmuplab.base.words import MISSING, rate_label
+from warmuplab.figures.index import STUDY_FIGURES
 from warmuplab.report import page, sentences
 from warmuplab.study import collect, results, roles
 
@@ -129,9 +130,9 @@ def test_the_results_alone_give_the_same_report_and_figures(study: results.Study
     after = {path.name: path.read_bytes() for path in again.folder.rglob("*") if path.is_file()}
     assert after == before
     assert {name for name in after if name.endswith("g")} == {
-        f"{figure}.{kind}" for figure in page.CAPTIONS for kind in ("png", "svg")
+        f"{figure}.{kind}" for figure in STUDY_FIGURES for kind in ("png", "svg")
     }
-    for figure in page.CAPTIONS:
+    for figure in STUDY_FIGURES:
         assert f"(figures/{figure}.png)" in text_of(again)
 
 

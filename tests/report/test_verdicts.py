@@ -281,7 +281,7 @@ def test_a_text_may_differ_only_in_how_a_number_is_rounded() -> None:
 
 def test_half_of_the_runs_say_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A claim that lacks a run is not tested, and the report counts the planned runs that are not there."""
-    monkeypatch.setattr("warmuplab.figures.claims.index.draw_all", lambda *_: [])
+    monkeypatch.setattr("warmuplab.figures.files.draw_of_claims", lambda *_: [])
     shutil.copytree(COMMITTED / "claims", tmp_path / "claims", ignore=shutil.ignore_patterns("figures"))
     runs = pd.read_parquet(tmp_path / "claims/runs.parquet")
     half = runs.sample(frac=0.5, random_state=0)

@@ -6,6 +6,8 @@ from typing import Any
 
 MISSING = "–"
 NO_WARMUP, OWN_RATE = "none", "its own"
+EQUAL_AREA = "equal early area"
+_NORMS = {"post": "post-LN", "pre": "pre-LN"}
 
 
 def number(value: Any, digits: int = 2) -> str:
@@ -40,3 +42,35 @@ def rate_label(rate: float | None) -> str:
         return OWN_RATE
     mantissa, exponent = f"{rate:e}".split("e")
     return f"{float(mantissa):g}e{int(exponent)}"
+
+
+def norm_label(place: object) -> str:
+    """`post-LN`, `pre-LN`."""
+    return _NORMS.get(str(place), str(place))
+
+
+def warmup_label(shape: str | None = None, fraction: float | None = None, steps: float | None = None) -> str:
+    """A warmup in a column of that name: `none`, `10 %`, `400 steps`, `10 % cosine`, `equal early area (10 %)`.
+
+    The shape is named unless it is linear; where a warmup has no length of its own, the shape is its name.
+    """
+    if shape == "none" or fraction == 0 or steps == 0:
+        return NO_WARMUP
+    length = f"{100 * fraction:g} %" if fraction is not None else f"{steps:g} steps" if steps is not None else ""
+    if shape == "equal_area":
+        return f"{EQUAL_AREA} ({length})" if length else EQUAL_AREA
+    named = shape if shape and not (length and shape == "linear") else ""
+    return " ".join(filter(None, [length, named]))
+
+
+def warmup_phrase(label: str) -> str:
+    """A label of a warmup where nothing else says what it is: `no warmup`, `10 % warmup`."""
+    if label == NO_WARMUP:
+        return "no warmup"
+    return f"no warmup, {label}" if label.startswith(EQUAL_AREA) else f"{label} warmup"
+
+
+def with_warmup(label: str) -> str:
+    """A label of a warmup as the end of a phrase: `without warmup`, `with 10 % warmup`."""
+    phrase = warmup_phrase(label)
+    return f"without {phrase.removeprefix('no ')}" if phrase.startswith("no ") else f"with {phrase}"

@@ -47,7 +47,7 @@ class Claim:
     """The same question in other settings, or at other measures: described with intervals, not tested."""
     caveats: tuple[str, ...] = ()
     figure: str | None = None
-    """The name of one of `figures.claims.index.FIGURES` that shows it, beside the differences of every seed."""
+    """The file of one of `figures.index.CLAIM_FIGURES` that shows it, beside the differences of every seed."""
     study: str = "claims"
     """Whose report carries it. The claims of one study are one family for Holm's rule."""
 

@@ -28,7 +28,7 @@ class DataConfig:
     """The corpus and how it becomes token ids."""
 
     name: str
-    """Which corpus: one of `checks.CORPORA`."""
+    """Which corpus: one of `data.corpora.CORPORA`."""
     path: str | None
     """Folder with line-aligned `train.<language>[.gz]` and `val.<language>[.gz]`; null: the corpus's own place."""
     source_language: str
@@ -61,14 +61,14 @@ class ModelConfig:
 
 @dataclass
 class OptimizerConfig:
-    """An optimizer of `torch.optim` whose update is linear in the learning rate."""
+    """An optimizer whose update is linear in the learning rate."""
 
     name: str
-    """One of `checks.OPTIMIZERS`."""
+    """One of `population.optimizers.OPTIMIZERS`."""
     betas: list[float] | None
-    """Decay rates of the first and second moment; null for sgd."""
+    """Decay rates of the first and second moment; null where there are none, as for sgd."""
     eps: float | None
-    """Added to the root of the second moment; null for sgd."""
+    """Added to the root of the second moment; null where there is none."""
     momentum: float | None
     """Momentum of sgd; null for the others."""
     weight_decay: float

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from warmuplab.base.words import MISSING, NO_WARMUP, rate_label
+from warmuplab.base.words import MISSING, NO_WARMUP, norm_label, rate_label, warmup_label
 from warmuplab.series.catalogue import METRICS, OF_LAYERS, SERIES
 from warmuplab.series.values import WHOLE_RUN, describe
 from warmuplab.study.roles import OUTCOMES
@@ -25,8 +25,6 @@ FACTS = ("population", "weights", "corpus", "commit", "dirty", "seconds", "diver
 
 # The values to offer first.
 FIRST = (*WHOLE_RUN, "grad/norm_max", "update/relative_max", "stability/kl_max", "stability/kl_path")
-
-_NORMS = {"post": "post-LN", "pre": "pre-LN"}
 
 
 def metric(name: str) -> dict[str, str]:
@@ -54,8 +52,7 @@ def summary_values(runs: pd.DataFrame) -> dict[str, dict[str, str]]:
 
 def norm(config: Mapping[str, Any]) -> str:
     """`post-LN`, `pre-LN`."""
-    place = str(config.get("model.norm", MISSING))
-    return _NORMS.get(place, place)
+    return norm_label(config.get("model.norm", MISSING))
 
 
 def rate(config: Mapping[str, Any]) -> str:
@@ -65,10 +62,7 @@ def rate(config: Mapping[str, Any]) -> str:
 
 def warmup(config: Mapping[str, Any]) -> str:
     """The warmup, where it does not vary."""
-    shape, fraction, steps = (config.get(f"schedule.warmup.{name}") for name in ("shape", "fraction", "steps"))
-    if shape == "none" or fraction == 0 or steps == 0:
-        return NO_WARMUP
-    return f"{100 * fraction:g} %" if fraction is not None else f"{steps:g} steps" if steps is not None else str(shape)
+    return warmup_label(*(config.get(f"schedule.warmup.{name}") for name in ("shape", "fraction", "steps")))
 
 
 def facet_order(facet: str, value: Any) -> tuple[bool, float, str]:

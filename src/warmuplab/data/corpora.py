@@ -10,7 +10,7 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,14 +38,14 @@ class Corpus:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+Read = Callable[[DataConfig], Corpus]
+
+
 def load(data: DataConfig) -> Corpus:
     """The corpus that `data` names. Raises `ConfigError` where it cannot be had or a split of it is empty."""
-    if data.name == "jupyterlab":
-        corpus = split_by_source(_jupyterlab(data))
-    elif data.path is not None:
-        corpus = _line_aligned(Path(data.path), data)
-    else:
-        corpus = _hub("bentrevett/multi30k", data)
+    if data.name not in CORPORA:
+        raise ConfigError("data.name", data.name, "there is no such corpus", f"choose one of {', '.join(CORPORA)}")
+    corpus = CORPORA[data.name](data)
     for split, pairs in (("training", corpus.train), ("validation", corpus.validation)):
         if not pairs:
             raise ConfigError(
@@ -100,6 +100,27 @@ def _jupyterlab(data: DataConfig) -> Pairs:
             if message:  # the empty message holds the catalogue's header
                 pairs.append((message.split("\x04")[-1], translations[0]))  # \x04 ends a disambiguating context
     return pairs
+
+
+def _from_package(pairs: Callable[[DataConfig], Pairs]) -> Read:
+    """A corpus that an installed package holds, which has no official splits and lies nowhere else."""
+
+    def read(data: DataConfig) -> Corpus:
+        if data.path is not None:
+            problem = "this corpus comes from a package"
+            raise ConfigError("data.path", data.path, problem, "use data=multi30k with data.path=")
+        return split_by_source(pairs(data))
+
+    return read
+
+
+def _from_hub(dataset: str) -> Read:
+    """A translation set of the Hugging Face Hub, or the same as line-aligned files in `data.path`."""
+
+    def read(data: DataConfig) -> Corpus:
+        return _hub(dataset, data) if data.path is None else _line_aligned(Path(data.path), data)
+
+    return read
 
 
 def _line_aligned(folder: Path, data: DataConfig) -> Corpus:
@@ -181,3 +202,10 @@ def _hub_answers() -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+# Every corpus, by the name that `conf/data/` gives it: how it is read.
+CORPORA: dict[str, Read] = {
+    "jupyterlab": _from_package(_jupyterlab),
+    "multi30k": _from_hub("bentrevett/multi30k"),
+}

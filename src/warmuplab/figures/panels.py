@@ -17,14 +17,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from warmuplab.base.words import NO_WARMUP, plural
+from warmuplab.base.words import plural, warmup_phrase
 from warmuplab.figures import style
 from warmuplab.figures.lines import Line
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms
 
 MOST_PANELS = 8  # rows or columns of a figure; a larger study is drawn as far as that, and the footer says so
-WORDS = {NO_WARMUP: "no warmup"}
 
 
 @dataclass(frozen=True)
@@ -114,9 +113,8 @@ def add_legend(figure: Figure, grid: Grid, stopped: bool = False, entropy: bool 
     """Name the colours, and what else is drawn, beside the title."""
     lines = []
     if len(grid.colours) > 1:
-        suffix = " warmup" if grid.by_warmup else ""
         lines = [
-            Line2D([], [], color=colour, linewidth=1.8, label=WORDS.get(label, f"{label}{suffix}"))
+            Line2D([], [], color=colour, linewidth=1.8, label=warmup_phrase(label) if grid.by_warmup else label)
             for label, colour in grid.colours.items()
         ]
     if entropy:

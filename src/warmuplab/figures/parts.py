@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from warmuplab.base.words import listed, plural, rate_label
+from warmuplab.base.words import EQUAL_AREA, NO_WARMUP, listed, plural, rate_label, warmup_label, warmup_phrase
 from warmuplab.claims.arm import Arm, once
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.statistics import Floats
@@ -44,18 +44,16 @@ class Look:
 
 
 LOOKS = {
-    "no warmup": Look(style.BLUE),
+    warmup_phrase(NO_WARMUP): Look(style.BLUE),
     "10 % warmup": Look(style.VERMILION, marker="s"),
-    "no warmup, equal early area": Look(style.GREEN, DASHED, "^"),
+    warmup_phrase(EQUAL_AREA): Look(style.GREEN, DASHED, "^"),
 }
 
 
 def warmup_of(arm: Arm) -> str:
     """`10 % warmup`, `no warmup`: what an arm is called where all arms share the rest, whatever its name adds."""
-    if arm.where["schedule.warmup.shape"] == "equal_area":
-        return "no warmup, equal early area"
-    fraction = arm.where["schedule.warmup.fraction"]
-    return f"{100 * fraction:g} % warmup" if fraction else "no warmup"
+    shape, fraction = (arm.where[f"schedule.warmup.{name}"] for name in ("shape", "fraction"))
+    return warmup_phrase(EQUAL_AREA if shape == "equal_area" else warmup_label(shape, fraction))
 
 
 def mean_and_interval(values: ArrayLike) -> tuple[Floats, Floats, Floats]:

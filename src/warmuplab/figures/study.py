@@ -1,16 +1,13 @@
 """The figures of a study: loss curves, the final loss over warmup and peak rate, early overfitting, stability."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from warmuplab.base.portions import whole_portion
-from warmuplab.figures import style
 from warmuplab.figures.heatmap import draw_heatmap
 from warmuplab.figures.lines import Line, draw_dots, draw_lines
 from warmuplab.figures.panels import (
@@ -28,35 +25,6 @@ from warmuplab.study.roles import Arms
 
 SMOOTHED_SHARE = 0.075  # of the steps: batches differ in difficulty, which would hide how training losses differ
 _RASTERIZED_FROM = 15_000  # points of a figure: as vectors they would weigh megabytes
-
-
-def draw_all(study: Study, arms: Arms, folder: Path) -> list[Path]:
-    """Draw every figure that the study has data for into `folder`; the PNG files, each with an SVG beside it."""
-    style.apply()
-    return [png for name in FIGURES if (png := draw_named(name, study, arms, folder)) is not None]
-
-
-def draw_named(name: str, study: Study, arms: Arms, folder: Path) -> Path | None:
-    """Draw the one of `FIGURES` called `name` into `folder`; its PNG file, None without data."""
-    style.apply()
-    figure = FIGURES[name](study, arms)
-    if figure is None:
-        return None
-    png, _ = style.save(figure, folder / name)
-    plt.close(figure)
-    if name != "final_loss":  # a colour scale would show stripes
-        keep_256_colours(png)
-    return png
-
-
-def keep_256_colours(png: Path) -> None:
-    """Write a PNG again with 256 colours: a third of the bytes, as it is committed, and lines and text use few."""
-    from PIL import Image
-
-    with Image.open(png) as image:
-        reduced = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        resolution = image.info.get("dpi", (100, 100))
-    reduced.save(png, optimize=True, dpi=resolution)
 
 
 def draw_training_loss(study: Study, arms: Arms) -> Figure | None:
@@ -194,13 +162,3 @@ def _draw_loss(panel: Axes, metric: str, lines: Sequence[Line], window: int, ras
         draw_dots(panel, lines)
     else:
         draw_lines(panel, lines, window, rasterized)
-
-
-FIGURES: dict[str, Callable[[Study, Arms], Figure | None]] = {
-    "training_loss": draw_training_loss,
-    "held_out_loss": draw_held_out_loss,
-    "final_loss": draw_final_loss,
-    "early_overfitting": draw_early_overfitting,
-    "memorisation": draw_memorisation,
-    "distribution": draw_distribution,
-}

@@ -1,58 +1,73 @@
 """The optimizers a population can train with: those of `torch.optim` whose update is linear in the learning rate."""
 
 from collections.abc import Callable
-from typing import Any
-
-import torch
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from warmuplab.base.errors import ConfigError
 from warmuplab.config.schema import OptimizerConfig
 
+if TYPE_CHECKING:
+    import torch
 
-class GradientInitialisedAdam(torch.optim.Adam):
-    """Adam whose second moment starts from the square of the first gradient instead of from zero.
+MOMENTS = ("betas", "eps")
 
-    GI-Adam of Kalra and Barkeshli 2024 (Why Warmup the Learning Rate?, section 6), proposed to replace warmup: as the
-    correction for a start at zero stays, the first steps are short, by about sqrt(1 - beta2^t) at step t.
-    """
 
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:
-        """Take a step; the first one sets the second moment, as `Adam` leaves a state alone that is there already."""
-        for group in self.param_groups:
-            for weights in group["params"]:
-                if weights.grad is not None and not self.state[weights]:
-                    self.state[weights] = {
-                        "step": torch.zeros((), dtype=torch.float32),
-                        "exp_avg": torch.zeros_like(weights, memory_format=torch.preserve_format),
-                        "exp_avg_sq": weights.grad.square(),
-                    }
-        return super().step(closure)
+@dataclass(frozen=True)
+class Optimizer:
+    """What an optimizer is: its class, fetched when it is needed as torch takes a second, and its own settings."""
+
+    fetch: "Callable[[], Callable[..., torch.optim.Optimizer]]"
+    settings: tuple[str, ...]
+    """Which of `betas`, `eps` and `momentum` it takes; it needs a value for each and none for the others."""
+
+
+def _torch(name: str) -> "Callable[[], Callable[..., torch.optim.Optimizer]]":
+    def fetch() -> "Callable[..., torch.optim.Optimizer]":
+        import torch
+
+        found: Callable[..., torch.optim.Optimizer] = getattr(torch.optim, name)
+        return found
+
+    return fetch
+
+
+def _gi_adam() -> "Callable[..., torch.optim.Optimizer]":
+    from warmuplab.population.gi_adam import GradientInitialisedAdam
+
+    return GradientInitialisedAdam
 
 
 # Checked against one optimizer per member; an optimizer whose update is not linear in the learning rate would be wrong
 # here (ASGD, Rprop, Adafactor) or refuses weights of this shape (Muon, LBFGS).
-LINEAR_IN_RATE: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "gi_adam": GradientInitialisedAdam,
-    "radam": torch.optim.RAdam,
-    "sgd": torch.optim.SGD,
+OPTIMIZERS = {
+    "adam": Optimizer(_torch("Adam"), MOMENTS),
+    "adamw": Optimizer(_torch("AdamW"), MOMENTS),
+    "gi_adam": Optimizer(_gi_adam, MOMENTS),
+    "radam": Optimizer(_torch("RAdam"), MOMENTS),
+    "sgd": Optimizer(_torch("SGD"), ("momentum",)),
 }
 
 
-def make_optimizer(config: OptimizerConfig, weights_MxP: torch.nn.Parameter) -> torch.optim.Optimizer:
-    """The optimizer of a population, at learning rate 1. Raises `ConfigError` for one outside `LINEAR_IN_RATE`."""
-    if config.name not in LINEAR_IN_RATE:
-        raise ConfigError(
-            "optimizer.name",
-            config.name,
-            "its update is not known to be linear in the learning rate",
-            f"choose one of {', '.join(LINEAR_IN_RATE)}",
-        )
-    if config.name == "sgd":
-        return LINEAR_IN_RATE["sgd"]([weights_MxP], lr=1.0, momentum=config.momentum, weight_decay=config.weight_decay)
-    assert config.betas is not None
-    return LINEAR_IN_RATE[config.name](
-        [weights_MxP], lr=1.0, betas=tuple(config.betas), eps=config.eps, weight_decay=config.weight_decay
-    )
+def check(config: OptimizerConfig) -> None:
+    """Raise `ConfigError` for an optimizer that is not among `OPTIMIZERS`, and for settings that it does not take."""
+    if config.name not in OPTIMIZERS:
+        problem = "not among the optimizers whose update is linear in the learning rate"
+        raise ConfigError("optimizer.name", config.name, problem, f"choose one of {', '.join(OPTIMIZERS)}")
+    for name in (*MOMENTS, "momentum"):
+        value, applies = getattr(config, name), name in OPTIMIZERS[config.name].settings
+        if applies and value is None:
+            remedy = f"choose optimizer={config.name}"
+            raise ConfigError(f"optimizer.{name}", value, f"{config.name} needs a value", remedy)
+        if not applies and value is not None:
+            remedy = f"use optimizer.{name}=null"
+            raise ConfigError(f"optimizer.{name}", value, f"{config.name} has no {name}", remedy)
+
+
+def make_optimizer(config: OptimizerConfig, weights_MxP: "torch.nn.Parameter") -> "torch.optim.Optimizer":
+    """The optimizer of a population, at learning rate 1. Raises `ConfigError` as `check` does."""
+    check(config)
+    kind = OPTIMIZERS[config.name]
+    told = {name: getattr(config, name) for name in kind.settings}
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    return kind.fetch()([weights_MxP], lr=1.0, weight_decay=config.weight_decay, **settings)

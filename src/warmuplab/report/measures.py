@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from warmuplab.base.words import MISSING, listed, number, plural
+from warmuplab.base.words import MISSING, listed, number, plural, warmup_phrase
 from warmuplab.report.tables import ResultTable, roles_of
 from warmuplab.series.levels import LEVELS, name_of
 from warmuplab.series.values import describe
@@ -196,8 +196,9 @@ def _pairs(arms: Arms, measure: Column) -> Iterator[str]:
     for warmup in arms.warmups:
         difference = paired_differences(arms, measure.value, warmup)
         if len(difference):
+            steadier = int((measure.sign * difference > 0).sum())
             found.append(
-                f"{int((measure.sign * difference > 0).sum())} of {plural(len(difference), 'pair')} for {warmup} warmup"
+                f"{steadier} of {plural(len(difference), 'pair')} for {warmup_phrase(warmup)}"
                 f" (median difference {difference.median():+.3g})"
             )
     if found:

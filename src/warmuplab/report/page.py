@@ -10,23 +10,12 @@ from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.judge import CLAIMS_FILE, Judged, claims_about, gather, judge_for, write_claims
 from warmuplab.record.environment import describe_hardware
 from warmuplab.report import measures, sentences
-from warmuplab.report import verdicts as verdicts_of_report
+from warmuplab.report import verdicts as claims_in_report
 from warmuplab.report.tables import result_table
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms, arrange
 
 REPORT, FIGURES = "report.md", "figures"
-
-CAPTIONS = {
-    "final_loss": "Final held-out loss over warmup and peak learning rate.",
-    "held_out_loss": "Held-out loss while training.",
-    "training_loss": "Training loss at every step.",
-    "early_overfitting": "Early overfitting: what each step taught about its own batch beyond what it taught about"
-    " held-out text, summed up over the early window.",
-    "memorisation": "Memorisation of the first batches: loss on their sentences minus loss on unseen ones (the lower,"
-    " the more was remembered), read at the same loss on the latter.",
-    "distribution": "How far each step moved the output distribution.",
-}
 
 
 def judged_of(study: Study) -> tuple[list[Judged], Evidence]:
@@ -53,18 +42,19 @@ def write_report(study: Study, claims: tuple[list[Judged], Evidence] | None = No
 
 def draw_figures(study: Study, claims: tuple[list[Judged], Evidence] | None = None) -> list[Path]:
     """Draw every figure that the study has data for, and remove those that it had before; the PNG files."""
-    from warmuplab.figures import study as study_figures  # a second of imports that the text alone does not need
-    from warmuplab.figures.claims import index
+    from warmuplab.figures.files import draw_of_claims, draw_of_study  # a second of imports that text does not need
+    from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES, STUDY_FIGURES
 
     folder = study.folder / FIGURES
     for old in sorted(folder.glob("*.*g")):
-        if old.stem in CAPTIONS or old.stem in index.FIGURES or old.stem.startswith("differences_"):
+        if old.stem in STUDY_FIGURES or old.stem in CLAIM_FIGURES or old.stem.startswith(DIFFERENCES):
             old.unlink()
     judged, evidence = claims or judged_of(study)
     if judged:
-        wanted = list(dict.fromkeys([*map(verdicts_of_report.figure_name, judged), *verdicts_of_report.MORE_FIGURES]))
-        return index.draw_all(wanted, judged, evidence, folder)
-    return study_figures.draw_all(study, arrange(study), folder)
+        always = [figure.file for figure in CLAIM_FIGURES.values() if figure.always]
+        wanted = dict.fromkeys([*map(claims_in_report.figure_name, judged), *always])
+        return draw_of_claims(list(wanted), judged, evidence, folder)
+    return draw_of_study(list(STUDY_FIGURES), study, arrange(study), folder)
 
 
 def compose_claims(study: Study, judged: Sequence[Judged], drawn: Sequence[str]) -> str:
@@ -72,8 +62,8 @@ def compose_claims(study: Study, judged: Sequence[Judged], drawn: Sequence[str])
     parts = [
         f"# Study `{study.name}`",
         obtained(study),
-        *verdicts_of_report.verdict_section(judged),
-        *verdicts_of_report.claim_sections(judged, drawn),
+        *claims_in_report.verdict_section(judged),
+        *claims_in_report.claim_sections(judged, drawn),
         *_failures(study),
         "## How to reproduce it",
         _reproduction(study),
@@ -97,7 +87,7 @@ def compose(study: Study, arms: Arms, drawn: Sequence[str]) -> str:
         _bullets(sentences.does_not_show(study, arms)),
         *_failures(study),
         *(["## Curves"] if set(drawn) - {"final_loss"} else []),
-        *(_figure(name) for name in CAPTIONS if name in drawn and name != "final_loss"),
+        *(_figure(name) for name in drawn if name != "final_loss"),
         "## How to reproduce it",
         _reproduction(study),
     ]
@@ -208,7 +198,10 @@ def _reproduction(study: Study) -> str:
 
 
 def _figure(name: str) -> str:
-    return f"![{CAPTIONS[name]}]({FIGURES}/{name}.png)\n\n*{CAPTIONS[name]}*"
+    from warmuplab.figures.index import STUDY_FIGURES
+
+    caption = STUDY_FIGURES[name].caption
+    return f"![{caption}]({FIGURES}/{name}.png)\n\n*{caption}*"
 
 
 def _bullets(lines: Sequence[str]) -> str:

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from warmuplab.base.words import NO_WARMUP, OWN_RATE, listed, number, plural
+from warmuplab.base.words import (
+    NO_WARMUP,
+    OWN_RATE,
+    listed,
+    number,
+    plural,
+    warmup_phrase,
+    with_warmup,
+)
 from warmuplab.report import measures
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms, paired_differences
@@ -101,7 +109,7 @@ def _pairs(arms: Arms) -> Iterator[str]:
             if len(difference):
                 yield (
                     f"In {int((difference < 0).sum())} of {plural(len(difference), 'pair')} of runs that differ in the"
-                    f" warmup alone, the one with {warmup} warmup {phrase} than the one without"
+                    f" warmup alone, the one {with_warmup(warmup)} {phrase} than the one without"
                     f" (median difference {difference.median():+.2f} nats, from {difference.min():+.2f}"
                     f" to {difference.max():+.2f})."
                 )
@@ -146,7 +154,7 @@ def _smaller_steps(study: Study, arms: Arms) -> Iterator[str]:
         by_arm = early_rate.groupby(["setting", "rate", "warmup"])["early"].mean().unstack("warmup")
         if warmup != NO_WARMUP and {warmup, NO_WARMUP} <= set(by_arm.columns):
             ratio = (by_arm[warmup] / by_arm[NO_WARMUP]).median()
-            ratios.append(f"{ratio:.2f} times that without for {warmup} warmup")
+            ratios.append(f"{ratio:.2f} times that without for {warmup_phrase(warmup)}")
     if ratios:
         yield (
             f"Over the early window the mean learning rate is {listed(ratios)}. Smaller steps overfit less and move the"
@@ -189,5 +197,5 @@ def _of(setting: object, first_word: str) -> str:
 
 def _at(warmup: str, rate: str = "") -> str:
     """` with 10 % warmup at peak rate 4e-3`; nothing of what does not vary."""
-    text = "" if not warmup else " without warmup" if warmup == NO_WARMUP else f" with {warmup} warmup"
+    text = f" {with_warmup(warmup)}" if warmup else ""
     return text + (" at its own peak rate" if rate == OWN_RATE else f" at peak rate {rate}" if rate else "")

@@ -8,8 +8,6 @@ from warmuplab.claims.judge import Judged, counted, where
 from warmuplab.claims.verdicts import ALPHA, SEEDS
 from warmuplab.report.tables import ResultTable
 
-MORE_FIGURES = ("spikes", "phase_diagram")  # that a study's report shows behind its verdicts, where it has the data
-
 MARKS = {"holds": "yes", "is not shown": "not shown", "is reversed": "reversed", "lacks runs": "runs missing"}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from warmuplab.base.words import NO_WARMUP, rate_label
+from warmuplab.base.words import NO_WARMUP, norm_label, rate_label, warmup_label
 from warmuplab.record.run import COMPLETE
 from warmuplab.study.results import Study
 
@@ -21,7 +21,6 @@ OUTCOMES = ("trained", "stuck", "diverged", "failed")
 
 # Keys that tell runs apart in how they were computed or looked at, not in what was trained.
 _NO_FACTOR = ("seed", "probes.", "hardware.device", "hardware.threads", "hardware.compile")
-_NORMS = {"post": "post-LN", "pre": "pre-LN"}
 
 
 @dataclass(frozen=True)
@@ -171,14 +170,14 @@ def _order(row: dict[Any, Any], keys: Sequence[str]) -> list[tuple[bool, bool, f
 
 
 def _warmup_label(row: dict[str, Any]) -> str:
-    """`none`, `10 %`, `400 steps`, and the shape and whatever else tells warmups apart."""
+    """The words for a warmup, and whatever else tells warmups apart."""
     told = {key.removeprefix(WARMUP): value for key, value in row.items() if not pd.isna(value)}
-    fraction, steps, shape = (told.pop(name, None) for name in ("fraction", "steps", "shape"))
-    if shape == "none" or (fraction is not None and fraction == 0) or (steps is not None and steps == 0):
-        return NO_WARMUP
-    parts = [f"{100 * fraction:g} %"] if fraction is not None else [f"{steps:g} steps"] if steps is not None else []
-    parts += [str(shape)] if shape is not None else []
-    return " ".join([*parts, *(f"{name} {_plain(value)}" for name, value in told.items())]) or "as configured"
+    label = warmup_label(*(told.pop(name, None) for name in ("shape", "fraction", "steps")))
+    if label == NO_WARMUP:
+        return label
+    return (
+        " ".join(filter(None, [label, *(f"{name} {_plain(value)}" for name, value in told.items())])) or "as configured"
+    )
 
 
 def _setting_label(row: dict[str, Any]) -> str:
@@ -189,7 +188,7 @@ def _setting_label(row: dict[str, Any]) -> str:
             continue
         name = key.rpartition(".")[2]
         if key == "model.norm":
-            parts.append(_NORMS.get(value, str(value)))
+            parts.append(norm_label(value))
         else:
             parts.append(str(value) if name == "name" else f"{name.replace('_', ' ')} {_plain(value)}")
     return ", ".join(parts) or "as configured"

@@ -6,6 +6,7 @@ rates of 8e-3 (post-LN) and 1.6e-2 (pre-LN) are where 200 steps with 10 % warmup
 
 from typing import Any
 
+from warmuplab.base.words import EQUAL_AREA, warmup_label, warmup_phrase
 from warmuplab.claims.arm import Arm, Measure, Not
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.terms import Value
@@ -13,7 +14,7 @@ from warmuplab.claims.terms import Value
 ONE_RATE = "One peak rate, the best of 10 % warmup in the pilot."  # caveats that several claims share
 SMALL_BATCHES = "Warmup of 10 % is 20 steps here."
 
-LINEAR, EQUAL_AREA = "linear", "equal_area"
+LINEAR, LEVEL = "linear", "equal_area"
 SHORT, LONG, LONGEST = 200, 800, 5000  # steps
 RATES = (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
 PRE_RATES = (*RATES, 6.4e-2)
@@ -37,14 +38,14 @@ def arm(name: str, rates: tuple[float, ...] = (), study: str = "claims", **where
 
 def warmed(fraction: float, rates: tuple[float, ...] = RATES, setting: str = "", **where: Any) -> Arm:
     """An arm with a linear warmup of this fraction of the steps; `setting` ends its name where others share it."""
-    name = f"{100 * fraction:g} % warmup" if fraction else "no warmup"
+    name = warmup_phrase(warmup_label(LINEAR, fraction))
     return arm(name + setting, rates, schedule__warmup__fraction=fraction, **where)
 
 
 def level(rate: float, **where: Any) -> Arm:
     """The third arm: no warmup, every rate scaled down to the area under the rate over the early window."""
-    where |= {"schedule__warmup__shape": EQUAL_AREA, "schedule__warmup__fraction": 0.1}
-    return arm("no warmup, equal early area", (rate,), **where)
+    where |= {"schedule__warmup__shape": LEVEL, "schedule__warmup__fraction": 0.1}
+    return arm(warmup_phrase(EQUAL_AREA), (rate,), **where)
 
 
 def three_arms(

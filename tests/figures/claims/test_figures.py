@@ -24,7 +24,6 @@ from warmuplab.claims.studies.claims.arms import FALL, FRACTIONS, NONE, PRE_RATE
 from warmuplab.figures import style
 from warmuplab.figures.claims.curves import TIMED, draw_late_decay, draw_lost_time, draw_noam, extremes, fall_begins
 from warmuplab.figures.claims.differences import draw_differences
-from warmuplab.figures.claims.index import DIFFERENCES, FIGURES, compact, draw_all
 from warmuplab.figures.claims.losses import WARMED_UP, AtBest, at_best, draw_optimizers, draw_phase_diagram, draw_shapes
 from warmuplab.figures.claims.rates import RESPONSES, draw_rate_sensitivity, draw_warmup_response, networks, stuck_share
 from warmuplab.figures.claims.spikes import draw_spikes, highest, spikes_of
@@ -37,6 +36,8 @@ from warmuplab.figures.claims.three_arms import (
     drift_by_layer,
     layers_of,
 )
+from warmuplab.figures.files import compact, draw_of_claims
+from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES
 from warmuplab.figures.parts import LOOKS, mean_and_interval, on_steps, warmup_of
 from warmuplab.series import levels
 from warmuplab.study.results import LAYERS, SPIKES, Study
@@ -163,17 +164,17 @@ def lines(panel: Axes, colour: str, width: float) -> list[Any]:
 
 
 def test_every_figure_that_a_claim_names_exists() -> None:
-    assert {claim.figure for claim in CLAIMS if claim.figure} <= set(FIGURES)
+    assert {claim.figure for claim in CLAIMS if claim.figure} <= set(CLAIM_FIGURES)
 
 
 PATH = Followed("stability/kl", levels.sum_until, "stability/kl_path_to_")
-NAMES = [*FIGURES, f"{DIFFERENCES}lost-time", f"{DIFFERENCES}post-ln-needs-it"]
+NAMES = [*CLAIM_FIGURES, f"{DIFFERENCES}lost-time", f"{DIFFERENCES}post-ln-needs-it"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_figure_is_drawn_as_a_small_png_and_svg(name: str, whole: Evidence, tmp_path: Path) -> None:
     claims = [claim for claim in CLAIMS if name.endswith(claim.id)]
-    (drawn,) = draw_all([name], judge_all(claims, whole) if claims else [], whole, tmp_path)
+    (drawn,) = draw_of_claims([name], judge_all(claims, whole) if claims else [], whole, tmp_path)
     assert drawn == tmp_path / f"{name}.png"
     assert 2_000 < drawn.stat().st_size < 150_000
     assert 2_000 < drawn.with_suffix(".svg").stat().st_size < 150_000
@@ -181,9 +182,9 @@ def test_every_figure_is_drawn_as_a_small_png_and_svg(name: str, whole: Evidence
 
 def test_no_figure_is_drawn_without_runs(tmp_path: Path) -> None:
     nothing = Evidence({})
-    assert [name for name in FIGURES if FIGURES[name](nothing) is not None] == []
-    names = [*FIGURES, *(f"{DIFFERENCES}{claim.id}" for claim in CLAIMS)]
-    assert draw_all(names, judge_all(CLAIMS, nothing), nothing, tmp_path / "none") == []
+    assert [name for name in CLAIM_FIGURES if CLAIM_FIGURES[name].draw(nothing) is not None] == []
+    names = [*CLAIM_FIGURES, *(f"{DIFFERENCES}{claim.id}" for claim in CLAIMS)]
+    assert draw_of_claims(names, judge_all(CLAIMS, nothing), nothing, tmp_path / "none") == []
     assert not (tmp_path / "none").exists()
 
 

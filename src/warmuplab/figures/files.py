@@ -1,0 +1,77 @@
+"""From the index of figures to files: PNG and SVG, small enough to be committed."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.judge import Judged
+from warmuplab.figures import style
+from warmuplab.figures.claims.differences import draw_differences
+from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES, STUDY_FIGURES
+from warmuplab.study.results import Study
+from warmuplab.study.roles import Arms
+
+SCALES = ("final_loss",)  # a colour scale would show stripes with few colours
+
+
+def draw_of_study(files: Sequence[str], study: Study, arms: Arms, folder: Path) -> list[Path]:
+    """Draw these of `STUDY_FIGURES` into `folder`; the PNG files, each with an SVG beside it.
+
+    A figure without data is left out. Raises `KeyError` for a file that is not in the index.
+    """
+    style.apply()
+    drawn = []
+    for file in files:
+        figure = STUDY_FIGURES[file].draw(study, arms)
+        if figure is not None:
+            drawn.append(_write(figure, folder / file, few_colours=file not in SCALES)[0])
+    return drawn
+
+
+def draw_of_claims(files: Sequence[str], judged: Sequence[Judged], evidence: Evidence, folder: Path) -> list[Path]:
+    """The same with `CLAIM_FIGURES`; a file is one of these, or `differences_` and the id of a `judged` claim."""
+    style.apply()
+    claims = {one.claim.id: one for one in judged}
+    drawn = []
+    for file in files:
+        if file.startswith(DIFFERENCES):
+            figure = draw_differences(claims[file.removeprefix(DIFFERENCES)], evidence)
+        else:
+            figure = CLAIM_FIGURES[file].draw(evidence)
+        if figure is not None:
+            png, svg = _write(figure, folder / file)
+            svg.write_text(compact(svg.read_text()))
+            drawn.append(png)
+    return drawn
+
+
+def _write(figure: Figure, path: Path, few_colours: bool = True) -> list[Path]:
+    written = style.save(figure, path)
+    plt.close(figure)
+    if few_colours:
+        keep_256_colours(written[0])
+    return written
+
+
+def keep_256_colours(png: Path) -> None:
+    """Write a PNG again with 256 colours: a third of the bytes, as it is committed, and lines and text use few."""
+    from PIL import Image
+
+    with Image.open(png) as image:
+        reduced = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        resolution = image.info.get("dpi", (100, 100))
+    reduced.save(png, optimize=True, dpi=resolution)
+
+
+def compact(svg: str) -> str:
+    """An SVG with a quarter less bytes and the same picture.
+
+    Coordinates are cut to a hundredth of a point, letters get short names, lines no indentation. Numbers below 1 stay
+    as they are: those that scale letters are among them.
+    """
+    shorter = re.sub(r"\n +", "\n", svg.replace("DejaVuSans-", "g-"))
+    return re.sub(r"(?<![\w.])(-?0*[1-9]\d*\.\d\d)\d+", r"\1", shorter)

@@ -1,0 +1,152 @@
+"""Every figure of a study, once: the name that is typed, its file, its caption and what draws it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from warmuplab.claims.evidence import Evidence
+from warmuplab.figures import study as of_study
+from warmuplab.figures.claims import curves, losses, rates, spikes, three_arms
+from warmuplab.study.results import Study
+from warmuplab.study.roles import Arms
+
+DIFFERENCES = "differences_"  # and the id of a claim: the file with the differences of every seed, which any claim has
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A figure as it is listed."""
+
+    name: str
+    """As typed: `phase-diagram`."""
+    file: str
+    """In `results/<study>/figures/`, without suffix; also how a claim names the figure that shows it."""
+    caption: str
+
+
+@dataclass(frozen=True)
+class StudyFigure(Listed):
+    """A figure of any study."""
+
+    draw: Callable[[Study, Arms], Figure | None]
+    """None where the study has no data for it."""
+
+
+@dataclass(frozen=True)
+class ClaimFigure(Listed):
+    """A figure of a study that claims are about; it shows what verdicts follow from."""
+
+    draw: Callable[[Evidence], Figure | None]
+    always: bool = False
+    """Whether a report shows it whatever its claims name, where there is the data."""
+
+
+_STUDY = (
+    StudyFigure(
+        "phase-diagram",
+        "final_loss",
+        "Final held-out loss over warmup and peak learning rate.",
+        of_study.draw_final_loss,
+    ),
+    StudyFigure("held-out-loss", "held_out_loss", "Held-out loss while training.", of_study.draw_held_out_loss),
+    StudyFigure("training-loss", "training_loss", "Training loss at every step.", of_study.draw_training_loss),
+    StudyFigure(
+        "early-overfitting",
+        "early_overfitting",
+        "Early overfitting: what each step taught about its own batch beyond what it taught about held-out text, summed"
+        " up over the early window.",
+        of_study.draw_early_overfitting,
+    ),
+    StudyFigure(
+        "memorisation",
+        "memorisation",
+        "Memorisation of the first batches: loss on their sentences minus loss on unseen ones (the lower, the more was"
+        " remembered), read at the same loss on the latter.",
+        of_study.draw_memorisation,
+    ),
+    StudyFigure(
+        "distribution", "distribution", "How far each step moved the output distribution.", of_study.draw_distribution
+    ),
+)
+
+_CLAIMS = (
+    ClaimFigure(
+        "phase-diagram",
+        "phase_diagram",
+        "Final loss over warmup and peak rate, a map per normalisation.",
+        losses.draw_phase_diagram,
+        always=True,
+    ),
+    ClaimFigure(
+        "spikes",
+        "spikes",
+        "Training loss with its spikes marked, with warmup and without.",
+        spikes.draw_spikes,
+        always=True,
+    ),
+    ClaimFigure(
+        "memorisation",
+        "memorisation",
+        "Memorisation of the first batches at matched held-out loss, three arms.",
+        three_arms.draw_memorisation,
+    ),
+    ClaimFigure(
+        "distribution-path",
+        "distribution_path",
+        "How far the output distribution moved until a held-out loss, three arms.",
+        three_arms.draw_distribution_path,
+    ),
+    ClaimFigure(
+        "depth-drift",
+        "depth_drift",
+        "Drift of every layer in the early window, three arms.",
+        three_arms.draw_depth_drift,
+    ),
+    ClaimFigure("sharpness", "sharpness", "Sharpness as Adam sees it, three arms.", three_arms.draw_sharpness),
+    ClaimFigure("lost-time", "lost_time", "Held-out loss of runs that start at a large rate.", curves.draw_lost_time),
+    ClaimFigure(
+        "late-decay",
+        "late_decay",
+        "Held-out loss where the rate falls late, and where it does not.",
+        curves.draw_late_decay,
+    ),
+    ClaimFigure("shapes", "shapes", "Rise, plateau and fall against their parts.", losses.draw_shapes),
+    ClaimFigure(
+        "warmup-response",
+        "warmup_response",
+        "Final loss over the length of the warmup, at both run lengths.",
+        rates.draw_warmup_response,
+    ),
+    ClaimFigure(
+        "rate-sensitivity",
+        "rate_sensitivity",
+        "Final loss over the peak rate, with warmup and without.",
+        rates.draw_rate_sensitivity,
+    ),
+    ClaimFigure(
+        "jitter-rates",
+        "jitter_rates",
+        "Where a ramp starts to jitter against the best peak rate.",
+        rates.draw_jitter_rates,
+    ),
+    ClaimFigure(
+        "schedule-ranking",
+        "schedule_ranking",
+        "The notes' schedules, each at its own best rate.",
+        losses.draw_schedule_ranking,
+    ),
+    ClaimFigure(
+        "optimizers", "optimizers", "RAdam and GI-Adam without warmup against Adam with it.", losses.draw_optimizers
+    ),
+    ClaimFigure("noam", "noam", "The transformer's rule at its published length.", curves.draw_noam),
+)
+
+STUDY_FIGURES = {figure.file: figure for figure in _STUDY}
+CLAIM_FIGURES = {figure.file: figure for figure in _CLAIMS}
+
+
+def names() -> dict[str, str]:
+    """Every name that can be typed, with what it draws; a name that two figures share is that of the claims."""
+    every: tuple[Listed, ...] = (*_STUDY, *_CLAIMS)
+    return {figure.name: figure.caption for figure in every}

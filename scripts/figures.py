@@ -13,9 +13,9 @@ ALL = "Those of the notes and of every study in results/."
 
 def draw_notes() -> None:
     """Draw the figures that need no study."""
-    from warmuplab.figures.gallery import draw_all
+    from warmuplab.figures.gallery import draw_notes_figures
 
-    for path in draw_all():
+    for path in draw_notes_figures():
         print(os.path.relpath(path))
 
 

@@ -1,7 +1,7 @@
 """A worker is a command: `python -m warmuplab.worker FILE` trains the population that a file lists.
 
 The launcher starts as many of these as there are slots; anyone can start one by hand. With `--attended`, as the
-launcher starts it, a worker ends when its standard input does: however the launcher ends, it leaves nobody training.
+launcher starts it, a worker ends when its standard input does: however the launcher ends, no worker goes on.
 """
 
 import ctypes

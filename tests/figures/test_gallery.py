@@ -12,7 +12,7 @@ from warmuplab.schedules import DECAYS
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("notes") / "figures"
-    gallery.draw_all(folder)
+    gallery.draw_notes_figures(folder)
     return folder
 
 
@@ -22,7 +22,7 @@ def test_each_figure_is_png_and_svg(drawn: Path) -> None:
 
 
 def test_a_figure_drawn_again_is_the_same_file(drawn: Path, tmp_path: Path) -> None:
-    for file in gallery.draw_all(tmp_path):
+    for file in gallery.draw_notes_figures(tmp_path):
         assert file.read_bytes() == (drawn / file.name).read_bytes(), file.name
 
 

@@ -37,7 +37,7 @@ def bump(steps: int, where: int, height: float, width: float) -> Floats:
 @pytest.mark.parametrize("onset", [20, 60, 100, 150, 170])
 def test_the_onset_is_exact_where_a_steady_fall_turns_into_a_zigzag(onset: int) -> None:
     rises = (np.arange(STEPS - 1) >= onset) & (np.arange(STEPS - 1) % 2 == onset % 2)
-    assert lr_range.jitter_onset(walk(rises)) == onset
+    assert lr_range.onset_of_rises(walk(rises)) == onset
     assert lr_range.read(walk(rises), RATE).jitter == RATE[onset]
 
 
@@ -48,7 +48,7 @@ def test_the_onset_of_random_rises_is_near_the_change(before: float) -> None:
     late = []
     for _ in range(200):
         start = int(rng.integers(30, 160))
-        found = lr_range.jitter_onset(jittery(rng, start, before, 0.45))
+        found = lr_range.onset_of_rises(jittery(rng, start, before, 0.45))
         if found is not None:
             late.append(found - start)
     assert len(late) >= 194
@@ -73,7 +73,7 @@ def test_the_change_point_is_the_likeliest_of_all() -> None:
             if rises[step:].mean() >= max(rises[:step].mean(), lr_range.OFTEN)
         }
         best = max(by_step.values())
-        found = lr_range.jitter_onset(loss)
+        found = lr_range.onset_of_rises(loss)
         assert found is not None
         assert by_step[found] == pytest.approx(best, abs=1e-9)
 
@@ -82,7 +82,7 @@ def test_no_onset_where_nothing_changes() -> None:
     """Measured: 1 of 1,000 series."""
     rng = np.random.default_rng(2)
     found = [
-        lr_range.jitter_onset(jittery(rng, 0, 0.0, share, steps))
+        lr_range.onset_of_rises(jittery(rng, 0, 0.0, share, steps))
         for steps in (60, 200, 1000)
         for share in rng.uniform(0, 0.6, 200)
     ]
@@ -93,13 +93,13 @@ def test_no_onset_where_nothing_changes() -> None:
 def test_a_single_spike_is_no_onset(where: int) -> None:
     loss = walk(np.zeros(STEPS - 1, bool)) + bump(STEPS, where, height=2.0, width=1.5)
     assert (np.diff(loss) > 0).sum() >= 2
-    assert lr_range.jitter_onset(loss) is None
+    assert lr_range.onset_of_rises(loss) is None
 
 
 def test_jitter_that_fades_is_no_onset() -> None:
     rises = np.zeros(STEPS - 1, bool)
     rises[:40:2] = True
-    assert lr_range.jitter_onset(walk(rises)) is None
+    assert lr_range.onset_of_rises(walk(rises)) is None
 
 
 @settings(deadline=None, max_examples=50)
@@ -107,7 +107,7 @@ def test_jitter_that_fades_is_no_onset() -> None:
 def test_the_onset_does_not_depend_on_the_size_of_steps(scale: float, seed: int) -> None:
     loss = jittery(np.random.default_rng(seed), 100, 0.0, 0.4)
     growing = np.concatenate([[8.0], 8 + np.cumsum(np.diff(loss) * np.exp(np.linspace(0, 5, STEPS - 1)))])
-    assert lr_range.jitter_onset(loss) == lr_range.jitter_onset(scale * loss) == lr_range.jitter_onset(growing)
+    assert lr_range.onset_of_rises(loss) == lr_range.onset_of_rises(scale * loss) == lr_range.onset_of_rises(growing)
 
 
 def test_the_share_shown_counts_the_rises_of_the_last_window() -> None:

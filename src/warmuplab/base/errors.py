@@ -13,10 +13,10 @@ class ConfigError(ValueError):
         super().__init__(field, value, problem, remedy)  # every argument, so that it survives pickling
 
     def __str__(self) -> str:
-        text = f"{self.field}={_typed(self.value)}: {self.problem}; {self.remedy}"
+        text = f"{self.field}={_as_given(self.value)}: {self.problem}; {self.remedy}"
         return " ".join(text.split())  # one line, whatever the value contains
 
 
-def _typed(value: object) -> str:
+def _as_given(value: object) -> str:
     """`value` as it would be typed on the command line."""
     return "null" if value is None else str(value)

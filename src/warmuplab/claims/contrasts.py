@@ -8,7 +8,7 @@ import numpy as np
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.statistics import Floats
-from warmuplab.claims.terms import Reading
+from warmuplab.claims.terms import TermValues
 from warmuplab.claims.verdicts import Contrast
 
 
@@ -31,7 +31,7 @@ def contrast_of(comparison: Comparison, evidence: Evidence) -> Contrast:
     )
 
 
-def with_worst(readings: list[Reading]) -> list[Reading]:
+def with_worst(readings: list[TermValues]) -> list[TermValues]:
     """Runs that lack a value count as the worst of those compared, in whichever arm that is."""
     found = np.concatenate([r.values[~np.isnan(r.values)] for r in readings])
     if not found.size or not any(r.lacking.any() for r in readings):

@@ -24,7 +24,7 @@ TRAINED = Measure("trained", "whether it ended well below the unigram entropy", 
 
 
 @dataclass(frozen=True)
-class Reading:
+class TermValues:
     """A term over the planned seeds."""
 
     values: Floats
@@ -48,15 +48,15 @@ class Term(Protocol):
         """The arms whose planned runs it needs."""
         ...
 
-    def read(self, evidence: Evidence) -> Reading:
+    def read(self, evidence: Evidence) -> TermValues:
         """The numbers of the planned seeds."""
         ...
 
 
-def as_it_is(values: Floats) -> Reading:
+def as_it_is(values: Floats) -> TermValues:
     """A term [seed] without a choice, of which no run at a ceiling hides a difference."""
     none = np.zeros(len(values), bool)
-    return Reading(values, values[None], none, none)
+    return TermValues(values, values[None], none, none)
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ class Value:
     def arms(self) -> tuple[Arm, ...]:
         return (self.arm,)
 
-    def read(self, evidence: Evidence) -> Reading:
+    def read(self, evidence: Evidence) -> TermValues:
         table = evidence.table(self.arm, self.measure)
         values = table.values[:, 0]
-        return Reading(values, values[None], table.at_ceiling[:, 0], table.lacking[:, 0], self.measure.worse)
+        return TermValues(values, values[None], table.at_ceiling[:, 0], table.lacking[:, 0], self.measure.worse)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Entropy:
     def arms(self) -> tuple[Arm, ...]:
         return (self.arm,)
 
-    def read(self, evidence: Evidence) -> Reading:
+    def read(self, evidence: Evidence) -> TermValues:
         runs = evidence.runs(self.arm)
         entropy = dict(zip(runs["seed"], runs["unigram_entropy"], strict=True)) if len(runs) else {}
         values = np.array([entropy.get(seed, np.nan) for seed in self.arm.seeds], dtype=np.float64)
@@ -103,7 +103,7 @@ class Mean:
     def arms(self) -> tuple[Arm, ...]:
         return (self.arm,)
 
-    def read(self, evidence: Evidence) -> Reading:
+    def read(self, evidence: Evidence) -> TermValues:
         table = evidence.table(self.arm, FINAL_LOSS)
         return as_it_is(table.values.mean(axis=1))  # runs at the ceiling are what this measures: they hide nothing
 
@@ -118,7 +118,7 @@ class LargestTrained:
     def arms(self) -> tuple[Arm, ...]:
         return (self.arm,)
 
-    def read(self, evidence: Evidence) -> Reading:
+    def read(self, evidence: Evidence) -> TermValues:
         trained, rates = evidence.table(self.arm, TRAINED).values, np.log2(self.arm.rates)
         largest = np.where(trained == 1, rates, rates[0] - 1).max(axis=1)
         values = np.where(np.isnan(trained).any(axis=1), np.nan, largest)
@@ -135,7 +135,7 @@ class Best:
     def arms(self) -> tuple[Arm, ...]:
         return self.of
 
-    def read(self, evidence: Evidence) -> Reading:
+    def read(self, evidence: Evidence) -> TermValues:
         tables = [evidence.table(arm, FINAL_LOSS) for arm in self.of]
         loss = np.concatenate([table.values for table in tables], axis=1)
         edges = np.concatenate([edge_of(len(arm.rates)) for arm in self.of])
@@ -144,7 +144,7 @@ class Best:
         at_ceiling = np.concatenate([table.at_ceiling for table in tables], axis=1)[seeds, chosen]
         complete = ~np.isnan(values)
         at_edge = bool(edges[chosen][complete].any())
-        return Reading(values, loss.T, at_ceiling, np.zeros(len(values), bool), at_edge=at_edge)
+        return TermValues(values, loss.T, at_ceiling, np.zeros(len(values), bool), at_edge=at_edge)
 
 
 @dataclass(frozen=True)
@@ -162,12 +162,12 @@ class CommonBest:
         """The rates that all arms were planned at."""
         return tuple(rate for rate in self.of[0].rates if all(rate in arm.rates for arm in self.of))
 
-    def read(self, evidence: Evidence) -> Reading:
+    def read(self, evidence: Evidence) -> TermValues:
         loss = np.mean([_at_rates(evidence, arm, self.rates) for arm in self.of], axis=0)
         values, chosen = chosen_by_others(loss)
         at_edge = bool(edge_of(len(self.rates))[chosen][~np.isnan(values)].any())
         none = np.zeros(len(values), bool)
-        return Reading(values, loss.T, none, none, at_edge=at_edge)
+        return TermValues(values, loss.T, none, none, at_edge=at_edge)
 
 
 @dataclass(frozen=True)
@@ -183,12 +183,12 @@ class EachBest:
     def arms(self) -> tuple[Arm, ...]:
         return self.of
 
-    def read(self, evidence: Evidence) -> Reading:
+    def read(self, evidence: Evidence) -> TermValues:
         read = [Best((arm,)).read(evidence) for arm in self.of]
         values = np.mean([reading.values for reading in read], axis=0)
         lowest = np.mean([reading.options.min(axis=0) for reading in read], axis=0)
         none = np.zeros(len(values), bool)
-        return Reading(values, lowest[None], none, none, at_edge=any(reading.at_edge for reading in read))
+        return TermValues(values, lowest[None], none, none, at_edge=any(reading.at_edge for reading in read))
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ class AtReadRate:
         read = {run["seed"]: run.get(self.mark) for run in evidence.runs(ramp).to_dict("records")}
         return np.array([read.get(seed) for seed in ramp.seeds], dtype=np.float64)
 
-    def read(self, evidence: Evidence) -> Reading:
+    def read(self, evidence: Evidence) -> TermValues:
         common = CommonBest(self.of).rates
         shared = np.mean([_at_rates(evidence, arm, common) for arm in self.of], axis=0)
         _, fallback = chosen_by_others(shared)

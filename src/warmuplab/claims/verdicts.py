@@ -91,7 +91,7 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Examined:
     """What the differences of a contrast show; null where it was not tested."""
 
     contrast: Contrast
@@ -124,9 +124,9 @@ class Verdict:
     verdict: VerdictName
     reason: str
     """One sentence."""
-    deciding: Evidence
+    deciding: Examined
     """The contrast that the verdict hangs on: its effect and interval are the claim's."""
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[Examined, ...]
     """Of every contrast."""
     adjusted_p_for: float
     """Of the test for the claim."""
@@ -151,13 +151,13 @@ def judge(claims: Mapping[str, Sequence[Contrast]]) -> dict[str, Verdict]:
     return verdicts
 
 
-def _examine(contrasts: Sequence[Contrast]) -> list[Evidence]:
+def _examine(contrasts: Sequence[Contrast]) -> list[Examined]:
     """The evidence of each contrast. Bounds are computed as one array per number of seeds.
 
     An upper bound is a lower one of the effect against the claim, and is turned into one by its sign.
     """
     nothing = (math.nan, (math.nan, math.nan), math.nan, math.nan, math.nan)
-    found = [Evidence(contrast, *nothing) for contrast in contrasts]
+    found = [Examined(contrast, *nothing) for contrast in contrasts]
     tested = [i for i, contrast in enumerate(contrasts) if not _untested(contrast)]
     for seeds in {len(contrasts[i].differences) for i in tested}:
         alike = [i for i in tested if len(contrasts[i].differences) == seeds]
@@ -172,7 +172,7 @@ def _examine(contrasts: Sequence[Contrast]) -> list[Evidence]:
             alike, p.tolist(), p_beyond.tolist(), limits.tolist(), strict=True
         ):
             effect = float(contrasts[i].differences.mean())
-            found[i] = Evidence(contrasts[i], effect, tuple(interval), p_for, p_against, p_equivalent=max(beyond))
+            found[i] = Examined(contrasts[i], effect, tuple(interval), p_for, p_against, p_equivalent=max(beyond))
     return found
 
 
@@ -184,17 +184,17 @@ def _untested(contrast: Contrast) -> str:
     return f"{contrast.name} has {plural(planned, 'seed')} where {SEEDS} are required" if planned < SEEDS else ""
 
 
-def _tests(evidence: Sequence[Evidence]) -> list[float]:
+def _tests(evidence: Sequence[Examined]) -> list[float]:
     """p-values that a claim adds to the family: for it, and against each of its contrasts."""
     if any(_untested(e.contrast) for e in evidence):
         return [1.0] * (1 + len(evidence))
     return [max(e.p_for for e in evidence), *(e.p_against for e in evidence)]
 
 
-def _verdict(p_for: float, evidence: tuple[Evidence, ...]) -> Verdict:
+def _verdict(p_for: float, evidence: tuple[Examined, ...]) -> Verdict:
     """The first rule that applies."""
 
-    def verdict(name: VerdictName, deciding: Evidence, reason: str) -> Verdict:
+    def verdict(name: VerdictName, deciding: Examined, reason: str) -> Verdict:
         return Verdict(name, f"{reason}.", deciding, evidence, p_for)
 
     for e in evidence:
@@ -221,11 +221,11 @@ def _verdict(p_for: float, evidence: tuple[Evidence, ...]) -> Verdict:
     return verdict("inconclusive", deciding, f"{deciding.sentence()}, {why}")
 
 
-def _equivalent(e: Evidence, evidence: Sequence[Evidence]) -> bool:
+def _equivalent(e: Examined, evidence: Sequence[Examined]) -> bool:
     return e.p_equivalent <= ALPHA / len(evidence)
 
 
-def _undecided(p_for: float, weakest: Evidence, evidence: Sequence[Evidence]) -> tuple[Evidence, str]:
+def _undecided(p_for: float, weakest: Examined, evidence: Sequence[Examined]) -> tuple[Examined, str]:
     """The contrast that stands in the way of a verdict, and how."""
     for e in evidence:
         if _equivalent(e, evidence):

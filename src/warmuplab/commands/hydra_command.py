@@ -38,7 +38,7 @@ def hydra_command(task: Task, config_name: str = "config", *, sweeps: bool = Tru
 
 
 def check_flags() -> None:
-    """Raise `argparse.ArgumentError` for flags that there are not, where Hydra would print its whole usage."""
+    """Raise `argparse.ArgumentError` for unknown flags, where Hydra would print its whole usage."""
     parser = get_args_parser()
     parser.exit_on_error = parser.allow_abbrev = False
     flags, unknown = parser.parse_known_args()

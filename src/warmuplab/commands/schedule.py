@@ -56,10 +56,10 @@ def show(schedule: RunSchedule, out: str | None = None) -> None:
 
 def heading(settings: Mapping[str, Any], warmup: int, total: int) -> str:
     """What the schedule is, in one line."""
-    given = {knob: value for knob, value in settings["decay"].items() if knob != "name" and value is not None}
-    knobs = ", ".join(f"{knob}={value}" for knob, value in given.items())
+    given = {key: value for key, value in settings["decay"].items() if key != "name" and value is not None}
+    options = ", ".join(f"{key}={value}" for key, value in given.items())
     rise = f"{settings['warmup']['shape']} warmup of {warmup:,}" if warmup else "no warmup"
-    return f"{settings['decay']['name']}{f' ({knobs})' if knobs else ''} over {total:,} steps; {rise}"
+    return f"{settings['decay']['name']}{f' ({options})' if options else ''} over {total:,} steps; {rise}"
 
 
 def plot(schedule: Schedule, total: int, warmup: int) -> str:

@@ -53,7 +53,7 @@ GALLERY: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def draw_all(folder: Path = FOLDER) -> list[Path]:
+def draw_notes_figures(folder: Path = FOLDER) -> list[Path]:
     """Draw the three figures into `folder`; the files written."""
     style.apply()
     figures = {

@@ -18,7 +18,7 @@ from warmuplab.record.finding import ROWS, Finding
 from warmuplab.series import lr_range
 
 COLOURS = {"jitter": style.VERMILION, "steepest_fall": style.GREEN, "rise": style.PURPLE}
-HEADROOM = 0.12  # of the losses below the start: what lies above is a loss that went off, and would flatten the rest
+HEADROOM = 0.12  # of the losses below the start: what lies above is a loss that blew up, and would flatten the rest
 LETTERS = 110  # of a line of small print
 
 

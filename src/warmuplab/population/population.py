@@ -63,7 +63,7 @@ class Population:
         """Step at which a member's loss or gradient was first not finite; -1 while it is alive."""
 
     def step(self, batch: Batch) -> Step:
-        """Train every living member on its part of `batch`."""
+        """Train every member that has not diverged on its part of `batch`."""
         self._optimizer.zero_grad()
         with self._precision():
             objective_M, loss_M = self._objective(self.weights_MxP, batch, self._label_smoothing)
@@ -72,18 +72,18 @@ class Population:
         gradient_MxP = self.weights_MxP.grad
         assert gradient_MxP is not None
         grad_norm_M = torch.linalg.vector_norm(gradient_MxP, dim=1)
-        self._bury(loss_M, grad_norm_M)
+        self._freeze_diverged(loss_M, grad_norm_M)
         if self._clip_norm is not None:
             clip_per_member_(gradient_MxP, grad_norm_M, self._clip_norm)
         update_relative_M = self._update()
         self.step_number += 1
-        return Step(*(self.of_the_living(value_M) for value_M in (loss_M, grad_norm_M, update_relative_M)))
+        return Step(*(self.nan_where_diverged(value_M) for value_M in (loss_M, grad_norm_M, update_relative_M)))
 
     @torch.no_grad()
     def losses(self, batch: Batch) -> torch.Tensor:
         """Loss of every member on `batch` with the present weights, `(M,)` in nats per token."""
         with self._precision():
-            return self.of_the_living(self.model.losses(self.weights_MxP, batch))
+            return self.nan_where_diverged(self.model.losses(self.weights_MxP, batch))
 
     @torch.no_grad()
     def mean_losses(self, batches: Sequence[Batch]) -> torch.Tensor:
@@ -116,15 +116,15 @@ class Population:
         divisor_MxP: torch.Tensor = unbiased_MxP.sqrt_().add_(settings["eps"])
         return divisor_MxP
 
-    def _bury(self, loss_M: torch.Tensor, grad_norm_M: torch.Tensor) -> None:
+    def _freeze_diverged(self, loss_M: torch.Tensor, grad_norm_M: torch.Tensor) -> None:
         finite_M = loss_M.isfinite() & grad_norm_M.isfinite()
-        died_M = self.alive_M & ~finite_M
-        self.diverged_at_M = torch.where(died_M, self.step_number, self.diverged_at_M)
+        newly_diverged_M = self.alive_M & ~finite_M
+        self.diverged_at_M = torch.where(newly_diverged_M, self.step_number, self.diverged_at_M)
         self.alive_M = self.alive_M & finite_M
 
     @torch.no_grad()
     def _update(self) -> torch.Tensor:
-        """Move every living member by its own learning rate; returns the relative size of the move, `(M,)`."""
+        """Move every member that has not diverged by its own learning rate; returns the relative size of the move, `(M,)`."""
         before_MxP = self.weights_MxP.clone()
         self._optimizer.step()
         lr_Mx1 = self._lr_MxT[:, self.step_number, None]
@@ -135,7 +135,7 @@ class Population:
         relative_M: torch.Tensor = torch.linalg.vector_norm(before_MxP.sub_(self.weights_MxP), dim=1) / norm_M
         return relative_M
 
-    def of_the_living(self, value_Mx: torch.Tensor) -> torch.Tensor:
+    def nan_where_diverged(self, value_Mx: torch.Tensor) -> torch.Tensor:
         """`value_Mx` (the members first), not a number where a member has diverged."""
         return torch.where(self.alive_M.view(-1, *[1] * (value_Mx.ndim - 1)), value_Mx, torch.nan)
 

@@ -13,7 +13,7 @@ With H the Hessian of the loss on the held-out probe batch and P = diag(sqrt(v) 
 
 Both edges use the learning rate of the step that is about to be taken. Left out are the factor 1 - beta1^t of Cohen et
 al., gone after some twenty steps; the rectification of radam, a factor on its rate; clipping and weight decay. Training
-sees other batches and a fresh one every step, so the edge is a landmark and no law.
+sees other batches and a fresh one every step, so the edge is a guide, not an exact limit.
 
 Products with H take two backward passes (Pearlmutter 1994), for all members in one; the largest eigenvalue is found by
 Lanczos iterations from the last eigenvector.

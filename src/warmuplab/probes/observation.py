@@ -1,4 +1,4 @@
-"""The held-out probe batch through the eyes of every member: one forward pass that all probes share."""
+"""What every member predicts on the held-out probe batch: one forward pass that all probes share."""
 
 import math
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ DISTRIBUTION_TOKENS = 256  # of the probe batch, evenly spaced, whose whole dist
 
 @dataclass(frozen=True)
 class Observation:
-    """What the members make of the probe batch at one point of training, N of its tokens and no padding."""
+    """What the members predict on the probe batch at one point of training, N of its tokens and no padding."""
 
     loss_M: torch.Tensor
     """Mean cross-entropy per target token, in nats."""

@@ -96,7 +96,7 @@ class Probes:
         return self._layers.tables(len(self._population.weights_MxP))
 
     def _record(self, name: str, step: int, value_M: torch.Tensor) -> None:
-        self._metrics.record(name, step, self._population.of_the_living(value_M))
+        self._metrics.record(name, step, self._population.nan_where_diverged(value_M))
 
     def _record_layer(self, name: str, step: int, layer: str, value_M: torch.Tensor) -> None:
-        self._layers.record(name, step, layer, self._population.of_the_living(value_M))
+        self._layers.record(name, step, layer, self._population.nan_where_diverged(value_M))

@@ -1,4 +1,4 @@
-"""One number per question: what a finished series of metrics comes down to."""
+"""One number per question: what a run is summed up in."""
 
 import math
 from dataclasses import asdict

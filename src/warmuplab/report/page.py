@@ -99,7 +99,7 @@ def obtained(study: Study) -> str:
     manifest = study.manifest
     runs = plural(manifest["runs"]["total"], "run")
     if not manifest["hardware"]:
-        return f"Nothing was obtained, on any hardware and at any size: all of the {runs} failed."
+        return f"There are no results: all of the {runs} failed."
     machines = listed(dict.fromkeys(map(describe_hardware, manifest["hardware"])))
     steps = listed(f"{steps:,}" for steps in manifest["steps"])
     texts = (f"`{corpus['name']}` ({corpus['sentences']:,} sentence pairs)" for corpus in manifest["corpora"])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.portions import whole_portion
 from warmuplab.schedules.normal import normalized
-from warmuplab.schedules.options import COUNT_TRAINING_STEPS, DECAYS, Run
+from warmuplab.schedules.options import COUNT_TRAINING_STEPS, DECAYS, Span
 from warmuplab.schedules.steps import Array, Schedule, check_whole, on_steps
 from warmuplab.schedules.warmups import EQUAL_AREA, UNTUNED_RULES, UntunedWarmup, Warmup, WithWarmup
 
@@ -101,9 +101,9 @@ def _equal_area(settings: Mapping[str, Any], total_steps: int) -> Schedule:
 def _with_warmup(settings: Mapping[str, Any], total_steps: int) -> WithWarmup:
     warmup = _warmup(settings["warmup"], total_steps)
     peak = math.nan if settings["peak_lr"] is None else settings["peak_lr"]
-    knobs = dict(settings["decay"])
-    name = knobs.pop("name")
-    decay = _named("schedule.decay", lambda: DECAYS[name](Run(peak, warmup.steps, total_steps), **knobs))
+    options = dict(settings["decay"])
+    name = options.pop("name")
+    decay = _named("schedule.decay", lambda: DECAYS[name](Span(peak, warmup.steps, total_steps), **options))
     return WithWarmup(warmup, decay, 0 if name in COUNT_TRAINING_STEPS else warmup.steps)
 
 

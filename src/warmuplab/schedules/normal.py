@@ -4,7 +4,7 @@ The configuration is a mapping (a plain dict, an OmegaConf node) or a dataclass:
 
     peak_lr: float or null
     warmup: {shape, fraction, steps, start_factor, stairs, beta2, window}
-    decay: {name, and the knobs of that decay}
+    decay: {name, and the options of that decay}
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ def normalized(schedule_config: Any) -> dict[str, Any]:
     """
     top = _members("schedule", schedule_config, ("peak_lr", "warmup", "decay"))
     decay = _decay_settings(top.get("decay"))
-    peak = _typed("schedule.peak_lr", top.get("peak_lr"), float | None)
+    peak = _converted("schedule.peak_lr", top.get("peak_lr"), float | None)
     own_rate = STATE_THEIR_OWN_RATE.get(decay["name"])
     if own_rate and peak is not None:
         problem = f"{decay['name']} takes no peak learning rate"
@@ -52,18 +52,18 @@ def _decay_settings(config: Any) -> dict[str, Any]:
         raise ConfigError("schedule.decay.name", name, problem, f"choose one of {', '.join(DECAYS)}")
     parameters = inspect.signature(DECAYS[name]).parameters
     hints = typing.get_type_hints(DECAYS[name])
-    knobs = {knob: p.default for knob, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
-    for knob, value in given.items():
-        if knob not in knobs:
-            listed = f"its knobs are {', '.join(knobs)}" if knobs else "it has none"
+    options = {key: p.default for key, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    for key, value in given.items():
+        if key not in options:
+            listed = f"its options are {', '.join(options)}" if options else "it has none"
             remedy = f"{listed}; another decay is chosen with its preset, as in schedule={name}"
-            raise ConfigError(f"schedule.decay.{knob}", value, f"{name} has no such knob", remedy)
+            raise ConfigError(f"schedule.decay.{key}", value, f"{name} has no such option", remedy)
     settings: dict[str, Any] = {"name": name}
-    for knob, default in knobs.items():
-        value = given.get(knob, default)
+    for key, default in options.items():
+        value = given.get(key, default)
         if value is inspect.Parameter.empty:
-            raise ConfigError(f"schedule.decay.{knob}", None, "is missing", f"{name} needs it; schedule={name} sets it")
-        settings[knob] = _typed(f"schedule.decay.{knob}", value, hints[knob])
+            raise ConfigError(f"schedule.decay.{key}", None, "is missing", f"{name} needs it; schedule={name} sets it")
+        settings[key] = _converted(f"schedule.decay.{key}", value, hints[key])
     return settings
 
 
@@ -79,7 +79,7 @@ def _warmup_settings(config: Any) -> dict[str, Any]:
     }
     given = _members("schedule.warmup", config, tuple(types_and_defaults))
     settings = {
-        key: _typed(f"schedule.warmup.{key}", given.get(key, default), kind)
+        key: _converted(f"schedule.warmup.{key}", given.get(key, default), kind)
         for key, (kind, default) in types_and_defaults.items()
     }
     shape = settings["shape"]
@@ -92,13 +92,13 @@ def _warmup_settings(config: Any) -> dict[str, Any]:
         settings["stairs"] = 4
     if shape == EQUAL_AREA and settings["window"] is None:
         settings["window"] = WINDOW
-    for knob, users in (("stairs", ("stepped",)), ("beta2", UNTUNED_RULES), ("window", (EQUAL_AREA,))):
-        if shape not in users and settings[knob] is not None:
+    for key, users in (("stairs", ("stepped",)), ("beta2", UNTUNED_RULES), ("window", (EQUAL_AREA,))):
+        if shape not in users and settings[key] is not None:
             problem = (
                 f"only {', '.join(users)} has it, not {shape}" if len(users) == 1 else f"{shape} has no use for it"
             )
             raise ConfigError(
-                f"schedule.warmup.{knob}", settings[knob], problem, f"clear it with schedule.warmup.{knob}=null"
+                f"schedule.warmup.{key}", settings[key], problem, f"clear it with schedule.warmup.{key}=null"
             )
     if shape in UNTUNED_RULES and settings["beta2"] is None:
         remedy = f"choose schedule/warmup={shape}, which takes it from optimizer.betas"
@@ -135,7 +135,7 @@ def _members(field: str, config: Any, known: tuple[str, ...] | None = None) -> d
     elif isinstance(config, Mapping):
         members = {str(key): config[key] for key in config}
     else:
-        listed = ", ".join(known) if known else "name and the knobs of a decay"
+        listed = ", ".join(known) if known else "name and the options of a decay"
         raise ConfigError(field, config, "is not a group of settings", f"give {listed}")
     for key, value in members.items():
         if known and key not in known:
@@ -143,7 +143,7 @@ def _members(field: str, config: Any, known: tuple[str, ...] | None = None) -> d
     return members
 
 
-def _typed(field: str, value: Any, kind: Any) -> Any:
+def _converted(field: str, value: Any, kind: Any) -> Any:
     """`value` as the one type of its setting: float, int, bool, str or list[float]; None where that is allowed."""
     if isinstance(kind, types.UnionType):
         if value is None:
@@ -152,7 +152,7 @@ def _typed(field: str, value: Any, kind: Any) -> Any:
     if typing.get_origin(kind) is list:
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise ConfigError(field, value, "is not a list", "give a list such as [0.5,0.1]")
-        return [_typed(field, member, float) for member in value]
+        return [_converted(field, member, float) for member in value]
     if kind in (bool, str):
         if isinstance(value, kind):
             return value

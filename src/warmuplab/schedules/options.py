@@ -1,4 +1,4 @@
-"""What each decay takes from a run's configuration: its knobs, their defaults, and how they make the decay.
+"""What each decay takes from a run's configuration: its options, their defaults, and how they make the decay.
 
 Fractions of the decay (`decay_fraction`, `fall_fraction`, `boundary_fractions`) and steps in it count from the end of
 the warmup, so that a decay stays what it is while the warmup varies.
@@ -25,8 +25,8 @@ from warmuplab.schedules.published import ExponentialRamp, Noam, OneCycle, Warmu
 from warmuplab.schedules.steps import Schedule, check_number, check_whole
 
 
-class Run(NamedTuple):
-    """What a decay may depend on besides its own knobs: the peak (NaN where it states its own), W and T."""
+class Span(NamedTuple):
+    """What a decay may depend on besides its own options: the peak (NaN where it states its own), W and T."""
 
     peak: float
     warmup: int
@@ -37,24 +37,24 @@ class Run(NamedTuple):
         return self.total - self.warmup
 
 
-def _constant(run: Run) -> Schedule:
+def _constant(run: Span) -> Schedule:
     return ConstantRate(run.peak)
 
 
-def _linear(run: Run, *, end_factor: float = 0.0) -> Schedule:
+def _linear(run: Span, *, end_factor: float = 0.0) -> Schedule:
     return LinearDecay(run.peak, run.decay_steps, end_factor)
 
 
-def _polynomial(run: Run, *, power: float = 2.0, end_factor: float = 0.0) -> Schedule:
+def _polynomial(run: Span, *, power: float = 2.0, end_factor: float = 0.0) -> Schedule:
     return PolynomialDecay(run.peak, run.decay_steps, power, end_factor)
 
 
-def _cosine(run: Run, *, alpha: float = 0.0) -> Schedule:
+def _cosine(run: Span, *, alpha: float = 0.0) -> Schedule:
     return CosineDecay(run.peak, run.decay_steps, alpha)
 
 
 def _cosine_restarts(
-    run: Run, *, cycles: int = 3, t_mul: float = 1.0, m_mul: float = 1.0, alpha: float = 0.0
+    run: Span, *, cycles: int = 3, t_mul: float = 1.0, m_mul: float = 1.0, alpha: float = 0.0
 ) -> Schedule:
     check_whole("cycles", cycles, 1)
     check_number("t_mul", t_mul, 1)
@@ -66,7 +66,7 @@ def _cosine_restarts(
 
 
 def _exponential(
-    run: Run,
+    run: Span,
     *,
     decay_rate: float = 0.1,
     decay_steps: float | None = None,
@@ -82,7 +82,7 @@ def _exponential(
 
 
 def _piecewise(
-    run: Run,
+    run: Span,
     *,
     values: list[float],
     boundaries: list[float] | None = None,
@@ -98,34 +98,34 @@ def _piecewise(
     return PiecewiseConstantDecay(boundaries, values)
 
 
-def _inverse_sqrt(run: Run, *, timescale: float | None = None) -> Schedule:
+def _inverse_sqrt(run: Span, *, timescale: float | None = None) -> Schedule:
     return InverseSquareRootDecay(run.peak, (run.warmup or 10_000) if timescale is None else timescale)
 
 
-def _trapezoid(run: Run, *, fall: str = "linear", fall_fraction: float = 0.2, end_factor: float = 0.0) -> Schedule:
+def _trapezoid(run: Span, *, fall: str = "linear", fall_fraction: float = 0.2, end_factor: float = 0.0) -> Schedule:
     fall_steps = _share("fall_fraction", fall_fraction, run.decay_steps)
     return Trapezoid(run.peak, run.decay_steps - fall_steps, fall_steps, fall, end_factor)
 
 
-def _one_cycle(run: Run, *, end_factor: float = 4e-6) -> Schedule:
+def _one_cycle(run: Span, *, end_factor: float = 4e-6) -> Schedule:
     return OneCycle(run.peak, run.warmup, run.total, end_factor=end_factor)
 
 
-def _warmup_inverse_time(run: Run) -> Schedule:
+def _warmup_inverse_time(run: Span) -> Schedule:
     return WarmupInverseTime(run.peak, run.warmup)
 
 
-def _noam(run: Run, *, d_model: int, scale: float = 1.0) -> Schedule:
+def _noam(run: Span, *, d_model: int, scale: float = 1.0) -> Schedule:
     return Noam(d_model, run.warmup, scale)
 
 
-def _ramp(run: Run, *, start_lr: float, end_lr: float) -> Schedule:
+def _ramp(run: Span, *, start_lr: float, end_lr: float) -> Schedule:
     check_number("start_lr", start_lr, above=0)
     check_number("end_lr", end_lr, above=start_lr)
     return ExponentialRamp(start_lr, end_lr, run.total)
 
 
-# The keyword arguments of each are the knobs of that decay: their names, types and defaults.
+# The keyword arguments of each are the options of that decay: their names, types and defaults.
 DECAYS: dict[str, Callable[..., Schedule]] = {
     "constant": _constant,
     "linear": _linear,

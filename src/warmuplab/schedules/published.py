@@ -60,7 +60,7 @@ class ExponentialRamp:
     """`start_learning_rate * (end_learning_rate / start_learning_rate) ** (step / total_steps)`, level afterwards.
 
     Every step multiplies the rate by the same factor, so that each decade of rates gets as many steps: a test for the
-    rates that a network bears, not a schedule to train with. Source: the learning rate range test of Smith 2017,
+    rates that a network tolerates, not a schedule to train with. Source: the learning rate range test of Smith 2017,
     Cyclical Learning Rates for Training Neural Networks, section 3.3, in the exponential form of fastai's `lr_find`.
     """
 

@@ -72,7 +72,7 @@ def read(loss: ArrayLike, learning_rate: ArrayLike) -> Reading:
     if loss_T.ndim != 1 or loss_T.shape != lr_T.shape:
         raise ValueError(f"loss {loss_T.shape} and learning_rate {lr_T.shape} must be series of one length")
     loss_T = until_diverged(loss_T)
-    steps = (jitter_onset(loss_T), steepest_fall(loss_T), start_of_rise(loss_T))
+    steps = (onset_of_rises(loss_T), steepest_fall(loss_T), start_of_rise(loss_T))
     diverged = len(loss_T) if len(loss_T) < len(lr_T) else None
     return Reading(*(None if step is None else float(lr_T[step]) for step in (*steps, diverged)))
 
@@ -95,7 +95,7 @@ def share_of_rises(loss_T: Floats) -> Floats:
     return share_T
 
 
-def jitter_onset(loss_T: Floats) -> int | None:
+def onset_of_rises(loss_T: Floats) -> int | None:
     """The step from which on many steps raise the loss, where before fewer did; `None` where there is no such step.
 
     The share of steps that raise the loss is taken to change once: the step that makes the rises likeliest is the onset

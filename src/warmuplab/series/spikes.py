@@ -42,7 +42,7 @@ BACK = 3.0  # scales
 RISE = 4  # steps within which a raised value must become a spike
 CHORD = 12  # steps
 FADE = 0.7  # of the slope, per step: a slope fitted to ten noisy values is no forecast for fifty
-SMALLEST = 1e-3  # of the loss; smaller heights interest nobody and may be rounding
+SMALLEST = 1e-3  # of the loss; smaller heights are of no interest and may be rounding
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def _needed(runs: pd.DataFrame, kept: list[str], more: list[str]) -> list[str]:
 
 
 def _setting_priority(key: str) -> tuple[bool, bool]:
-    return key != "model.norm", not key.endswith(".name")  # names first: the knobs of a group follow from its name
+    return key != "model.norm", not key.endswith(".name")  # names first: the settings of a group follow from its name
 
 
 def _label(runs: pd.DataFrame, keys: Sequence[str], text: Any) -> "tuple[pd.Series[str], list[str]]":

@@ -14,7 +14,7 @@ from warmuplab.tracking.stream import Stream
 def publication(runs: Sequence[Run]) -> Iterator[Follow | None]:
     """Around the training of `runs`, which share a tracker: whatever is complete at its end is published.
 
-    Gives what training calls with its new rows, None where nobody asks for them before the end. Nothing here makes
+    Gives what training calls with its new rows, None where they are not needed before the end. Nothing here makes
     training wait, and no failure of W&B gets out: it ends in a line on standard error per run directory.
     """
     mode = mode_of(runs[0].config.tracker)

@@ -84,7 +84,7 @@ FROM_NOTES: tuple[Claim, ...] = (
     ),
     Claim(
         "lost-time",
-        "A large rate from the start sends the model off, and it needs long to be pulled back.",
+        "A large rate from the start derails training, and recovery takes long.",
         NOTES,
         f"Time lost: {TIME.words}; without warmup minus with 10 %. Post-LN, peak rate 8e-3, 800 steps.",
         (
@@ -131,15 +131,19 @@ FROM_NOTES: tuple[Claim, ...] = (
         "Final held-out loss, of arms that share all steps until one lets its rate fall. A short cool-down at the end"
         " of the other tells noise, which it removes, from lasting harm. Post-LN, peak rate 4e-3, 800 steps.",
         (
-            Comparison("fall against no fall", (Value(HIGH, FINAL_LOSS),), (Value(FALL, FINAL_LOSS),), 0.05),
+            Comparison("with decay against without", (Value(HIGH, FINAL_LOSS),), (Value(FALL, FINAL_LOSS),), 0.05),
             Comparison(
-                "fall against a high rate with a short cool-down",
+                "decay against a high rate with a short cool-down",
                 (Value(COOLED, FINAL_LOSS),),
                 (Value(FALL, FINAL_LOSS),),
                 0.05,
             ),
         ),
-        (Comparison("the cool-down against no fall", (Value(HIGH, FINAL_LOSS),), (Value(COOLED, FINAL_LOSS),), 0.05),),
+        (
+            Comparison(
+                "a short cool-down against no decay", (Value(HIGH, FINAL_LOSS),), (Value(COOLED, FINAL_LOSS),), 0.05
+            ),
+        ),
         ("Training still makes progress at its end: what is near an optimum is only as near as 800 steps come.",),
         "late_decay",
     ),

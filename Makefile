@@ -35,8 +35,8 @@ setup: $(VENV)/.installed-test  ## create .venv with everything in it
 test: $(VENV)/.installed-test  ## run the tests (ARGS="-k schedules" picks some)
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/.installed-test  ## ruff, mypy, and the floors of the code (import-linter)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo --no-cache
+lint: $(VENV)/.installed-test  ## ruff, mypy, spelling, and the floors of the code (import-linter)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo --no-cache && $(BIN)/codespell
 
 sweep: $(VENV)/.installed  ## train a study and report it (STUDY=quick, ARGS="overrides")
 	@$(BIN)/python scripts/train.py -m +study=$(STUDY) $(ARGS) && $(BIN)/python scripts/report.py $(STUDY)

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from support.equivalence import equivalence_p
 from support.made_up import MadeUp, arm
 from warmuplab.claims.contrasts import contrast_of
 from warmuplab.claims.forms import at_best
-from warmuplab.claims.statistics import equivalence_p, holm, sign_flip_interval, sign_flip_p
+from warmuplab.claims.statistics import holm, sign_flip_interval, sign_flip_p
 from warmuplab.claims.verdicts import ALPHA, Contrast, Verdict, judge
 
 SPREAD = np.array([-0.08, -0.05, -0.04, -0.02, -0.01, 0.01, 0.02, 0.04, 0.05, 0.08])  # of ten seeds, in nats

@@ -10,12 +10,10 @@ import pytest
 
 from support.composing import ROOT
 from support.synthetic_study import small_study
+from warmuplab.commands import figures
 from warmuplab.figures.index import CLAIM_FIGURES, STUDY_FIGURES, names
 from warmuplab.study import collect, roles
 from warmuplab.study.results import Study
-
-sys.path.insert(0, str(ROOT / "scripts"))
-import figures as command
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +33,7 @@ def test_every_figure_of_a_study_has_a_name_on_the_command_line() -> None:
 
 
 def test_a_figure_by_name_is_png_and_svg(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["phase-diagram", "tiny"], study.folder.parent) == 0
+    assert figures.draw(["phase-diagram", "tiny"], study.folder.parent) == 0
     written = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert [path.name for path in written] == ["final_loss.png", "final_loss.svg"]
     assert all(path.exists() for path in written)
@@ -47,7 +45,7 @@ def test_a_file_in_the_place_of_the_folder_is_one_line(
     folder = Path(shutil.copytree(study.folder, tmp_path / "tiny", ignore=shutil.ignore_patterns("figures")))
     (folder / "figures").write_text("")
     with pytest.raises(SystemExit) as ended:
-        command.main(["phase-diagram", "tiny"], tmp_path)
+        figures.draw(["phase-diagram", "tiny"], tmp_path)
     heard = capsys.readouterr()
     assert (ended.value.code, heard.out, heard.err.count("\n")) == (2, "", 1)
     assert str(folder / "figures") in heard.err
@@ -76,10 +74,15 @@ def test_every_figure_states_study_runs_and_commit(study: Study, name: str) -> N
     ],
 )
 def test_what_is_wrong_is_one_line(
-    arguments: list[str], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    problem: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(sys, "argv", ["scripts/figures.py"])
     try:
-        status = command.main(arguments, tmp_path)
+        status = figures.draw(arguments, tmp_path)
     except SystemExit as ended:
         status = int(str(ended.code))
     heard = capsys.readouterr()

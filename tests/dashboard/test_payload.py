@@ -13,13 +13,13 @@ from hydra import compose, initialize_config_dir
 from support import studies
 from support.composing import composed
 from support.synthetic_study import keys_of
+from support.unpacked import unpacked
 from warmuplab.base.errors import ConfigError
 from warmuplab.config import rerun
 from warmuplab.config.compose import CONFIG_FOLDER
 from warmuplab.config.mapping import from_mapping
 from warmuplab.config.overrides import as_cell
 from warmuplab.dashboard import labels, page, payload
-from warmuplab.dashboard.series import unpacked
 from warmuplab.study import results
 from warmuplab.study.results import Study
 

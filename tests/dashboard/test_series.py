@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from warmuplab.dashboard.series import FEWEST_KEPT, MOST_KEPT, MOST_POINTS, Packer, kept_of, unpacked
+from support.unpacked import unpacked
+from warmuplab.dashboard.series import FEWEST_KEPT, MOST_KEPT, MOST_POINTS, Packer, kept_of
 
 VALUES = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, 1e-12, 5.0])
 

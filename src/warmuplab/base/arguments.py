@@ -3,6 +3,7 @@
 import argparse
 import errno
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with the line."""
         line = " ".join(message.split())
-        self.exit(2, f"error: {line}; see `python scripts/{self.prog} --help` for what can be typed\n")
+        self.exit(2, f"error: {line}; see `{called_as()} --help` for what can be typed\n")
+
+
+def called_as() -> str:
+    """How this command was typed: `python scripts/report.py`, or `warmuplab report`."""
+    program = Path(sys.argv[0]).name
+    return f"python scripts/{program}" if program.endswith(".py") else program
 
 
 def check_study(name: str) -> None:

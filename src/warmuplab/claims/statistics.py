@@ -68,20 +68,6 @@ def sign_flip_interval(differences: ArrayLike, level: float = 0.95) -> tuple[Flo
     return ordered[..., rank - 1], ordered[..., -rank]
 
 
-def equivalence_p(differences: ArrayLike, smallest_effect: ArrayLike) -> Floats:
-    """p-value against an effect of at least `smallest_effect` [...] either way: `differences` [..., seed] to [...].
-
-    Two one-sided tests (Schuirmann 1987), here sign-flip tests; the larger p-value counts. It is at most 0.05 exactly
-    if the 90 % interval lies inside (-smallest_effect, smallest_effect). With a smallest effect of 0 it is near 1.
-    """
-    bound = np.asarray(smallest_effect, dtype=np.float64)
-    if not ((bound >= 0) & (bound < np.inf)).all():
-        raise ValueError(f"smallest_effect must be finite and not negative, not {bound}")
-    above = sign_flip_p(differences, "greater", -bound)
-    below = sign_flip_p(differences, "less", bound)
-    return np.maximum(above, below)
-
-
 def subset_means(differences: ArrayLike) -> Floats:
     """Means over every non-empty set of seeds: `differences` [..., seed] to float64 [..., 2^seeds - 1]."""
     d = np.asarray(differences, dtype=np.float64)

@@ -9,6 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from warmuplab.base.errors import ConfigError
+from warmuplab.commands.hydra_command import hydra_command
 from warmuplab.config.mapping import from_mapping, to_mapping
 from warmuplab.config.schema import RunConfig
 
@@ -129,3 +130,9 @@ def write(finding: "Finding") -> list[Path]:
     json_path = path.with_name(f"{path.name}.json")
     write_json(json_path, record)
     return [*draw(finding, path), json_path]
+
+
+def main() -> int:
+    """The command, with the overrides of the command line."""
+    hydra_command(find_lr, "find_lr", sweeps=False)()
+    return 0

@@ -10,6 +10,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from warmuplab.base.errors import ConfigError
+from warmuplab.commands.hydra_command import hydra_command
 from warmuplab.config.mapping import from_mapping
 from warmuplab.schedules import RunSchedule, Schedule
 
@@ -112,3 +113,9 @@ def write_csv(schedule: Schedule, total: int, path: str) -> None:
     except OSError as error:
         problem = f"cannot be written ({error.strerror})"
         raise ConfigError("out", path, problem, "give a file in a folder that exists") from None
+
+
+def main() -> int:
+    """The command, with the overrides of the command line."""
+    hydra_command(show_run, "schedule_view", sweeps=False)()
+    return 0

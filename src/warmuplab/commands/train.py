@@ -5,6 +5,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from warmuplab.base.words import duration
+from warmuplab.commands.hydra_command import hydra_command
 from warmuplab.config.mapping import from_mapping
 from warmuplab.config.messages import RunFailedError
 
@@ -33,3 +34,9 @@ def describe(summary: dict[str, Any]) -> str:
         return f"diverged at step {summary['diverged_at']}"
     spikes = "" if values["spike/count"] is None else f", spikes: {values['spike/count']}"
     return f"finished in {duration(summary['timings']['seconds'])}: held-out loss {values['val/loss']:.3f}{spikes}"
+
+
+def main() -> int:
+    """The command, with the overrides of the command line."""
+    hydra_command(train_one)()
+    return 0

@@ -7,7 +7,10 @@ from threading import RLock
 
 from omegaconf import DictConfig
 
-CONFIG_FOLDER = Path(__file__).parents[3] / "conf"
+_CHECKOUT = Path(__file__).parents[3]
+CHECKOUT = _CHECKOUT if (_CHECKOUT / "conf" / "config.yaml").exists() else None
+"""The root of the repository; None where the project is installed from a wheel, which has `conf/` inside."""
+CONFIG_FOLDER = CHECKOUT / "conf" if CHECKOUT else Path(__file__).parents[1] / "conf"
 
 _ONE_AT_A_TIME = RLock()  # Hydra has one state for all threads
 

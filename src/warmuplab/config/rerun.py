@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from warmuplab.config.compose import CONFIG_FOLDER, compose
+from warmuplab.config.compose import CHECKOUT, CONFIG_FOLDER, compose
 from warmuplab.config.keys import HOW_IT_IS_COMPUTED, is_among
 from warmuplab.config.overrides import as_typed, comparable, flat
 
@@ -35,7 +35,8 @@ def run_command(config: Mapping[str, Any]) -> str | None:
     """
     if not (CONFIG_FOLDER / "config.yaml").exists():
         return None
-    return " ".join(["python scripts/train.py", *map(shlex.quote, run_overrides(config))])
+    program = "python scripts/train.py" if CHECKOUT else "warmuplab train"
+    return " ".join([program, *map(shlex.quote, run_overrides(config))])
 
 
 def run_overrides(config: Mapping[str, Any]) -> list[str]:

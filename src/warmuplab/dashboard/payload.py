@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from warmuplab.base.files import read_json
-from warmuplab.base.words import MISSING, listed, plural
+from warmuplab.base.words import MISSING, listed
 from warmuplab.config import rerun
 from warmuplab.dashboard import labels
 from warmuplab.dashboard.series import Packer, kept_of
@@ -219,8 +219,3 @@ def _rounded(value: Any) -> Any:
     """Something measured: seven digits are as many as were measured, and half the bytes."""
     plain = _plain(value)
     return float(f"{plain:.7g}") if isinstance(plain, float) else plain
-
-
-def description(data: Plain) -> str:
-    """The study in one sentence."""
-    return f"{plural(len(data['runs']), 'run')}: {'; '.join(data['facts'])}"

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from warmuplab.config.compose import CHECKOUT
 from warmuplab.figures import style
 from warmuplab.schedules import (
     SHAPES,
@@ -24,7 +25,7 @@ from warmuplab.schedules import (
     warmup_steps,
 )
 
-FOLDER = Path(__file__).parents[2] / "results" / "notes" / "figures"
+FOLDER = (CHECKOUT or Path()) / "results" / "notes" / "figures"
 STEPS = 40_000
 EVERY = 20  # steps between two drawn points: finer than a pixel
 

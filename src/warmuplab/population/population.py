@@ -124,7 +124,7 @@ class Population:
 
     @torch.no_grad()
     def _update(self) -> torch.Tensor:
-        """Move every member that has not diverged by its own learning rate; returns the relative size of the move, `(M,)`."""
+        """Move every member that has not diverged by its own rate; returns the relative size of the move, `(M,)`."""
         before_MxP = self.weights_MxP.clone()
         self._optimizer.step()
         lr_Mx1 = self._lr_MxT[:, self.step_number, None]

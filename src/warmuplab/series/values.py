@@ -76,7 +76,7 @@ def describe(name: str) -> Value | None:
 def _of_series(name: str) -> Value | None:
     if name in SERIES:
         metric = SERIES[name]
-        return Value(metric.label, metric.unit, f"{metric.meaning}, at the end")
+        return Value(metric.label, metric.unit, f"at the end: {metric.meaning}")
     for metric in SERIES.values():
         if name == metric.early_sum:
             return Value(

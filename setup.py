@@ -1,0 +1,19 @@
+"""Puts `conf/`, which stands at the top of the repository, into the wheel; everything else is in pyproject.toml."""
+
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+
+class BuildWithConfiguration(build_py):
+    """Copies `conf/` beside the modules, where `warmuplab.config.compose` finds it when there is no checkout."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            shutil.copytree("conf", Path(self.build_lib) / "warmuplab" / "conf", dirs_exist_ok=True)
+
+
+setup(cmdclass={"build_py": BuildWithConfiguration})

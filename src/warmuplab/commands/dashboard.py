@@ -1,0 +1,23 @@
+"""Write a study's page, results/STUDY/dashboard.html, to open in a browser."""
+
+from pathlib import Path
+
+from warmuplab.base.arguments import Parser, usable_folder
+from warmuplab.config.messages import one_line_errors
+
+
+def main() -> int:
+    """Read the command line, write the page and print where it is."""
+    parser = Parser(__doc__)
+    parser.add_argument("study", help="a study that was collected: `make report STUDY=...` does that")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the collected studies")
+    arguments = parser.parse_args()
+    with one_line_errors():
+        from warmuplab.dashboard.page import write_dashboard
+        from warmuplab.study import results
+
+        study = results.load(arguments.study, arguments.results)
+        with usable_folder("--results", arguments.results):
+            path = write_dashboard(study)
+        print(f"{path} ({path.stat().st_size / 1e6:.1f} MB): open it in a browser")
+    return 0

@@ -1,0 +1,97 @@
+"""Draw figures as PNG and SVG: `figures phase-diagram quick`, `figures all`, or `figures --list`."""
+
+import os
+import sys
+from pathlib import Path
+
+from warmuplab.base.arguments import called_as
+from warmuplab.config.messages import one_line_errors
+
+NOTES = "The two figures of the notes and a gallery of all schedules, into results/notes/figures/."
+ALL = "Those of the notes and of every study in results/."
+
+
+def draw_notes() -> None:
+    """Draw the figures that need no study."""
+    from warmuplab.figures.gallery import draw_notes_figures
+
+    for path in draw_notes_figures():
+        print(os.path.relpath(path))
+
+
+def draw_all(results: Path) -> None:
+    """Draw the figures of the notes and those of every collected study, from what is collected alone."""
+    from warmuplab.base.arguments import usable_folder
+    from warmuplab.report.page import draw_figures
+    from warmuplab.study import results as collected
+
+    draw_notes()
+    for folder in sorted(results.glob(f"*/{collected.RUNS}")):
+        study = collected.load(folder.parent.name, results)
+        with usable_folder("results", results):
+            for path in draw_figures(study):
+                print(path)
+
+
+def draw_of_study(name: str, study_name: str, results: Path) -> None:
+    """Draw one figure of a collected study: that of its claims where there is one, else that of any study."""
+    from warmuplab.base.arguments import usable_folder
+    from warmuplab.base.errors import ConfigError
+    from warmuplab.figures.files import draw_of_claims, draw_of_study
+    from warmuplab.figures.index import CLAIM_FIGURES, STUDY_FIGURES, names
+    from warmuplab.report.page import judged_of
+    from warmuplab.study import results as collected
+    from warmuplab.study.roles import arrange
+
+    study = collected.load(study_name, results)
+    judged, evidence = judged_of(study)
+    of_claims = [figure for figure in CLAIM_FIGURES.values() if judged and figure.name == name]
+    of_study = [figure for figure in STUDY_FIGURES.values() if figure.name == name]
+    if not of_claims and not of_study:
+        raise ConfigError("NAME", name, f"no claim is about the study {study_name}", "choose another figure")
+    folder = study.folder / "figures"
+    with usable_folder("results", results):
+        drawn = draw_of_claims([figure.file for figure in of_claims], judged, evidence, folder)
+        drawn = drawn or draw_of_study([figure.file for figure in of_study], study, arrange(study), folder)
+    if not drawn:
+        shows = names()[name].rstrip(".")
+        raise ConfigError("NAME", name, f"{study.folder} has nothing for it ({shows})", "choose another figure")
+    print(f"{drawn[0]}\n{drawn[0].with_suffix('.svg')}")
+
+
+def main() -> int:
+    """Draw what the command line names; its exit status."""
+    return draw(sys.argv[1:], Path("results"))
+
+
+def draw(arguments: list[str], results: Path) -> int:
+    """Draw what `arguments` name; the exit status."""
+    name, *rest = arguments or ["--list"]
+    from warmuplab.figures.index import names
+
+    captions = names()
+    if name in ("--list", "-h", "--help"):
+        listed = [
+            ("all", ALL),
+            ("notes", NOTES),
+            *((f"{typed} STUDY", caption) for typed, caption in captions.items()),
+        ]
+        print("\n".join(f"{figure:<26} {shows}" for figure, shows in listed))
+        return 0
+    whole = name in ("notes", "all")
+    if not whole and name not in captions:
+        known = ", ".join(["all", "notes", *captions])
+        print(f"error: {name}: there is no such figure; choose one of {known}", file=sys.stderr)
+        return 2
+    if len(rest) != (not whole):
+        usage = name if whole else f"{name} STUDY"
+        print(f"error: {' '.join(arguments)}: wrong arguments; type {called_as()} {usage}", file=sys.stderr)
+        return 2
+    with one_line_errors():
+        if name == "notes":
+            draw_notes()
+        elif name == "all":
+            draw_all(results)
+        else:
+            draw_of_study(name, rest[0], results)
+    return 0

@@ -1,0 +1,45 @@
+"""The console command `warmuplab`: what there is, and the way to each of it."""
+
+import signal
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+
+# Each is a module of this package with a `main`, and what it does.
+COMMANDS = {
+    "train": "train one run, or sweep over many (-m)",
+    "sweep": "train a study and report it",
+    "report": "collect a study and write its tables and figures",
+    "find-lr": "find a peak learning rate: where the loss begins to jitter in a ramp",
+    "dashboard": "write a study's page, to open in a browser",
+    "figures": "draw figures from what is collected",
+    "schedule": "show a learning-rate schedule in the terminal",
+    "sync": "upload a study's offline runs to W&B, each once",
+    "bench": "measure what the probes cost",
+}
+ONLY_PRINT = ("report", "figures", "schedule")  # beside --help: these end quietly when `| head` has seen enough
+
+
+def main() -> int:
+    """Run the command that the command line names; the exit status."""
+    name, *rest = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help"):
+        print("usage: warmuplab COMMAND ...\n")
+        print("\n".join(f"  {command:<11}{does}" for command, does in COMMANDS.items()))
+        print("\n`warmuplab COMMAND --help` says what each takes.")
+        return 0
+    if name not in COMMANDS:
+        near = get_close_matches(name, COMMANDS, 1)
+        remedy = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(COMMANDS)}"
+        print(f"error: {name}: no such command; {remedy}", file=sys.stderr)
+        return 2
+    sys.argv = [f"warmuplab {name}", *rest]
+    return run(name)
+
+
+def run(name: str) -> int:
+    """Run one of `COMMANDS` with the command line as it is; the exit status."""
+    if (name in ONLY_PRINT or {"-h", "--help"} & set(sys.argv)) and hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    status: int = import_module(f"warmuplab.commands.{name.replace('-', '_')}").main()
+    return status

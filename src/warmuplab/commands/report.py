@@ -1,0 +1,67 @@
+"""Collect a study and write its tables and figures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warmuplab.base.arguments import Parser
+from warmuplab.config.messages import one_line_errors
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from warmuplab.study.results import Study
+
+
+def main() -> int:
+    """Read the command line, write `results/<study>/` and print the result table."""
+    parser = Parser(__doc__)
+    parser.add_argument("study", help="a folder of run directories, or of collected results where there are none")
+    parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the collected studies")
+    arguments = parser.parse_args()
+    with one_line_errors():
+        report(arguments.study, arguments.outputs, arguments.results)
+    return 0
+
+
+def report(name: str, outputs: Path, results: Path) -> None:
+    """Collect, write the report and print what a user wants to know."""
+    from rich.console import Console
+
+    from warmuplab.base.arguments import usable_folder
+    from warmuplab.report.page import judged_of, obtained, write_report
+    from warmuplab.report.verdicts import terminal_lines
+    from warmuplab.study import collect
+
+    study, notes = collect.update(name, outputs, results)
+    with usable_folder("--results", results):
+        claims = judged_of(study)
+        written = write_report(study, claims)
+    console = Console(highlight=False)
+    console.print(obtained(study), markup=False)
+    console.print()
+    if claims[0]:
+        console.print("\n".join(terminal_lines(claims[0])), markup=False, soft_wrap=True)
+    else:
+        show_arms(study, console)
+    for path in written:
+        print(path)  # unbroken, whatever the width
+    for note in notes:
+        print(f"note: {note}")
+
+
+def show_arms(study: "Study", console: "Console") -> None:
+    """Print the result table of a study that no claim is about."""
+    from warmuplab.report import sentences, tables
+    from warmuplab.study import roles
+
+    arranged = roles.arrange(study)
+    for table in tables.terminal_tables(arranged, study.name):
+        console.print(table)
+    console.print(
+        "Loss in nats per token: mean (smallest–largest) over seeds. Spikes of the training loss / of the fixed"
+        " held-out batch. Above: steps with a loss above the initial one. Gap: early overfitting.",
+        markup=False,
+    )
+    for line in sentences.shows(study, arranged)[:1]:
+        console.print(line, markup=False)

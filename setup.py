@@ -7,7 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 
-class BuildWithConfiguration(build_py):
+class BuildWithConfiguration(build_py):  # type: ignore[misc]  # setuptools has no types
     """Copies `conf/` beside the modules, where `warmuplab.config.compose` finds it when there is no checkout."""
 
     def run(self) -> None:

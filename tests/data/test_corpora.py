@@ -7,10 +7,11 @@ import pytest
 
 from support.composing import composed
 from warmuplab.base.errors import ConfigError
+from warmuplab.config.schema import DataConfig
 from warmuplab.data import corpora
 
 
-def data(folder: Path) -> corpora.DataConfig:
+def data(folder: Path) -> DataConfig:
     return composed("data=multi30k", f"data.path={folder}").data
 
 

@@ -15,7 +15,7 @@ from warmuplab.config.compose import CONFIG_FOLDER
 from warmuplab.config.mapping import from_mapping
 
 # Hydra imports its plugins anew when it first looks for them, so the class is to be had from it alone.
-GridsSweeper = next(plugin for plugin in Plugins.instance().discover(Sweeper) if plugin.__name__ == "GridsSweeper")
+GridsSweeper: Any = next(plugin for plugin in Plugins.instance().discover(Sweeper) if plugin.__name__ == "GridsSweeper")
 
 
 class Context:
@@ -83,7 +83,7 @@ def test_a_key_without_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_jobs_that_differ_in_the_seed_are_composed_once_and_are_what_each_alone_would_be() -> None:
     plugins = Plugins.instance().discover(Launcher)
-    launcher = next(plugin for plugin in plugins if plugin.__name__ == "PopulationLauncher")
+    launcher: Any = next(plugin for plugin in plugins if plugin.__name__ == "PopulationLauncher")
     composed: list[list[str]] = []
 
     class Loader:

@@ -1,5 +1,7 @@
 """Lockstep training equals one `torch.optim` optimizer per member, and a diverged member disturbs nobody."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -35,7 +37,7 @@ def population(corpus: TokenizedCorpus, seeds: list[int], lr_MxT: torch.Tensor, 
 
 
 def one_member_at_a_time(
-    corpus: TokenizedCorpus, make: type[torch.optim.Optimizer], seed: int, lr_T: torch.Tensor, *overrides: str
+    corpus: TokenizedCorpus, make: Any, seed: int, lr_T: torch.Tensor, *overrides: str
 ) -> tuple[list[float], torch.Tensor]:
     """Losses and last weights of the real model under a plain optimizer whose rate is set at every step."""
     config = composed(*SMALL, *overrides)
@@ -74,7 +76,7 @@ def one_member_at_a_time(
 )
 @pytest.mark.parametrize("model", ["post_ln", "pre_ln"])
 def test_equals_one_optimizer_per_member(
-    small_corpus: TokenizedCorpus, name: str, make: type[torch.optim.Optimizer], overrides: tuple[str, ...], model: str
+    small_corpus: TokenizedCorpus, name: str, make: Any, overrides: tuple[str, ...], model: str
 ) -> None:
     overrides = (f"model={model}", f"optimizer={name}", "hardware.dtype=float64", *overrides)
     lr_MxT, seeds = rates(*SCHEDULES), [0, 1, 0]

@@ -1,6 +1,7 @@
 """All probes together: they change nothing, a diverged member stays to itself, and the names are those agreed on."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,7 @@ def trained(corpus: TokenizedCorpus, members: tuple[tuple[str, ...], ...], *over
 
 
 def equal_to_the_bit(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    def content(table: pd.DataFrame) -> dict[str, object]:
+    def content(table: pd.DataFrame) -> dict[Any, object]:
         numbers = table.select_dtypes("number")
         return {name: table[name].tolist() for name in table} | {
             name: numbers[name].to_numpy().tobytes() for name in numbers

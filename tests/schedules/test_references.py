@@ -2,6 +2,7 @@
 
 import math
 import os
+from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
@@ -72,10 +73,12 @@ def hugging_face(name: str, rate: float, run: tuple[int, int], **options: object
     )
 
 
-def ours(rate: float, run: tuple[int, int], decay: str, start_factor: float = 0.0, shape: str = "linear", **knobs):
+def ours(
+    rate: float, run: tuple[int, int], decay: str, start_factor: float = 0.0, shape: str = "linear", **options: Any
+) -> Any:
     total, warmup = run
     rise = {"shape": shape, "steps": warmup, "start_factor": start_factor}
-    return learning_rates({"peak_lr": rate, "warmup": rise, "decay": {"name": decay, **knobs}}, total)
+    return learning_rates({"peak_lr": rate, "warmup": rise, "decay": {"name": decay, **options}}, total)
 
 
 @few

@@ -13,7 +13,9 @@ class Opened:
     """An open page that remembers every error and every request."""
 
     def __init__(self, page: Any, path: Path) -> None:
-        self.page, self.errors, self.requests = page, [], []
+        self.page = page
+        self.errors: list[str] = []
+        self.requests: list[str] = []
         page.on("console", lambda message: self._heard(message.type, message.text))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))

@@ -134,7 +134,7 @@ def _study(name: str, folder: Path, made: dict[str, dict[str, Any]]) -> Study:
     pd.DataFrame(spikes).to_parquet(folder / SPIKES)
     pd.DataFrame(layers).to_parquet(folder / LAYERS)
     runs = pd.DataFrame(rows)
-    varying = {key: [] for key in runs if "." in key and not key.startswith(("probe", "ramp"))}
+    varying: dict[str, list[Any]] = {key: [] for key in runs if "." in key and not key.startswith(("probe", "ramp"))}
     commits = [{"commit": "1234567890", "dirty": False}]
     manifest = {"configuration": {}, "varying": {"seed": []} | varying, "commits": commits}
     return Study(name, folder, runs, pd.concat(curves, ignore_index=True), manifest)

@@ -9,6 +9,7 @@ from support.composing import ROOT, composed
 from warmuplab.base.errors import ConfigError
 from warmuplab.config import schema
 from warmuplab.config.mapping import from_mapping, to_mapping
+from warmuplab.worker import prepare
 
 
 def test_a_run_survives_the_way_through_a_worker_file() -> None:
@@ -66,7 +67,7 @@ def test_every_field_has_a_docstring() -> None:
 )
 def test_an_impossible_value_is_named_with_its_remedy(override: str, field: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        composed(override)
+        prepare(composed(override))  # as every job of a sweep is, before any trains
     assert caught.value.field == field
     assert "\n" not in str(caught.value)
     assert caught.value.remedy

@@ -8,11 +8,13 @@ import re
 
 from warmuplab.base.errors import ConfigError
 from warmuplab.config.schema import DataConfig, ModelConfig, OptimizerConfig, ProbesConfig, RunConfig, TrainingConfig
+from warmuplab.schedules.steps import LARGEST_NUMBER
 
 DTYPES = ("float32", "float64", "bfloat16")
 
 # Beyond these a mistyped number would end in an operating system's error, or in none for hours.
 MOST_STEPS, MOST_THREADS = 1_000_000_000, 1024
+LARGEST_VOCABULARY = 1_000_000  # the tokenizer sets aside memory for all of it
 LARGEST_MODEL = {"width": 16_384, "depth": 1000, "heads": 1024, "feed_forward": 131_072}
 
 
@@ -33,6 +35,7 @@ def validate(config: RunConfig) -> None:
     for name, value, most in (
         ("seed", config.seed, 2**63 - 1),
         ("hardware.threads", config.hardware.threads, MOST_THREADS),
+        ("data.vocabulary_size", config.data.vocabulary_size, LARGEST_VOCABULARY),
         ("training.steps", config.training.steps, MOST_STEPS),
         *((f"model.{name}", getattr(config.model, name), most) for name, most in LARGEST_MODEL.items()),
     ):
@@ -66,7 +69,8 @@ def _check_model(model: ModelConfig) -> None:
 
 def _check_optimizer(optimizer: OptimizerConfig) -> None:
     if optimizer.betas is not None and (
-        len(optimizer.betas) != 2 or not all(0 <= beta < 1 for beta in optimizer.betas)
+        len(optimizer.betas) != 2
+        or not all(isinstance(beta, float | int) and 0 <= beta < 1 for beta in optimizer.betas)
     ):
         raise ConfigError(
             "optimizer.betas", optimizer.betas, "not two numbers in [0, 1)", "use optimizer.betas=[0.9,0.98]"
@@ -74,13 +78,14 @@ def _check_optimizer(optimizer: OptimizerConfig) -> None:
     if optimizer.momentum is not None and not 0 <= optimizer.momentum < 1:
         raise ConfigError("optimizer.momentum", optimizer.momentum, "not in [0, 1)", "use optimizer.momentum=0.9")
     for name, value in (("eps", optimizer.eps), ("weight_decay", optimizer.weight_decay)):
-        if value is not None and not 0 <= value < math.inf:
-            raise ConfigError(f"optimizer.{name}", value, "not finite and at least 0", f"use optimizer.{name}=0")
-    if optimizer.clip_norm is not None and not 0 < optimizer.clip_norm < math.inf:
+        if value is not None and not 0 <= value <= LARGEST_NUMBER:
+            problem = f"not a number from 0 to {LARGEST_NUMBER:g}"
+            raise ConfigError(f"optimizer.{name}", value, problem, f"use optimizer.{name}=0")
+    if optimizer.clip_norm is not None and not 0 < optimizer.clip_norm <= LARGEST_NUMBER:
         raise ConfigError(
             "optimizer.clip_norm",
             optimizer.clip_norm,
-            "not finite and positive",
+            f"not a number above 0, at most {LARGEST_NUMBER:g}",
             "use optimizer.clip_norm=1.0, or null for none",
         )
 

@@ -11,6 +11,7 @@ import dataclasses
 import inspect
 import math
 import numbers
+import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import Any
 
 from warmuplab.base.errors import ConfigError
 from warmuplab.schedules.options import DECAYS, STATE_THEIR_OWN_RATE, not_both
+from warmuplab.schedules.steps import LARGEST_NUMBER
 from warmuplab.schedules.warmups import EQUAL_AREA, SHAPES, UNTUNED_RULES
 
 WINDOW = 0.2  # of the steps: the early window, where the configuration does not say otherwise
@@ -39,8 +41,10 @@ def normalized(schedule_config: Any) -> dict[str, Any]:
     if not own_rate and peak is None:
         problem = f"{decay['name']} needs a peak learning rate"
         raise ConfigError("schedule.peak_lr", None, problem, "give one, for example schedule.peak_lr=2e-3")
-    if peak is not None and not (math.isfinite(peak) and peak > 0):
-        raise ConfigError("schedule.peak_lr", peak, "is out of range", "give a finite number above 0")
+    if peak is not None and not 0 < peak <= LARGEST_NUMBER:
+        raise ConfigError(
+            "schedule.peak_lr", peak, "is out of range", f"give a finite number above 0, at most {LARGEST_NUMBER:g}"
+        )
     return {"peak_lr": peak, "warmup": _warmup_settings(top.get("warmup")), "decay": decay}
 
 
@@ -159,7 +163,12 @@ def _converted(field: str, value: Any, kind: Any) -> Any:
         raise ConfigError(field, value, "is of the wrong type", "give true or false" if kind is bool else "give a name")
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ConfigError(field, value, "is not a number", "give a number")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        number = sys.float_info.max
+    if LARGEST_NUMBER < abs(number) < math.inf:  # what is not finite at all is told with the range of its setting
+        raise ConfigError(field, value, "is out of range", f"give a finite number, at most {LARGEST_NUMBER:g}")
     if kind is int:
         if not number.is_integer():
             raise ConfigError(field, value, "is not a whole number", "give a whole number")

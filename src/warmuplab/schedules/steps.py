@@ -18,6 +18,8 @@ Self = TypeVar("Self")
 # are far too small to reach a step that belongs to the other side.
 NUDGE = 2.0**-50
 
+LARGEST_NUMBER = 3.4e38  # of a setting: what is larger is infinite in float32, in which the weights are
+
 
 class Schedule(Protocol):
     """A learning rate as a function of the step: an int or an array of steps in, float64 of the same shape out."""

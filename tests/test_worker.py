@@ -1,6 +1,8 @@
 """The worker: one command trains the population in a file, and says so in its directory when it cannot."""
 
+import errno
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +16,7 @@ import pytest
 from support.composing import QUICK, ROOT, composed
 from warmuplab import training, worker
 from warmuplab.base.errors import ConfigError
-from warmuplab.record.progress import Progress
+from warmuplab.record.progress import Progress, Report
 from warmuplab.record.run import Run
 
 
@@ -91,6 +93,47 @@ def test_a_file_that_is_no_population_is_one_line(
         worker.main([str(path)])
     assert caught.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_worker_whose_run_fails_says_so_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = worker.write_population(runs_in(tmp_path))
+    monkeypatch.setattr(training.Trainer, "run", full)
+    with pytest.raises(SystemExit) as caught:
+        worker.main([str(file.path)])
+    assert caught.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"failed: 2 of 2 runs, the first of them {tmp_path}/single/")
+    assert "No space left on device (" in said
+    assert said.count("\n") == 1
+
+
+def test_a_directory_that_is_removed_while_its_run_trains_is_whole_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, train = runs_in(tmp_path), training.Trainer.run
+
+    def removing(self: training.Trainer, report: Report) -> float:
+        shutil.rmtree(tmp_path)
+        return train(self, report)
+
+    monkeypatch.setattr(training.Trainer, "run", removing)
+    assert worker.train_population(runs, "p", lambda _: None)
+    for run in runs:
+        assert {path.name for path in run.directory.iterdir()} >= {"config.yaml", "metrics.parquet", "summary.json"}
+
+
+def test_a_damaged_cache_is_named(tmp_path: Path) -> None:
+    runs_in(tmp_path, seeds=(0,))
+    (cached,) = tmp_path.glob(".cache/*.npz")
+    cached.write_bytes(cached.read_bytes()[:1000])
+    worker._corpus.cache_clear()
+    with pytest.raises(ConfigError, match=f"{cached}: the file is damaged .* remove it"):
+        runs_in(tmp_path, seeds=(0,))
 
 
 def test_more_sentences_than_there_are_is_refused() -> None:

@@ -33,12 +33,10 @@ SECONDS_BETWEEN_REPORTS = 2.0  # a report waits for the device, so it must be ra
 def train(
     runs: Sequence[Run], corpus: TokenizedCorpus, population_name: str, report: Report, follow: Follow | None = None
 ) -> None:
-    """Train `runs`, which differ in seed and schedule only, and write their records.
+    """Train `runs`, which differ in seed and schedule only, and write their results; a record begins before.
 
-    `follow` is handed the new rows at every report.
+    `follow` is handed the new rows at every report. A run whose result cannot be written fails alone.
     """
-    for run in runs:
-        writing.begin(run)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     trainer = Trainer(runs, corpus, partial(follow, started) if follow else None)
     seconds = trainer.run(report)
@@ -63,7 +61,8 @@ def train(
         "hardware": environment.hardware(trainer.population.device.type),
     }
     for run, (metrics, layers, summary) in zip(runs, trainer.results(), strict=True):
-        writing.finish(run, metrics, {"study": run.config.study, "seed": run.config.seed} | summary | facts, layers)
+        whole = {"study": run.config.study, "seed": run.config.seed} | summary | facts
+        writing.attempt(run, partial(writing.finish, run, metrics, whole, layers))
 
 
 class Trainer:

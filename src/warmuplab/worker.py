@@ -11,14 +11,15 @@ import os
 import shlex
 import sys
 import threading
-import traceback
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
+from warmuplab.base.arguments import usable_folder
 from warmuplab.base.errors import ConfigError
-from warmuplab.base.files import read_json, write_json
+from warmuplab.base.files import check_folder, read_json, say, write_json
 from warmuplab.config.mapping import from_mapping, to_mapping
 from warmuplab.config.schema import DataConfig, RunConfig
 from warmuplab.data import tokens
@@ -70,12 +71,22 @@ class PopulationFile:
 
 
 def write_population(runs: Sequence[Run]) -> PopulationFile:
-    """The file for `runs`, under the folder of their study; its name says which runs they are."""
+    """The file for `runs`, under the folder of their study; its name says which runs they are.
+
+    Raises `ConfigError` where it cannot be written.
+    """
     config = runs[0].config
     name = hashlib.sha256(json.dumps([run.run_id for run in runs]).encode()).hexdigest()[:8]
     file = PopulationFile(Path(config.outputs) / config.study / "populations" / f"{name}.json")
-    write_json(file.path, {"runs": [to_mapping(run.config) for run in runs]})
+    with usable_outputs(config):
+        check_folder(file.path.parent)
+        write_json(file.path, {"runs": [to_mapping(run.config) for run in runs]})
     return file
+
+
+def usable_outputs(config: RunConfig) -> AbstractContextManager[None]:
+    """Turn what the file system refuses in the block, before any training, into a `ConfigError`."""
+    return usable_folder("outputs", Path(config.outputs), "outputs=FOLDER")
 
 
 def load_corpus(config: RunConfig) -> TokenizedCorpus:
@@ -89,7 +100,10 @@ def _corpus(data: str, outputs: str) -> TokenizedCorpus:
 
 
 def prepare(config: RunConfig) -> Run:
-    """The run of `config`, named after its corpus. Raises `ConfigError` for what this machine or corpus cannot do."""
+    """The run of `config`, named after its corpus.
+
+    Raises `ConfigError` for what this machine or corpus cannot do, and where the study's folder cannot be written.
+    """
     tracking.check(config.tracker)
     optimizers.check(config.optimizer)
     corpus = load_corpus(config)
@@ -104,28 +118,41 @@ def prepare(config: RunConfig) -> Run:
         from warmuplab.population.population import pick_device  # slow to import
 
         pick_device("cuda")
-    return identify(config, corpus.fingerprint)
+    run = identify(config, corpus.fingerprint)
+    check_place(config, run.directory.parent)
+    return run
+
+
+def check_place(config: RunConfig, folder: Path) -> None:
+    """Raise `ConfigError` unless the run can write to `folder`, which need not be there yet."""
+    with usable_outputs(config):
+        check_folder(folder)
 
 
 def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
-    """Train and publish `runs`; an exception is recorded in each run's directory. Returns whether all went well."""
+    """Train and publish `runs`; an exception is recorded in each run's directory. Returns whether all went well.
+
+    A run whose directory cannot be written fails alone. Why a run failed is told by `record.writing.failure_of`.
+    """
     import torch
 
     from warmuplab import training
 
     torch.set_num_threads(runs[0].config.hardware.threads)
     keep_freed_memory()
-    with publication(runs) as follow:
+    begun = [run for run in runs if writing.attempt(run, partial(writing.begin, run))]
+    if not begun:
+        return False
+    with publication(begun) as follow:
         try:
-            training.train(runs, load_corpus(runs[0].config), name, report, follow)
+            training.train(begun, load_corpus(runs[0].config), name, report, follow)
         except ConfigError:
             raise
         except Exception as error:
-            for run in runs:
+            for run in begun:
                 if not run.is_complete:
-                    writing.fail(run, f"{type(error).__name__}: {error}", traceback.format_exc())
-            return False
-    return True
+                    writing.fail_with(run, error)
+    return not writing.failures(runs)
 
 
 def keep_freed_memory() -> None:
@@ -149,7 +176,7 @@ def _end_with_standard_input() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Train the population in the file that `arguments` name; returns the exit status."""
-    from warmuplab.config.messages import one_line_errors
+    from warmuplab.config.messages import RunFailedError, one_line_errors
 
     files = [argument for argument in arguments if argument != ATTENDED]
     if len(files) != 1 or files[0].startswith("-"):
@@ -161,14 +188,16 @@ def main(arguments: Sequence[str]) -> int:
     with one_line_errors():
         runs = [run for run in file.read() if run.config.overwrite or not run.is_complete]
         if not runs:
-            print(f"{file.name}: every run is complete already; overwrite=true would train them again")
+            say(f"{file.name}: every run is complete already; overwrite=true would train them again")
             return 0
 
         def report(progress: Progress) -> None:
             progress.write(file.progress_path)
-            print(progress, flush=True)
+            say(progress)
 
-        return 0 if train_population(runs, file.name, report) else 1
+        if not train_population(runs, file.name, report):
+            raise RunFailedError.of(writing.failures(runs), len(runs))
+    return 0
 
 
 if __name__ == "__main__":

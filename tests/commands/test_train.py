@@ -1,6 +1,8 @@
 """The command line: every wrong input is one line on standard error, status 2, and leaves no run directory."""
 
+import errno
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +10,14 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
-from support.composing import ROOT
+from support.composing import QUICK, ROOT, composed
+from warmuplab import training, worker
 from warmuplab.commands.hydra_command import hydra_command
 from warmuplab.commands.schedule import show_run
+from warmuplab.commands.train import describe, train_one
 from warmuplab.config.mapping import from_mapping
 from warmuplab.config.messages import RunFailedError
+from warmuplab.record import writing
 
 
 def train(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -120,12 +125,82 @@ def fail(composed: DictConfig) -> None:
         (("seed=0,1",), "error: seed=0,1: several values"),
         (("hydra.sweeper.grids=[3]",), "error: hydra.sweeper.grids=[3]: a value of the wrong form; it is a list"),
         (("outputs=ü ☃",), "error: outputs=ü ☃: cannot be read; write key=value"),
+        (("hardware=[1]",), "error: hardware=[1]: a list of options, but it takes one; choose one of auto, cpu, cuda"),
+        (("schedule=[1]",), "error: schedule=[1]: a list of options"),
+        (("probes=[nan,nan]",), "error: probes=[nan,nan]: a list of options"),
+        (
+            ("model=[pre_ln,post_ln]",),
+            "error: model=[pre_ln,post_ln]: a list of options, but it takes one; choose one of post_ln, pre_ln,"
+            " or train each of them: -m model=post_ln,pre_ln",
+        ),
+        (("-m", "model=[pre_ln],[post_ln]"), "error: model=[pre_ln]: a list of options"),
+        (("hydra/job_logging=[none,none]",), "error: hydra/job_logging=[none,none]: a list of options"),
+        (("hydra.verbose={a:1}",), "error: hydra.verbose={a:1}: Hydra cannot use this"),
+        (("optimizer.weight_decay=3.5e38",), "error: optimizer.weight_decay=3.5e+38: not a number from 0 to 3.4e+38"),
+        (("optimizer.eps=1e39",), "error: optimizer.eps=1e+39: not a number from 0 to 3.4e+38"),
+        (("optimizer.clip_norm=1e39",), "error: optimizer.clip_norm=1e+39: not a number above 0, at most 3.4e+38"),
+        (("schedule.peak_lr=1e39",), "error: schedule.peak_lr=1e+39: is out of range"),
+        (("schedule=noam", "schedule.decay.scale=1e39"), "error: schedule.decay.scale=1e+39: is out of range"),
+        (("schedule=noam", f"schedule.decay.d_model={10**400}"), "error: schedule.decay.d_model=1000"),
+        (("optimizer.betas=[[0.9],0.9]",), "error: optimizer.betas=[[0.9], 0.9]: not two numbers"),
+        (("data.vocabulary_size=9999999999999",), "error: data.vocabulary_size=9999999999999: must be at most 1000000"),
+        (("+seed=3",), "error: +seed=3: the setting is there already; type seed=3"),
+        (("++model=pre_ln",), "error: ++model=pre_ln: an option needs no ++; type model=pre_ln"),
+        (("+model=pre_ln",), "error: +model=pre_ln: chosen more than once; type model=OPTION, without +"),
+        (("~nosuch",), "error: ~nosuch: there is nothing of that name to leave out"),
+        (("training.steps=1e3",), "error: training.steps=1000.0: not a whole number"),
+        (("foo=1",), "error: foo=1: no such key; see `python scripts/train.py --help` for the settings and their"),
     ],
 )
 def test_the_line_names_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
 ) -> None:
     assert refused(monkeypatch, capsys, "train", *arguments).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("schedule.peak_rl=1", "schedule.peak_lr=1"),
+        ("schedule.peaklr=1e-3", "schedule.peak_lr=1e-3"),
+        ("lr=1e-3", "schedule.peak_lr=1e-3"),
+        ("training.step=5", "training.steps=5"),
+        ("steps=100", "training.steps=100"),
+        ("batch_size=8", "training.batch_size=8"),
+        ("width=128", "model.width=128"),
+        ("seeds=3", "seed=3"),
+        ("probe=none", "probes=none"),
+        ("optimizer.beta=[0.9,0.98]", "optimizer.betas=[0.9,0.98]"),
+        ("optimiser.eps=1e-8", "optimizer.eps=1e-8"),
+        ("warmup.fraction=0.1", "schedule.warmup.fraction=0.1"),
+        ("warmup=cosine", "schedule/warmup=cosine"),
+        ("warmup=0.1", "schedule.warmup.fraction=0.1 (or schedule/warmup=OPTION)"),
+        ("schedule.warmup=0.1", "schedule.warmup.fraction=0.1 (or schedule/warmup=OPTION)"),
+        ("hydra.launcher.cluser=debug", "hydra.launcher.cluster=debug"),
+        ("+schedule.peak_rl=1", "schedule.peak_lr=1"),
+        ("schedule=cosin", "cosine"),
+        ("optimizer=adm", "adam"),
+        ("model=preln", "pre_ln"),
+        ("data=multi30", "multi30k"),
+        ("+study=quik", "quick"),
+        ("study=quick", "+study=quick"),
+        ("-m schedule.peak_rl=1,2", "schedule.peak_lr=1,2"),
+        ("-m schedule=linear,cosin", "cosine"),
+    ],
+)
+def test_a_mistyped_name_is_answered_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str, meant: str
+) -> None:
+    said = refused(monkeypatch, capsys, "train", *typed.split())
+    assert f"did you mean {meant}?" in said
+
+
+def test_the_finder_knows_its_own_settings(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean seeds=3?" in refused(monkeypatch, capsys, "find_lr", "seedss=3")
+    monkeypatch.setattr(sys, "argv", ["warmuplab find-lr", "seedss=3"])
+    with pytest.raises(SystemExit):
+        hydra_command(validate, "find_lr", sweeps=False)()
+    assert "did you mean seeds=3?" in capsys.readouterr().err
 
 
 GRIDS = "# @package _global_\nstudy: x\nhydra:\n  mode: MULTIRUN\n  sweeper:\n    "
@@ -143,6 +218,9 @@ GRIDS = "# @package _global_\nstudy: x\nhydra:\n  mode: MULTIRUN\n  sweeper:\n  
         (f"{GRIDS}grid: [{{seed: 0}}]".encode(), "study/mine.yaml: hydra.sweeper.grid: no such key"),
         (f"{GRIDS}grids: [3]".encode(), "study/mine.yaml: a value has the wrong form; hydra.sweeper.grids is a list"),
         (f"{GRIDS}grids: [{{seed: []}}]".encode(), "seed=[]: "),
+        (f"{GRIDS}grids: [{{schedule.peak_rl: [1]}}]".encode(), "schedule.peak_rl=1: no such key; did you mean sched"),
+        (f"{GRIDS}grids: [{{model: [preln]}}]".encode(), "model=preln: no such option; did you mean pre_ln?"),
+        (f"{GRIDS}grids: [{{model: [[pre_ln, post_ln]]}}]".encode(), "model=[pre_ln,post_ln]: a list of options"),
     ],
 )
 def test_a_damaged_study_file_is_named(
@@ -179,8 +257,86 @@ def test_a_schedule_is_shown_of_a_valid_run_alone(
     assert refused(monkeypatch, capsys, "schedule", argument).startswith(f"error: {said}")
 
 
+def test_what_the_file_system_refuses_anywhere_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: DictConfig) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "somewhere/file")
+
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    with pytest.raises(SystemExit) as ended:
+        hydra_command(full)()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "failed: No space left on device (somewhere/file)\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [(), ("-m", "hydra.launcher.cluster=debug")])
+def test_an_output_that_cannot_be_printed_is_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        finished = subprocess.run(
+            [sys.executable, "scripts/train.py", *arguments, *QUICK, "probes=none", f"outputs={tmp_path}"],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (finished.returncode, finished.stderr) == (1, "failed: No space left on device (standard output)\n")
+
+
+@pytest.mark.parametrize("blocked", ["", "single", "single/RUN"])
+def test_a_file_in_the_way_is_refused_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], blocked: str
+) -> None:
+    outputs = tmp_path / "outputs"
+    arguments = (*QUICK, f"outputs={outputs}")
+    path = outputs / blocked.replace("RUN", worker.prepare(composed(*arguments)).run_id)
+    if blocked:
+        path.parent.mkdir(exist_ok=True)
+    else:
+        shutil.rmtree(outputs)
+    path.write_text("")
+    monkeypatch.setattr(worker, "train_population", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        hydra_command(train_one)()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said.startswith(f"error: outputs={outputs}: ")
+    assert str(path) in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("point", ["begin", "finish", "step", "record"])
+def test_a_full_disk_while_training_is_one_line_with_status_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], point: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if point == "record":  # what fails is something else, and then it cannot be recorded
+        monkeypatch.setattr(training.Trainer, "run", lambda *_: 1 / 0)
+        monkeypatch.setattr(writing, "write_json", full)
+    elif point == "step":
+        monkeypatch.setattr(training.Trainer, "run", full)
+    else:
+        monkeypatch.setattr(writing, point, full)
+        monkeypatch.setattr(writing, "write_json", full)
+    monkeypatch.setattr(sys, "argv", ["train.py", *QUICK, "probes=none", f"outputs={tmp_path}"])
+    with pytest.raises(SystemExit) as ended:
+        hydra_command(train_one)()
+    said = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert said.count("\n") == 1
+    assert said.startswith(f"failed: {tmp_path}/single/post_ln-")
+    assert "No space left on device (" in said
+    assert ("ZeroDivisionError" in said) == (point == "record")
+
+
 def test_a_failed_run_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(monkeypatch, capsys, "failing", status=1) == "failed: outputs/single/x\n"
+
+
+def test_a_loss_that_is_not_finite_at_the_last_step_is_said() -> None:
+    values = {"val/loss": None, "spike/count": None}
+    assert describe({"status": "finished", "values": values, "timings": {"seconds": 0}}).endswith("loss not finite")
 
 
 def test_the_benchmark_has_seeds_of_its_own(

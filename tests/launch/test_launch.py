@@ -1,5 +1,6 @@
 """Sweeps: packed, validated before any trains, finished runs skipped, failures isolated and listed."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,12 +12,13 @@ import pandas as pd
 import pytest
 
 from support.composing import QUICK, ROOT, composed
-from warmuplab import training
+from warmuplab import training, worker
 from warmuplab.base.errors import ConfigError
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import local
 from warmuplab.launch.launch import LauncherConfig, failures, launch
 from warmuplab.launch.pack import pack
+from warmuplab.record import writing
 from warmuplab.record.run import Run
 
 DEBUG = LauncherConfig("debug", workers=None, members=None)
@@ -120,6 +122,48 @@ def test_a_killed_worker_leaves_failed_runs_and_the_others_go_on(tmp_path: Path)
     assert "status -9" in failures(runs)[0]
 
 
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_run_that_cannot_be_recorded_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its neighbours in the same population are recorded, and hold what they would have held without it."""
+    finish = writing.finish
+    jobs = configs(tmp_path, seeds=(0, 1, 2))
+    monkeypatch.setattr(writing, "finish", lambda run, *rest: (full if run.config.seed == 1 else finish)(run, *rest))
+    runs = launch(jobs, DEBUG, lambda _: None)
+    assert [run.is_complete for run in runs] == [True, False, True]
+    assert failures(runs) == [f"{runs[1].directory}: No space left on device ({runs[1].directory})"]
+
+
+def test_a_directory_that_cannot_be_made_fails_alone(tmp_path: Path) -> None:
+    jobs = configs(tmp_path, seeds=(0, 1))
+    blocked = worker.prepare(jobs[0]).directory
+    blocked.parent.mkdir(exist_ok=True)
+    blocked.write_text("a file where the run's directory should be")
+    runs = launch(jobs, DEBUG, lambda _: None)
+    assert [run.is_complete for run in runs] == [False, True]
+    assert failures(runs)[0].startswith(f"{blocked}: Not a directory ({blocked}/")
+    blocked.unlink()
+    assert failures(launch(jobs, DEBUG, lambda _: None)) == []
+
+
+def test_a_worker_that_cannot_be_started_does_not_stop_the_others(tmp_path: Path) -> None:
+    jobs = [*configs(tmp_path, seeds=(0,)), *configs(tmp_path, "training.steps=7", seeds=(0,))]
+    first = worker.write_population([worker.prepare(jobs[0])])
+    first.log_path.mkdir()
+    runs = launch(jobs, LauncherConfig("local", 1, None), lambda _: None)
+    assert [run.is_complete for run in runs] == [False, True]
+    assert failures(runs) == [f"{runs[0].directory}: Is a directory ({first.log_path})"]
+
+
+def test_a_population_file_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / "single").mkdir()
+    (tmp_path / "single" / "populations").write_text("")
+    with pytest.raises(ConfigError, match=r"outputs=.*populations"):
+        launch(configs(tmp_path), DEBUG, lambda _: None)
+
+
 TRAIN = [sys.executable, "scripts/train.py"]
 
 
@@ -143,12 +187,13 @@ def test_another_launcher_trains_one_run_at_a_time(tmp_path: Path) -> None:
 def test_a_failed_run_ends_the_sweep_with_status_1_and_its_directory(tmp_path: Path) -> None:
     (tmp_path / "single").mkdir(parents=True)
     (run,) = [Run(c, "") for c in configs(tmp_path, seeds=(0,))]
-    from warmuplab import worker
-
     blocked = worker.prepare(run.config).directory
     blocked.write_text("a file where the run's directory should be")
     finished = command("-m", *QUICK, f"outputs={tmp_path}", "seed=0", "training.steps=6,7")
     assert finished.returncode == 1
     assert "1 of 2 runs failed" in finished.stdout
     assert str(blocked) in finished.stdout
+    assert finished.stderr.startswith(f"failed: {blocked}: ")
+    assert f"Not a directory ({blocked}" in finished.stderr
+    assert finished.stderr.count("\n") == 1
     assert len(list(tmp_path.glob("single/*/summary.json"))) == 1

@@ -236,6 +236,39 @@ def test_a_failed_run_is_not_complete_and_says_why(tmp_path: Path) -> None:
     assert (run.directory / "error.txt").read_text() == "Traceback ..."
 
 
+def test_a_failure_that_cannot_be_recorded_is_known_to_this_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_in(tmp_path)
+    assert writing.failure_of(run) == "it was not trained to its end"
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "write_text", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        writing.fail(run, "ValueError: no", "Traceback ...")
+        said = f"ValueError: no; and not recorded: No space left on device ({run.directory})"
+        assert writing.failures([run]) == [f"{run.directory}: {said}"]
+    assert run.summary is None
+    writing.begin(run)
+    writing.finish(run, METRICS, {"status": "finished"})
+    assert writing.failure_of(run) is None
+
+
+def test_a_folder_is_checked_without_being_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    files.check_folder(tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()
+    for wrong in ("file", "file/below", "nowhere", "x" * 300):
+        with pytest.raises(OSError, match=r".") as caught:
+            files.check_folder(tmp_path / wrong)
+        assert str(tmp_path) in files.reason(caught.value)
+
+
+def test_a_write_that_names_no_file_is_given_one(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space") as caught, files.replace_atomically(tmp_path / "file"):
+        raise OSError(28, "No space left on device")
+    assert files.reason(caught.value) == f"No space left on device ({tmp_path / 'file'})"
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"status": "fini'])
 def test_a_damaged_summary_counts_as_none(tmp_path: Path, content: str) -> None:
     run = run_in(tmp_path)

@@ -285,6 +285,22 @@ def test_publishing_by_hand_says_what_cannot_be_published(tmp_path: Path, capfd:
         assert (captured.out, captured.err.count("\n")) == ("", 1)
 
 
+@pytest.mark.parametrize("damage", ["missing", "- 3", "tracker: {nosuch: 1}", "study: x", "a: [", "a: ${b}"])
+def test_a_record_without_its_configuration_is_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], damage: str
+) -> None:
+    run = recorded(tmp_path)
+    (run.directory / "config.yaml").unlink()
+    if damage != "missing":
+        (run.directory / "config.yaml").write_text(damage)
+    with pytest.raises(SystemExit) as ended:
+        main([str(run.directory)])
+    said = capfd.readouterr().err
+    assert ended.value.code == 2
+    assert said.startswith(f"error: RUN_DIRECTORY={run.directory}: ")
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("key", ["", "too-short"])
 def test_online_without_an_account_is_refused_before_training(key: str, tmp_path: Path) -> None:
     command = [

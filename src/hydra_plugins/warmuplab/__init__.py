@@ -92,24 +92,28 @@ class PopulationLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Validate every job, then train; ends the program with status 1 when a run failed."""
+        from warmuplab.base.files import say
+        from warmuplab.config.messages import RunFailedError
         from warmuplab.launch.launch import LauncherConfig, failures, launch
 
         configs = [self._configuration(job) for job in job_overrides]
         runs = launch(configs, LauncherConfig(self.cluster, self.workers, self.members))
         failed = failures(runs)
         if failed:
-            print(f"{len(failed)} of {len(runs)} runs failed; the same command tries them again:")
-            print("\n".join(f"  {line}" for line in failed))
-            raise SystemExit(1)
+            say(f"{len(failed)} of {len(runs)} runs failed; the same command tries them again:")
+            say("\n".join(f"  {line}" for line in failed))
+            raise RunFailedError.of(failed, len(runs))
         return [JobReturn(overrides=list(job), status=JobStatus.COMPLETED) for job in job_overrides]
 
     def _configuration(self, job: Sequence[str]) -> "RunConfig":
         """The validated run of a job. Composing takes a tenth of a second, so jobs that differ in seed share it."""
+        from warmuplab.config import choices
         from warmuplab.config.mapping import from_mapping
 
         seeds = [override for override in job if re.fullmatch(r"seed=\d+", override)]
         others = tuple(override for override in job if override not in seeds)
         if others not in self._composed:
+            choices.check(others)
             loaded = self.hydra_context.config_loader.load_sweep_config(self.config, list(others))
             self._composed[others] = _without_hydra(loaded)
         composed = self._composed[others].copy()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import reason
 
 LONGEST_NAME = 100
 
@@ -42,10 +43,11 @@ def check_study(name: str) -> None:
 
 
 @contextmanager
-def usable_folder(field: str, folder: Path) -> Iterator[None]:
+def usable_folder(field: str, folder: Path, instead: str | None = None) -> Iterator[None]:
     """Turn what the file system refuses in the block into a `ConfigError` about the `folder` that `field` names.
 
-    `folder` need not exist; a file in its place, or in that of a folder above it, is refused before the block.
+    `instead` is how another folder is typed, where that is not as an option. `folder` need not exist; a file in its
+    place, or in that of a folder above it, is refused before the block.
     """
     try:
         there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
@@ -53,7 +55,8 @@ def usable_folder(field: str, folder: Path) -> Iterator[None]:
             raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(there))
         yield
     except OSError as error:
-        refused = f"{error.strerror or error} ({error.filename or folder})"
-        elsewhere = f", or name another folder ({field} FOLDER)" if field.startswith("--") else ""
+        if instead is None and field.startswith("--"):
+            instead = f"{field} FOLDER"
+        elsewhere = f", or name another folder ({instead})" if instead else ""
         remedy = f"make it a folder that can be read and written{elsewhere}"
-        raise ConfigError(field, folder, refused, remedy) from error
+        raise ConfigError(field, folder, reason(error, folder), remedy) from error

@@ -9,6 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import say
 from warmuplab.commands.hydra_command import hydra_command
 from warmuplab.config.mapping import from_mapping, to_mapping
 from warmuplab.config.schema import RunConfig
@@ -40,11 +41,11 @@ def find_lr(composed: DictConfig) -> None:
     runs = launch(configs, slots)
     failed = failures(runs)
     if failed:
-        raise RunFailedError(failed[0])
+        raise RunFailedError.of(failed, len(runs))
     finding = read_runs(runs, list(hydra.overrides.task))
     show(finding)
     for path in write(finding):
-        print(path)
+        say(path)
 
 
 def ramp_configs(composed: DictConfig) -> list[RunConfig]:

@@ -8,6 +8,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
+from warmuplab.config.choices import check as check_choices
 from warmuplab.config.compose import CONFIG_FOLDER
 from warmuplab.config.messages import one_line_errors
 
@@ -32,6 +33,7 @@ def hydra_command(task: Task, config_name: str = "config", *, sweeps: bool = Tru
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would otherwise print in 5 to 9 lines
         with one_line_errors():
             check_flags()
+            check_choices(get_args_parser().parse_known_args()[0].overrides)
             hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name=config_name)(guarded)()
 
     return main

@@ -4,6 +4,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from warmuplab.base.files import say
 from warmuplab.base.words import duration
 from warmuplab.commands.hydra_command import hydra_command
 from warmuplab.config.mapping import from_mapping
@@ -13,18 +14,20 @@ from warmuplab.config.messages import RunFailedError
 def train_one(composed: DictConfig) -> None:
     """Train the composed run in this process, unless it is finished."""
     from warmuplab import worker
+    from warmuplab.record import writing
 
     config = from_mapping(composed)
     run = worker.prepare(config)
     if run.is_complete and not config.overwrite:
         status = (run.summary or {})["status"]
         measured = ", with other probes than these" if run.has_other_probes else ""
-        print(f"{run.directory}: {status} already{measured}; overwrite=true trains it again")
+        say(f"{run.directory}: {status} already{measured}; overwrite=true trains it again")
         return
-    print(f"{run.directory}")
-    if not worker.train_population([run], run.run_id, lambda progress: print(progress, flush=True)):
-        raise RunFailedError(f"{run.directory} ({(run.summary or {}).get('error')}; its error.txt has the traceback)")
-    print(describe(run.summary or {}))
+    worker.check_place(config, run.directory)
+    say(run.directory)
+    if not worker.train_population([run], run.run_id, say):
+        raise RunFailedError.of(writing.failures([run]), 1)
+    say(describe(run.summary or {}))
 
 
 def describe(summary: dict[str, Any]) -> str:
@@ -33,7 +36,8 @@ def describe(summary: dict[str, Any]) -> str:
     if summary["status"] == "diverged":
         return f"diverged at step {summary['diverged_at']}"
     spikes = "" if values["spike/count"] is None else f", spikes: {values['spike/count']}"
-    return f"finished in {duration(summary['timings']['seconds'])}: held-out loss {values['val/loss']:.3f}{spikes}"
+    loss = "not finite" if values["val/loss"] is None else f"{values['val/loss']:.3f}"
+    return f"finished in {duration(summary['timings']['seconds'])}: held-out loss {loss}{spikes}"
 
 
 def main() -> int:

@@ -4,9 +4,10 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn, Self
 
 import yaml
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
@@ -19,37 +20,67 @@ from omegaconf.errors import (
 )
 
 from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import naming, reason
+from warmuplab.config import known, suggestions
+from warmuplab.config.keys import is_among
 
-KNOBS_HINT = "see `python scripts/train.py --help` for the knobs and their values"
+SETTINGS_HINT = "see `python scripts/train.py --help` for the settings and their values"
 STUDY_HINT = (
     "a study is a file: copy conf/study/quick.yaml and type +study=NAME,"
     " or keep a sweep of your own apart with outputs=FOLDER"
 )
 FORM_HINT = "conf/study/quick.yaml shows the form"
+IN_PLAIN_WORDS = {  # what OmegaConf says of a value
+    r"could not be converted to Integer": "not a whole number",
+    r"could not be converted to Float": "not a number",
+    r"is not a valid bool": "neither true nor false",
+    r"Cannot convert .* to string": "not a text",
+    r"is not a ListConfig": "not a list",
+}
 NO_MODE_TWICE = ("Only one of --run", "The --resolve flag")
 
 
 class RunFailedError(Exception):
     """A run ended in an error, which its directory tells in full."""
 
+    @classmethod
+    def of(cls, failures: Sequence[str], runs: int) -> Self:
+        """For `failures`, a line each, of so many `runs` that were trained."""
+        others = f"{len(failures)} of {runs} runs, the first of them " if len(failures) > 1 else ""
+        return cls(f"{others}{failures[0]}")
+
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn an error in the input into one line on standard error and exit status 2; a run's into status 1."""
+    """Turn an error into one line on standard error and an exit status.
+
+    2 for one in the input, 1 for that of a run and for what the file system refuses: a full disk, a closed pipe.
+    """
     try:
         yield
+        with naming("standard output"):
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted; the same command goes on with what is not finished", file=sys.stderr)
         raise SystemExit(130) from None
     except RunFailedError as error:
-        print(f"failed: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        _end("failed", str(error), 1)
     except Exception as error:
         said = one_line(error)
-        if said is None:
-            raise
-        print(f"error: {said}", file=sys.stderr)
-        raise SystemExit(2) from None
+        if said is not None:
+            _end("error", said, 2)
+        if isinstance(error, OSError):
+            _end("failed", reason(error), 1)
+        raise
+
+
+def _end(kind: str, said: str, status: int) -> NoReturn:
+    print(" ".join(f"{kind}: {said}".split()), file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:  # Python would try again at its end, and say so in lines of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(status) from None
 
 
 def one_line(error: Exception) -> str | None:
@@ -70,7 +101,7 @@ def _said(error: Exception) -> str | None:
             return path and f"{os.path.relpath(path)}: not text in UTF-8 (line {line}); write the file anew"
         case MissingConfigException() if error.missing_cfg_file is not None:
             group, _, option = error.missing_cfg_file.rpartition("/")
-            return f"{group}={option}: no such option; choose one of {', '.join(error.options or ())}"
+            return f"{group}={option}: no such option; {_choice(option, error.options or ())}"
         case OverrideParseException():
             return f"{error.override}: cannot be read; write key=value, a value with spaces or signs as \"key='value'\""
         case ConfigCompositionException():
@@ -83,10 +114,27 @@ def _said(error: Exception) -> str | None:
             return _no_option(str(getattr(_local(error, "override"), "input_line", "")))
         case ValueError() if str(error).startswith(NO_MODE_TWICE):
             return f"{error}; leave one out"
+        case OSError() if (path := _local(error, "full_path")) and error.errno:
+            return f"{os.path.relpath(path)}: {reason(error)}; make it a file of settings that can be read"
         case OSError() if "Invalid loaded object type" in str(error):
             path = _local(error, "full_path") or "a file in conf"
             return f"{os.path.relpath(path)}: not a mapping of settings; {FORM_HINT}"
+        case AssertionError() | TypeError() | AttributeError():
+            return _not_usable(error)
     return None
+
+
+def _not_usable(error: Exception) -> str | None:
+    """For a setting of Hydra's own over which Hydra stumbles; None where the error comes from elsewhere."""
+    trace = error.__traceback__
+    modules = []
+    while trace is not None:
+        modules.append(str(trace.tb_frame.f_globals.get("__name__")))
+        trace = trace.tb_next
+    typed = [given for given in sys.argv[1:] if _key(given).startswith("hydra")]
+    if not typed or not modules or not modules[-1].startswith("hydra."):
+        return None
+    return f"{' '.join(typed)}: Hydra cannot use this ({type(error).__name__}); leave it out"
 
 
 def _not_yaml(error: yaml.YAMLError) -> str:
@@ -106,27 +154,50 @@ def _not_composed(error: ConfigCompositionException) -> str:
         return f"{file[1]}.yaml: {known}; hydra.sweeper.grids is a list of mappings, {FORM_HINT}"
     if sweep := re.match(r"Ambiguous value for argument '(.*)'", text):
         return f"{sweep[1]}: several values; give one, a list in [], or sweep with python scripts/train.py -m"
-    if twice := re.match(r"(\S+) appears more than once", text):
-        remedy = "name one study" if twice[1] == "study" else f"type {twice[1]}=OPTION, without +"
-        return f"{_as_given(twice[1])}: chosen more than once; {remedy}"
+    if forced := re.match(r"force-add of config groups is not supported: '\++(.*)'", text):
+        return f"++{forced[1]}: an option needs no ++; type {'+' if _key(forced[1]) == 'study' else ''}{forced[1]}"
+    if twice := re.match(r"(\S+) appears more than once|Multiple values for (\S+)\.", text):
+        group_twice = twice[1] or twice[2]
+        remedy = "name one study" if group_twice == "study" else f"type {group_twice}=OPTION, without +"
+        return f"{_as_given(group_twice)}: chosen more than once; {remedy}"
     if group := re.match(r"Could not override '([^']+)'. (No match|Did you mean)", text):
         return _no_option(_as_given(group[1]))
     if isinstance(cause, OmegaConfBaseException) and cause.full_key and not str(cause.full_key).isdigit():
         return _not_valid(cause)
+    if there := re.match(r"Could not append to config. An item is already at '(.+)'", text):
+        return f"{_as_given(there[1])}: the setting is there already; type {_as_given(there[1]).lstrip('+')}"
+    if gone := re.match(r"Could not delete (?:from config. )?'(.+?)'(?: does not exist)?\.", text):
+        return f"{_as_given(gone[1])}: there is nothing of that name to leave out; {SETTINGS_HINT}"
     if typed := re.match(r"Error merging override (.*)", text):
-        hint = f"it is a list of mappings, {FORM_HINT}" if typed[1].startswith("hydra.sweeper.grids") else KNOBS_HINT
+        hint = f"it is a list of mappings, {FORM_HINT}" if typed[1].startswith("hydra.sweeper.grids") else SETTINGS_HINT
         return f"{typed[1]}: a value of the wrong form; {hint}"
     return text
 
 
 def _no_option(typed: str) -> str:
     """For a group that was given something else than the name of an option."""
-    key = typed.lstrip("+~").partition("=")[0]
+    key = _key(typed)
     if key == "study":
-        return f"{typed}: {STUDY_HINT}"
+        meant = _meant(key, typed)
+        return f"{typed}: a study is a file; {meant}" if meant else f"{typed}: {STUDY_HINT}"
     if typed and not key:
-        return f"{typed}: the name of the setting is missing; {KNOBS_HINT}"
-    return f"{typed or 'a group in a grid'}: not the name of an option; {KNOBS_HINT}"
+        return f"{typed}: the name of the setting is missing; {SETTINGS_HINT}"
+    options = known.groups().get(key)
+    return f"{typed or 'a group in a grid'}: not the name of an option; {_choice('', options or ())}"
+
+
+def _choice(typed: str, options: Sequence[str]) -> str:
+    """Which of the options to choose."""
+    near = suggestions.option(typed, options)
+    listed = f"choose one of {', '.join(options)}" if options else SETTINGS_HINT
+    return f"did you mean {near}? {listed}" if near else listed
+
+
+def _meant(key: str, given: str) -> str | None:
+    """What is likely meant by a key that there is not, or by a value that is given to a whole group."""
+    command = Path(sys.argv[0]).stem.rpartition(" ")[2].replace("-", "_")  # of find_lr.py and of `warmuplab find-lr`
+    found = suggestions.setting(key, given.partition("=")[2], known.settings(command), known.groups())
+    return found and f"did you mean {found}?"
 
 
 def _not_valid(error: OmegaConfBaseException) -> str:
@@ -134,24 +205,40 @@ def _not_valid(error: OmegaConfBaseException) -> str:
     key = str(error.full_key or "")
     problem = str(error.msg).partition("\n")[0].replace("$", "")
     if isinstance(error, MissingMandatoryValue):
-        return f"{_as_given(key)}: {key} has no value; type {key}=VALUE, {KNOBS_HINT}"
+        return f"{_as_given(key)}: {key} has no value; type {key}=VALUE, {SETTINGS_HINT}"
     if isinstance(error, InterpolationResolutionError | UnsupportedInterpolationType):
         what = problem.rpartition("interpolation: ")[2].strip('"')
-        return f"{_as_given(key)}: {what}; type a value, {KNOBS_HINT}"
+        return f"{_as_given(key)}: {what}; type a value, {SETTINGS_HINT}"
+    problem = next((plain for said, plain in IN_PLAIN_WORDS.items() if re.search(said, problem)), problem)
     if not key:
         return str(error)
     if not isinstance(error, ValidationError):
-        return f"{_as_given(key)}: no such key; {KNOBS_HINT}"
+        given = _given(error, key)
+        return f"{given}: no such key; {_meant(_key(given), given) or SETTINGS_HINT}"
     if key == "study" and hasattr(error.value, "keys"):
         return f"{_as_given(key)}: the file is empty or lacks the first line `# @package _global_`; {FORM_HINT}"
     if str(error.value) == "None":
-        return f"{key}=null: needs a value; {KNOBS_HINT}"
-    return f"{key}={error.value}: {problem}; {KNOBS_HINT}"
+        return f"{key}=null: needs a value; {SETTINGS_HINT}"
+    given = f"{key}={error.value}"
+    if any(other.name.startswith(f"{key}.") for other in known.settings()):
+        return f"{given}: a group of settings, not a value; {_meant(key, given) or SETTINGS_HINT}"
+    return f"{given}: {problem}; {SETTINGS_HINT}"
 
 
-def _as_given(key: str) -> str:
-    """What the command line says of the key; the key alone where it says nothing."""
-    return next((a for a in sys.argv[1:] if a.lstrip("+~").partition("=")[0] == key), key)
+def _given(error: Exception, key: str) -> str:
+    """The key with its value, as the command line or the grid of a study has it; the key alone where neither does."""
+    of_job = str(getattr(_local(error, "override"), "input_line", ""))
+    whole = _key(of_job)  # where a group of it is unknown, the error names no more than that
+    return _as_given(whole, of_job) if is_among(whole, (key,)) else _as_given(key)
+
+
+def _key(given: str) -> str:
+    return given.lstrip("+~").partition("=")[0]
+
+
+def _as_given(key: str, otherwise: str | None = None) -> str:
+    """What the command line says of the key; the key alone, or `otherwise`, where it says nothing."""
+    return next((a for a in sys.argv[1:] if _key(a) == key), otherwise or key)
 
 
 def _local(error: Exception, name: str) -> Any:

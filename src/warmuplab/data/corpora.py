@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import reason
 from warmuplab.config.schema import DataConfig
 
 HELD_OUT_SHARE = 0.1  # of the source sentences, where a corpus has no official split
@@ -45,7 +46,10 @@ def load(data: DataConfig) -> Corpus:
     """The corpus that `data` names. Raises `ConfigError` where it cannot be had or a split of it is empty."""
     if data.name not in CORPORA:
         raise ConfigError("data.name", data.name, "there is no such corpus", f"choose one of {', '.join(CORPORA)}")
-    corpus = CORPORA[data.name](data)
+    try:
+        corpus = CORPORA[data.name](data)
+    except OSError as error:
+        raise ConfigError("data", data.name, reason(error), "make its files readable, or use another corpus") from error
     for split, pairs in (("training", corpus.train), ("validation", corpus.validation)):
         if not pairs:
             raise ConfigError(

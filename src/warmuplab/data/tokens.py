@@ -6,12 +6,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
+from warmuplab.base.arguments import usable_folder
 from warmuplab.base.errors import ConfigError
-from warmuplab.base.files import replace_atomically
+from warmuplab.base.files import check_folder, replace_atomically
 from warmuplab.config.schema import DataConfig
 from warmuplab.data import corpora
 
@@ -71,12 +73,21 @@ def load(data: DataConfig, cache: Path) -> TokenizedCorpus:
         [_CACHE_VERSION, tokenizers.__version__, corpus.fingerprint, data.vocabulary_size, data.max_length]
     )
     path = cache / f"{data.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
-    if not path.exists():
-        try:
+    with usable_folder("outputs", cache.parent, "outputs=FOLDER"):
+        check_folder(cache)
+        if not path.exists():
             _write(path, _tokenize(corpus, data))
-        except OSError as error:
-            problem = f"cannot be written ({error.strerror})"
-            raise ConfigError("outputs", cache.parent, problem, "give another folder: outputs=FOLDER") from error
+        return _read(path, corpus.fingerprint)
+
+
+def _read(path: Path, fingerprint: str) -> TokenizedCorpus:
+    try:
+        return _splits(path, fingerprint)
+    except (ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise ConfigError("outputs", path, f"the file is damaged ({error})", "remove it; it is made again") from error
+
+
+def _splits(path: Path, fingerprint: str) -> TokenizedCorpus:
     with np.load(path) as arrays:
         splits = [
             Split(
@@ -87,7 +98,7 @@ def load(data: DataConfig, cache: Path) -> TokenizedCorpus:
             )
             for split in ("train", "validation")
         ]
-        return TokenizedCorpus(corpus.fingerprint, int(arrays["vocabulary_size"]), *splits)
+        return TokenizedCorpus(fingerprint, int(arrays["vocabulary_size"]), *splits)
 
 
 def _write(path: Path, arrays: dict[str, Any]) -> None:

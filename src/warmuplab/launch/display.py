@@ -9,6 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from warmuplab.base.files import say
 from warmuplab.base.words import duration
 from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, QueuedPopulation, Show, Sweep
 from warmuplab.record.progress import Progress
@@ -35,7 +36,7 @@ def _lines() -> Show:
         ended = len(sweep.among(DONE, FAILED))
         if ended > last_ended or time.monotonic() - last_time >= SECONDS_BETWEEN_LINES:
             last_time, last_ended = time.monotonic(), ended
-            print(line(sweep), flush=True)
+            say(line(sweep))
 
     return show
 

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import say
 from warmuplab.base.words import plural
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import display, queue
 from warmuplab.launch.backends import BACKENDS
 from warmuplab.launch.pack import pack
-from warmuplab.record import environment
+from warmuplab.record import environment, writing
 from warmuplab.record.run import Run
 from warmuplab.worker import prepare
 
@@ -31,7 +32,7 @@ class LauncherConfig:
     """Most members of a population; None: `CPU_MEMBERS` on a CPU, no limit on a GPU."""
 
 
-def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = print) -> list[Run]:
+def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = say) -> list[Run]:
     """Train every run of `configs` that is not finished; returns all of them, repeated ones once.
 
     Of configurations that name the same run, as they differ in probes alone, the first is trained: a study lists what
@@ -68,11 +69,7 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = pr
 
 def failures(runs: Sequence[Run]) -> list[str]:
     """A line for each run without a result: its directory and why."""
-    return [
-        f"{run.directory}: {(run.summary or {}).get('error', 'its directory cannot be written')}"
-        for run in runs
-        if not run.is_complete
-    ]
+    return writing.failures(runs)
 
 
 def _cores() -> int:

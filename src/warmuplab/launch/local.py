@@ -3,8 +3,8 @@
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, QueuedPopulation, Show, Sweep
@@ -28,7 +28,7 @@ def run(populations: Sweep, slots: int, show: Show) -> None:
     try:
         while workers or populations.among(WAITING):
             for population in populations.among(WAITING)[: slots - len(workers)]:
-                workers.append(_start(population))
+                workers += _started(population)
             time.sleep(POLL_SECONDS)
             for worker in list(workers):
                 worker.population.progress = Progress.read(worker.population.file.progress_path)
@@ -43,8 +43,19 @@ def run(populations: Sweep, slots: int, show: Show) -> None:
             worker.log.close()
 
 
-def _start(population: QueuedPopulation) -> _Worker:
+def _started(population: QueuedPopulation) -> list[_Worker]:
+    """The worker of the population; none where the system refuses it its log or its process: the others go on."""
     population.state = TRAINING
+    try:
+        return [_start(population)]
+    except OSError as error:
+        population.state = FAILED
+        for member in population.runs:
+            writing.fail_with(member, error)
+        return []
+
+
+def _start(population: QueuedPopulation) -> _Worker:
     population.file.progress_path.unlink(missing_ok=True)
     log = population.file.log_path.open("wb")
     command = [sys.executable, "-m", "warmuplab.worker", str(population.file.path), ATTENDED]
@@ -57,8 +68,17 @@ def _end(worker: _Worker) -> None:
     status = worker.process.returncode
     worker.population.state = FAILED if status else DONE
     if status:
-        why = f"its worker ended with status {status}; see {worker.population.file.log_path}"
+        log = worker.population.file.log_path
+        why = f"its worker ended with status {status}{_last_words(log)}; see {log}"
         for run in worker.population.runs:
             if run.summary is None:  # the worker could not say so itself: killed, or out of memory
-                with suppress(OSError):  # a directory that cannot be written must not end the sweep
-                    writing.fail(run, why)
+                writing.fail(run, why)
+
+
+def _last_words(log: Path) -> str:
+    """The line in which a worker said what is wrong, if it came to that."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return f" ({lines[-1]})" if lines and lines[-1].startswith(("error: ", "failed: ")) else ""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import say
 from warmuplab.config.messages import one_line_errors
 from warmuplab.record.run import COMPLETE, read_summary
 from warmuplab.tracking.publishing import publish
@@ -26,8 +27,8 @@ def main(arguments: Sequence[str]) -> int:
             if mode_of(tracker) == "disabled":
                 remedy = "change `tracker` in its config.yaml, and WANDB_MODE"
                 raise ConfigError("RUN_DIRECTORY", directory, "its tracker is off", remedy)
-    published = [publish(directory) for directory in directories]
-    print(f"{sum(published)} of {len(directories)} published")
+        published = [publish(directory) for directory in directories]
+        say(f"{sum(published)} of {len(directories)} published")
     return 0 if all(published) else 1
 
 

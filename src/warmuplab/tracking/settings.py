@@ -4,7 +4,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
 from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import reason
 from warmuplab.config.schema import TrackerConfig
 from warmuplab.record.directory import read_config
 
@@ -55,8 +59,13 @@ def check(tracker: TrackerConfig) -> None:
 
 
 def tracker_of(directory: Path) -> TrackerConfig:
-    """What the record in `directory` says of its tracker."""
-    return TrackerConfig(**read_config(directory)["tracker"])
+    """What the record in `directory` says of its tracker. Raises `ConfigError` where it says nothing."""
+    try:
+        return TrackerConfig(**read_config(directory)["tracker"])
+    except (OSError, ValueError, KeyError, TypeError, OmegaConfBaseException, YAMLError) as error:
+        problem = reason(error) if isinstance(error, OSError) else f"its config.yaml is damaged ({error})"
+        remedy = "train it again with overwrite=true"
+        raise ConfigError("RUN_DIRECTORY", directory, problem, remedy) from error
 
 
 def quiet_wandb(mode: str) -> Any:

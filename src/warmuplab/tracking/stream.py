@@ -66,14 +66,16 @@ class Stream:
                 warn(run.directory, reason)
 
     def _feed(self) -> None:
-        with tempfile.TemporaryFile() as answers:  # a pipe could fill up
-            try:
-                status = self._feed_process(answers)
-                self._problem = f"the publishing process ended with status {status}"
-            except OSError as error:
-                self._problem = f"the publishing process failed: {error}"
-            answers.seek(0)
-            self._answers = dict(json.loads(line) for line in answers.read().splitlines())
+        try:
+            with tempfile.TemporaryFile() as answers:  # a pipe could fill up
+                try:
+                    status = self._feed_process(answers)
+                    self._problem = f"the publishing process ended with status {status}"
+                finally:
+                    answers.seek(0)
+                    self._answers = dict(json.loads(line) for line in answers.read().splitlines())
+        except OSError as error:
+            self._problem = f"the publishing process failed: {error}"
 
     def _feed_process(self, answers: IO[bytes]) -> int:
         directories = [str(run.directory) for run in self._runs]

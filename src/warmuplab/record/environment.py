@@ -14,18 +14,21 @@ REPORTED_PACKAGES = ("torch", "numpy", "hydra-core", "tokenizers", "warmuplab")
 
 @cache
 def commit() -> dict[str, Any]:
-    """`commit` (None outside a git checkout) and whether the code was `dirty`, that is, other than committed."""
-    root = Path(__file__).parent
-    head = _git(root, "rev-parse", "HEAD")
-    top = _git(root, "rev-parse", "--show-toplevel")
-    if head is None or top is None:
+    """`commit` and whether the code was `dirty`, that is, other than committed; both None outside a git checkout.
+
+    A package that is installed inside someone else's checkout is outside: git does not track its files there.
+    """
+    here = Path(__file__)
+    tracked = _git(here.parent, "ls-files", "--error-unmatch", here.name)
+    head = _git(here.parent, "rev-parse", "HEAD")
+    if tracked is None or head is None:
         return {"commit": None, "dirty": None}
-    return {"commit": head, "dirty": bool(_git(Path(top), "status", "--porcelain", "--", *CODE))}
+    return {"commit": head, "dirty": bool(_git(here.parents[3], "status", "--porcelain", "--", *CODE))}
 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that can change a number."""
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in REPORTED_PACKAGES}
+    return {"python": platform.python_version()} | {name: _version(name) for name in REPORTED_PACKAGES}
 
 
 def hardware(device: str) -> dict[str, Any]:
@@ -46,6 +49,13 @@ def hardware(device: str) -> dict[str, Any]:
 def describe_hardware(facts: dict[str, Any]) -> str:
     """`hardware` in a few words."""
     return str(facts["gpu"]) if "gpu" in facts else f"{facts['cores']} CPU cores ({facts['cpu']})"
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"  # this one, where a path leads to src/
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

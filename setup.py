@@ -13,7 +13,9 @@ class BuildWithConfiguration(build_py):  # type: ignore[misc]  # setuptools has 
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            shutil.copytree("conf", Path(self.build_lib) / "warmuplab" / "conf", dirs_exist_ok=True)
+            shipped = Path(self.build_lib) / "warmuplab" / "conf"
+            shutil.rmtree(shipped, ignore_errors=True)  # of an earlier build, with files that are gone since
+            shutil.copytree("conf", shipped)
 
 
 setup(cmdclass={"build_py": BuildWithConfiguration})

@@ -27,10 +27,12 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {line}; see `{called_as()} --help` for what can be typed\n")
 
 
-def called_as() -> str:
-    """How this command was typed: `python scripts/report.py`, or `warmuplab report`."""
+def called_as(command: str | None = None) -> str:
+    """How this command was typed, `python scripts/find_lr.py` or `warmuplab find-lr`; or how `command` would be so."""
     program = Path(sys.argv[0]).name
-    return f"python scripts/{program}" if program.endswith(".py") else program
+    if program.endswith(".py"):
+        return f"python scripts/{command.replace('-', '_') + '.py' if command else program}"
+    return f"warmuplab {command}" if command else program
 
 
 def check_study(name: str) -> None:

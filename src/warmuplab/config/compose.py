@@ -1,16 +1,24 @@
 """Configurations composed from `conf/`: in one place, and with Hydra's global state left as it was found."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-_CHECKOUT = Path(__file__).parents[3]
-CHECKOUT = _CHECKOUT if (_CHECKOUT / "conf" / "config.yaml").exists() else None
+from warmuplab.base.arguments import called_as
+
+_PACKAGE = Path(__file__).parents[1]
+_ROOT = _PACKAGE.parents[1]
+CHECKOUT = _ROOT if _PACKAGE.parent == _ROOT / "src" and (_ROOT / "conf" / "config.yaml").exists() else None
 """The root of the repository; None where the project is installed from a wheel, which has `conf/` inside."""
-CONFIG_FOLDER = CHECKOUT / "conf" if CHECKOUT else Path(__file__).parents[1] / "conf"
+CONFIG_FOLDER = CHECKOUT / "conf" if CHECKOUT else _PACKAGE / "conf"
+
+# The help texts in `conf/` say how a command is typed, `${command:train}`, and where the options are, `${conf:}`.
+OmegaConf.register_new_resolver("command", called_as, replace=True)
+OmegaConf.register_new_resolver("conf", lambda: "conf/" if CHECKOUT else f"{CONFIG_FOLDER}{os.sep}", replace=True)
 
 _ONE_AT_A_TIME = RLock()  # Hydra has one state for all threads
 

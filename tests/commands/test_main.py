@@ -1,5 +1,6 @@
 """The console command: one door to every command, each with a help of its own, nothing heavy before it is needed."""
 
+import signal
 import subprocess
 import sys
 
@@ -8,12 +9,14 @@ import pytest
 from support.composing import ROOT
 from warmuplab.commands import main as console
 
-HEAVY = {"torch", "wandb", "datasets", "pandas", "matplotlib", "scipy"}
+HEAVY = {"torch", "wandb", "datasets", "pandas", "matplotlib", "scipy", "rich", "hydra", "omegaconf", "numpy"}
+BY_HYDRA = ("train", "find-lr", "schedule")
 
 
 def typed(*arguments: str) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from warmuplab.commands.main import main; sys.argv[0] = 'warmuplab'; status = main();"
-    code += f" print('heavy:', *sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr); sys.exit(status)"
+    code = "import atexit, sys; from warmuplab.commands.main import main; sys.argv[0] = 'warmuplab';"
+    code += f" said = lambda: print('heavy:', *sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr);"
+    code += " atexit.register(said); sys.exit(main())"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -25,13 +28,29 @@ def test_the_list_names_every_command_and_imports_nothing_heavy() -> None:
     assert all(f"  {name} " in finished.stdout for name in console.COMMANDS)
 
 
-@pytest.mark.parametrize("name", [name for name in console.COMMANDS if name != "figures"])
+@pytest.mark.parametrize("name", console.COMMANDS)
 def test_every_command_has_a_help_of_its_own(name: str) -> None:
     finished = typed(name, "--help")
     assert finished.returncode == 0
-    assert finished.stderr in ("heavy:\n", "")  # argparse and Hydra end the program
-    word = {"train": "-m +study=quick", "find-lr": "find_lr.py", "schedule": "step,lr", "bench": "probes"}
-    assert word.get(name, f"warmuplab {name}") in finished.stdout
+    word = {"train": "-m +study=quick", "find-lr": "seeds=3", "schedule": "step,lr", "bench": "probes"}
+    assert word.get(name, f"usage: warmuplab {name}") in finished.stdout
+    assert f"warmuplab {name}" in finished.stdout
+    assert "scripts/" not in finished.stdout
+    if name != "figures":  # its names are those of the functions that draw
+        composing = " hydra numpy omegaconf" if name in BY_HYDRA else ""
+        assert finished.stderr == f"heavy:{composing}\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no such signal here")
+@pytest.mark.parametrize("command", [["scripts/schedule.py"], ["scripts/train.py", "--help"]])
+def test_what_only_prints_ends_quietly_when_nobody_reads_on(command: list[str]) -> None:
+    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == -signal.SIGPIPE
+    process.stderr.close()
 
 
 @pytest.mark.parametrize("script", sorted(path.stem for path in (ROOT / "scripts").glob("*.py")))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from warmuplab.base.arguments import called_as
 from warmuplab.base.errors import ConfigError
-from warmuplab.config.messages import one_line_errors
 
 if TYPE_CHECKING:
     from warmuplab.training import Trainer
@@ -63,6 +62,8 @@ def main() -> int:
 
 def measure(overrides: list[str]) -> None:
     """Print the table for a population with these overrides."""
+    from warmuplab.config.messages import one_line_errors
+
     with one_line_errors():
         for override in overrides:
             key, _, value = override.lstrip("+~").partition("=")

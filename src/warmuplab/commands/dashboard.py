@@ -3,15 +3,18 @@
 from pathlib import Path
 
 from warmuplab.base.arguments import Parser, usable_folder
-from warmuplab.config.messages import one_line_errors
 
 
 def main() -> int:
     """Read the command line, write the page and print where it is."""
     parser = Parser(__doc__)
-    parser.add_argument("study", help="a study that was collected: `make report STUDY=...` does that")
+    parser.add_argument(
+        "study", help="a study that was collected, by `make report STUDY=...` or `warmuplab report STUDY`"
+    )
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the collected studies")
     arguments = parser.parse_args()
+    from warmuplab.config.messages import one_line_errors
+
     with one_line_errors():
         from warmuplab.dashboard.page import write_dashboard
         from warmuplab.study import results

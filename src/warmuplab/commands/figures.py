@@ -1,11 +1,10 @@
-"""Draw figures as PNG and SVG: `figures phase-diagram quick`, `figures all`, or `figures --list`."""
+"""Draw figures of what is collected in results/, each as PNG and SVG."""
 
 import os
 import sys
 from pathlib import Path
 
 from warmuplab.base.arguments import called_as
-from warmuplab.config.messages import one_line_errors
 
 NOTES = "The two figures of the notes and a gallery of all schedules, into results/notes/figures/."
 ALL = "Those of the notes and of every study in results/."
@@ -70,6 +69,8 @@ def draw(arguments: list[str], results: Path) -> int:
     from warmuplab.figures.index import names
 
     captions = names()
+    if name in ("-h", "--help"):
+        print(f"usage: {called_as()} NAME [STUDY]\n\n{__doc__}\n")
     if name in ("--list", "-h", "--help"):
         listed = [
             ("all", ALL),
@@ -87,6 +88,8 @@ def draw(arguments: list[str], results: Path) -> int:
         usage = name if whole else f"{name} STUDY"
         print(f"error: {' '.join(arguments)}: wrong arguments; type {called_as()} {usage}", file=sys.stderr)
         return 2
+    from warmuplab.config.messages import one_line_errors
+
     with one_line_errors():
         if name == "notes":
             draw_notes()

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warmuplab.base.arguments import Parser
-from warmuplab.config.messages import one_line_errors
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +18,8 @@ def main() -> int:
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the collected studies")
     arguments = parser.parse_args()
+    from warmuplab.config.messages import one_line_errors
+
     with one_line_errors():
         report(arguments.study, arguments.outputs, arguments.results)
     return 0

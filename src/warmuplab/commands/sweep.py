@@ -1,26 +1,42 @@
-"""Train a study and report it: `sweep quick training.steps=100`."""
+"""Train the runs of a study that are not finished, and write its report.
+
+The study is a file of conf/study/. Any group or setting can be overridden for all its runs: key=value.
+"""
 
 import sys
 
-from warmuplab.base.arguments import called_as
-from warmuplab.commands import report, train
-
-USAGE = """usage: {command} STUDY [key=value ...]
-
-Trains the runs of conf/study/STUDY.yaml that are not finished, with the overrides given, and writes its report.
-`{program} train --help` lists what can be set.
-"""
+from warmuplab.base.arguments import Parser, called_as
+from warmuplab.base.errors import ConfigError
 
 
 def main() -> int:
     """Read the command line, train and report; the exit status."""
-    arguments = sys.argv[1:]
-    if not arguments or {"-h", "--help"} & set(arguments):
-        print(USAGE.format(command=called_as(), program=called_as().split()[0]))
-        return 0 if arguments else 2
-    study, *overrides = arguments
-    sys.argv[1:] = ["-m", f"+study={study}", *overrides]
-    train.main()
-    folders = [override.partition("=")[2] for override in overrides if override.startswith("outputs=")]
-    sys.argv[1:] = [study, *(f"--outputs={folder}" for folder in folders[-1:])]
+    parser = Parser(f"{__doc__}`{called_as('train')} --help` lists what can be set.")
+    parser.add_argument("study", help="its name, as in conf/study/quick.yaml")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="as in training.steps=100")
+    arguments = parser.parse_args()
+    from warmuplab.commands import report, train
+    from warmuplab.config.messages import one_line_errors
+
+    with one_line_errors():
+        name, outputs = place_of(arguments.study, arguments.overrides)
+    sys.argv[1:] = ["-m", f"+study={arguments.study}", *arguments.overrides]
+    train.main()  # ends the program where a run failed
+    sys.argv[1:] = [name, f"--outputs={outputs}"]
     return report.main()
+
+
+def place_of(study: str, overrides: list[str]) -> tuple[str, str]:
+    """Where the runs land: the name of the study and the folder of it.
+
+    Raises what Hydra raises for a study that there is not, and `ConfigError` where another is given as an override.
+    """
+    from warmuplab.config.compose import compose
+
+    keys = {override: override.lstrip("+~").partition("=")[0] for override in overrides}
+    for override, key in keys.items():
+        if key == "study":
+            raise ConfigError("study", override.partition("=")[2], "given twice", "name one study, without study=")
+    folder = [override for override in overrides if keys[override] == "outputs"]
+    composed = compose([f"+study={study}", *folder])
+    return composed.study, composed.outputs

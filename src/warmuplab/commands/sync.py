@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from warmuplab.base.arguments import Parser
-from warmuplab.config.messages import one_line_errors
 
 
 def main() -> int:
@@ -12,6 +11,8 @@ def main() -> int:
     parser.add_argument("study", help="a folder of run directories")
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories")
     arguments = parser.parse_args()
+    from warmuplab.config.messages import one_line_errors
+
     with one_line_errors():
         from warmuplab.tracking.sync import sync
 

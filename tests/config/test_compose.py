@@ -1,10 +1,18 @@
 """Composing leaves Hydra's global state as it was found, and gives what the command line would."""
 
+import runpy
+import shlex
+import shutil
+from pathlib import Path
+
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
+from warmuplab.config import compose as compose_module
+from warmuplab.config import rerun
 from warmuplab.config.compose import CONFIG_FOLDER, compose
 from warmuplab.config.rerun import run_command, sweep_command
 
@@ -32,3 +40,25 @@ def test_inside_of_a_program_of_hydra_its_state_stays() -> None:
 def test_the_node_of_hydra_is_there_when_asked_for() -> None:
     assert "hydra" not in compose(["+study=quick"])
     assert compose(["+study=quick"], with_hydra=True).hydra.sweeper.grids
+
+
+def test_without_a_checkout_studies_are_retyped_as_console_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert rerun.again("report", "quick") == "make report STUDY=quick"
+    monkeypatch.setattr(rerun, "CHECKOUT", None)
+    assert rerun.again("report", "quick") == "warmuplab report quick"
+    command = rerun.sweep_command("quick", {"training.steps": 5, "data.path": "two words"}, {}) or ""
+    assert shlex.split(command) == ["warmuplab", "sweep", "quick", "training.steps=5", "data.path='two words'"]
+    assert (rerun.run_command({"seed": 1}) or "").startswith("warmuplab train seed=1")
+
+
+def test_a_folder_above_the_package_is_a_checkout_only_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OmegaConf, "register_new_resolver", lambda *_, **__: None)  # those of the real module stay
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "config.yaml").write_text("")  # of a program of someone else's
+    for place, checkout in (("src", str(tmp_path)), ("vendored", "None")):
+        module = tmp_path / place / "warmuplab" / "config" / "compose.py"
+        module.parent.mkdir(parents=True)
+        shutil.copy(compose_module.__file__, module)
+        found = runpy.run_path(str(module))
+        assert str(found["CHECKOUT"]) == checkout
+    assert found["CONFIG_FOLDER"] == module.parents[1] / "conf"

@@ -52,11 +52,11 @@ def run_overrides(config: Mapping[str, Any]) -> list[str]:
 
 
 def sweep_command(study: str, shared: Mapping[str, Any], varying: Mapping[str, Sequence[Any]]) -> str | None:
-    """`make sweep STUDY=...`, with the overrides that the runs show; None for a study that has no file in `conf/study`.
+    """`make sweep STUDY=...` or what `again` says instead, with the overrides that the runs show.
 
-    `shared` holds the configuration that all runs have in common and `varying` the values of every other key, both by
-    dotted keys. What the file composes to is compared with them, so a sweep that was launched with overrides is
-    reproduced with these.
+    None for a study that has no file in `conf/study`. `shared` holds the configuration that all runs have in common and
+    `varying` the values of every other key, both by dotted keys. What the file composes to is compared with them, so a
+    sweep that was launched with overrides is reproduced with these.
     """
     if not (CONFIG_FOLDER / "study" / f"{study}.yaml").exists() or not shared:
         return None
@@ -66,8 +66,15 @@ def sweep_command(study: str, shared: Mapping[str, Any], varying: Mapping[str, S
         for key, values in {**{key: [value] for key, value in shared.items()}, **varying}.items()
         if not is_among(key, HOW_IT_IS_COMPUTED) and not _follows(key, values, grids, composed)
     ]
+    if not CHECKOUT:
+        return " ".join([again("sweep", study), *map(shlex.quote, overrides)])
     arguments = f" ARGS={_for_make(overrides)}" if overrides else ""
-    return f"make sweep STUDY={study}{arguments}"
+    return f"{again('sweep', study)}{arguments}"
+
+
+def again(command: str, study: str) -> str:
+    """What to type to `sweep` or `report` a study: `make sweep STUDY=...`, or without a checkout `warmuplab sweep`."""
+    return f"make {command} STUDY={study}" if CHECKOUT else f"warmuplab {command} {study}"
 
 
 def _choose(group: str, key: str, choices: tuple[str, ...], config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from warmuplab.base.files import write_text
 from warmuplab.base.words import duration, listed, number, plural
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.judge import CLAIMS_FILE, Judged, claims_about, gather, judge_for, write_claims
+from warmuplab.config.compose import CHECKOUT
 from warmuplab.record.environment import describe_hardware
 from warmuplab.report import measures, sentences
 from warmuplab.report import verdicts as claims_in_report
@@ -192,7 +193,7 @@ def _reproduction(study: Study) -> str:
         f" {number(corpus['unigram_entropy'], 4)} nats per token."
         for corpus in manifest["corpora"]
     )
-    again = f"python scripts/report.py {study.name}"
+    again = f"{'python scripts/report.py' if CHECKOUT else 'warmuplab report'} {study.name}"
     parts.append(f"This page and its figures come from the tables that are collected in `results/`: `{again}`.")
     return "\n\n".join(parts)
 

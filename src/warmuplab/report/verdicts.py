@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from warmuplab.base.words import MISSING, listed, plural
 from warmuplab.claims.judge import Judged, counted, where
 from warmuplab.claims.verdicts import ALPHA, SEEDS
+from warmuplab.config.rerun import again
 from warmuplab.report.tables import ResultTable
 
 MARKS = {"holds": "yes", "is not shown": "not shown", "is reversed": "reversed", "lacks runs": "runs missing"}
@@ -142,7 +143,7 @@ def _missing(judged: Sequence[Judged]) -> list[str]:
         if lacking:
             arms = listed(f"{absent.arm.name} ({len(absent.runs)})" for absent in one.missing)
             lines.append(f"- `{one.claim.id}`: {lacking} of {plural(one.planned, 'planned run')}, in {arms}.")
-    commands = listed(dict.fromkeys(f"`make sweep STUDY={a.arm.study}`" for one in judged for a in one.missing))
+    commands = listed(dict.fromkeys(f"`{again('sweep', a.arm.study)}`" for one in judged for a in one.missing))
     return ["### Missing runs", "\n".join(lines), f"{commands} trains them."] if lines else []
 
 

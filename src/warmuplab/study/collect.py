@@ -11,6 +11,7 @@ from warmuplab.base.arguments import check_study, usable_folder
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import replace_atomically, write_json
 from warmuplab.config.overrides import as_cell
+from warmuplab.config.rerun import again
 from warmuplab.record.directory import RunDirectory, read_directories
 from warmuplab.record.run import COMPLETE
 from warmuplab.study import manifest
@@ -34,13 +35,13 @@ def update(study: str, outputs: Path, results: Path) -> tuple[Study, list[str]]:
     if not directories:
         if not collected:
             problem = f"no finished run in {source} and nothing collected in {folder}"
-            raise ConfigError("STUDY", study, problem, f"train it first: make sweep STUDY={study}")
+            raise ConfigError("STUDY", study, problem, f"train it first: {again('sweep', study)}")
         return load(study, results), []
     found, known = _complete(directories), _complete_in(study, folder / RUNS) if collected else 0
     if found < known:
         note = (
             f"{source} has {found} complete runs and {folder} has {known}: {folder} stays as it is. Finish the sweep "
-            f"(make sweep STUDY={study}), or collect the part elsewhere (--results FOLDER)."
+            f"({again('sweep', study)}), or collect the part elsewhere (--results FOLDER)."
         )
         return load(study, results), [note]
     with usable_folder("--results", folder):

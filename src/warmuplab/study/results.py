@@ -15,6 +15,7 @@ from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import read_json
 from warmuplab.config.keys import introduced
 from warmuplab.config.overrides import nested
+from warmuplab.config.rerun import again
 
 RUNS, CURVES, MANIFEST = "runs.parquet", "curves.parquet", "manifest.json"
 SPIKES, LAYERS = "spikes.parquet", "layers.parquet"  # a clone collected before there were these has neither
@@ -84,7 +85,7 @@ def load(study: str, results: Path) -> Study:
     with usable_folder("--results", folder):
         missing = [name for name in (RUNS, CURVES, MANIFEST) if not (folder / name).exists()]
     if missing:
-        remedy = f"restore {' and '.join(missing)} there, or make sweep STUDY={study}"
+        remedy = f"restore {' and '.join(missing)} there, or {again('sweep', study)}"
         raise ConfigError("STUDY", study, f"{folder} is not complete (no {', '.join(missing)})", remedy)
     manifest: Any = read_json(folder / MANIFEST)
     problem = _problem_of(manifest)
@@ -121,7 +122,7 @@ def _with_later_keys(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _damaged(study: str, path: Path, problem: str) -> ConfigError:
-    remedy = f"restore it, or remove it and make report STUDY={study} (without the runs: make sweep STUDY={study})"
+    remedy = f"restore it, or remove it and {again('report', study)} (without the runs: {again('sweep', study)})"
     return ConfigError("STUDY", study, f"{path} is damaged ({problem})", remedy)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from warmuplab.base.arguments import check_study, usable_folder
 from warmuplab.base.errors import ConfigError
+from warmuplab.config.rerun import again
 from warmuplab.record.run import COMPLETE, read_summary
 from warmuplab.tracking.publishing import publish
 from warmuplab.tracking.settings import check, tracker_of
@@ -43,7 +44,7 @@ def sync(study: str, outputs: Path) -> Synced:
         summaries = {path.parent: read_summary(path.parent) for path in sorted(folder.glob("*/summary.json"))}
     finished = {path: summary for path, summary in summaries.items() if summary and _is_complete(summary)}
     if not finished:
-        raise ConfigError("STUDY", study, f"no finished run in {folder}", f"train it first: make sweep STUDY={study}")
+        raise ConfigError("STUDY", study, f"no finished run in {folder}", f"train it first: {again('sweep', study)}")
     wanted = [path for path in finished if tracker_of(path).name != "none"]
     if wanted:
         check(dataclasses.replace(tracker_of(wanted[0]), mode="online"))

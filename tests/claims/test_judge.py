@@ -40,10 +40,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Cosine is better by about 0.3 nats at every rate, best at the middle one."""
     folder, rng = tmp_path_factory.mktemp("mine"), np.random.default_rng(1)
     losses = {}
-    for name, knob in (("cosine", {"alpha": 0.0}), ("linear", {"end_factor": 0.0})):
+    for name, setting in (("cosine", {"alpha": 0.0}), ("linear", {"end_factor": 0.0})):
         for place, rate in enumerate(RATES):
             for seed in range(10):
-                decay = {"name": name} | knob
+                decay = {"name": name} | setting
                 run = leave(
                     folder / "outputs",
                     study="mine",

@@ -16,10 +16,11 @@ from warmuplab import training, worker
 from warmuplab.base.errors import ConfigError
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import local
-from warmuplab.launch.launch import LauncherConfig, failures, launch
+from warmuplab.launch.launch import LauncherConfig, launch
 from warmuplab.launch.pack import pack
 from warmuplab.record import writing
 from warmuplab.record.run import Run
+from warmuplab.record.writing import failures
 
 DEBUG = LauncherConfig("debug", workers=None, members=None)
 LOCAL = LauncherConfig("local", workers=2, members=None)

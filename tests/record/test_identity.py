@@ -36,7 +36,7 @@ def recorded(study: str) -> Iterator[tuple[RunConfig, str, str]]:
         told = {
             key: what
             for key, what in (manifest["configuration"] | own | ELSEWHERE).items()
-            if what is not None or not key.startswith("schedule.decay.")  # a knob of another run's decay
+            if what is not None or not key.startswith("schedule.decay.")  # a setting of another run's decay
         }
         seed = told.pop("seed")
         mark = repr(sorted(told.items()))

@@ -91,7 +91,7 @@ def test_a_preset_works_at_any_length(preset: str) -> None:
         assert 0 < warmup < total / 2
         assert table[warmup] == table.max()
         assert table[-1] <= table.max()
-        assert set(schedule.decay) == set(normalized(schedule)["decay"])  # every knob of the decay is in its file
+        assert set(schedule.decay) == set(normalized(schedule)["decay"])  # every setting of the decay is in its file
 
 
 def test_the_ramp_goes_from_end_to_end_at_any_length() -> None:

@@ -323,7 +323,7 @@ def test_a_file_in_the_place_of_a_folder_is_one_line(
     (tmp_path / taken).parent.mkdir(exist_ok=True)
     (tmp_path / taken).write_text("")
     line = refused(script, ["tiny"], monkeypatch, capsys)
-    assert line.startswith("error: --results=results/tiny: not a folder")
+    assert line.startswith("error: --results=results/tiny: a file is in the way")
     leave(tmp_path / "outputs")
     assert line == refused(script, ["tiny"], monkeypatch, capsys)
 

@@ -204,7 +204,7 @@ def is_of(run: dict[Any, Any], arm: Arm) -> bool:
 
 
 def has_rate(run: dict[Any, Any], rate: float) -> bool:
-    """Whether a run was given this peak rate, in a knob or as the first of its own values."""
+    """Whether a run was given this peak rate, in a setting or as the first of its own values."""
     peak = run.get("schedule.peak_lr")
     if peak is None or math.isnan(peak):
         peak = json.loads(run["schedule.decay.values"])[0]

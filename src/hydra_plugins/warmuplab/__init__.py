@@ -94,7 +94,8 @@ class PopulationLauncher(Launcher):
         """Validate every job, then train; ends the program with status 1 when a run failed."""
         from warmuplab.base.files import say
         from warmuplab.config.messages import RunFailedError
-        from warmuplab.launch.launch import LauncherConfig, failures, launch
+        from warmuplab.launch.launch import LauncherConfig, launch
+        from warmuplab.record.writing import failures
 
         configs = [self._configuration(job) for job in job_overrides]
         runs = launch(configs, LauncherConfig(self.cluster, self.workers, self.members))

@@ -1,7 +1,6 @@
 """What the scripts beside training take from a command line; whatever is wrong with it is one line."""
 
 import argparse
-import errno
 import re
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from warmuplab.base.errors import ConfigError
-from warmuplab.base.files import reason
+from warmuplab.base.files import check_way, reason
 
 LONGEST_NAME = 100
 
@@ -52,9 +51,7 @@ def usable_folder(field: str, folder: Path, instead: str | None = None) -> Itera
     place, or in that of a folder above it, is refused before the block.
     """
     try:
-        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-        if there.exists() and not there.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(there))
+        check_way(folder)
         yield
     except OSError as error:
         if instead is None and field.startswith("--"):

@@ -37,12 +37,18 @@ def check_folder(folder: Path) -> None:
     """Raise `OSError` unless `folder` can be written to, or made where it is not there yet. Makes nothing."""
     with suppress(FileNotFoundError, NotADirectoryError):
         folder.lstat()  # raises for a name that the system does not take
-    there = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
-    there.stat()  # raises for a link that leads nowhere
-    if not there.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "a file is in the way", str(there))
+    there = check_way(folder)
     if not os.access(there, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "cannot be written", str(there))
+
+
+def check_way(folder: Path) -> Path:
+    """The lowest folder that is there on the way to `folder`. Raises `OSError` for a file or a dead link in the way."""
+    there = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
+    if os.path.lexists(there) and not there.is_dir():
+        there.stat()  # raises for a link that leads nowhere
+        raise NotADirectoryError(errno.ENOTDIR, "a file is in the way", str(there))
+    return there
 
 
 def reason(error: OSError, path: Path | str | None = None) -> str:

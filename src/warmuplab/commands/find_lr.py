@@ -33,8 +33,9 @@ def find_lr(composed: DictConfig) -> None:
     configs = ramp_configs(composed)
     hydra = HydraConfig.get()
     from warmuplab.config.messages import RunFailedError
-    from warmuplab.launch.launch import LauncherConfig, failures, launch
+    from warmuplab.launch.launch import LauncherConfig, launch
     from warmuplab.record.finding import read_runs
+    from warmuplab.record.writing import failures
 
     launcher: Mapping[str, Any] = hydra.launcher
     slots = LauncherConfig(launcher.get("cluster", "local"), launcher.get("workers"), launcher.get("members"))

@@ -19,12 +19,12 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from warmuplab.base.arguments import called_as
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import naming, reason
 from warmuplab.config import known, suggestions
 from warmuplab.config.keys import is_among
 
-SETTINGS_HINT = "see `python scripts/train.py --help` for the settings and their values"
 STUDY_HINT = (
     "a study is a file: copy conf/study/quick.yaml and type +study=NAME,"
     " or keep a sweep of your own apart with outputs=FOLDER"
@@ -153,7 +153,7 @@ def _not_composed(error: ConfigCompositionException) -> str:
         known = f"{key}: no such key" if "not in '" in text else "a value has the wrong form"
         return f"{file[1]}.yaml: {known}; hydra.sweeper.grids is a list of mappings, {FORM_HINT}"
     if sweep := re.match(r"Ambiguous value for argument '(.*)'", text):
-        return f"{sweep[1]}: several values; give one, a list in [], or sweep with python scripts/train.py -m"
+        return f"{sweep[1]}: several values; give one, a list in [], or sweep with {called_as('train')} -m"
     if forced := re.match(r"force-add of config groups is not supported: '\++(.*)'", text):
         return f"++{forced[1]}: an option needs no ++; type {'+' if _key(forced[1]) == 'study' else ''}{forced[1]}"
     if twice := re.match(r"(\S+) appears more than once|Multiple values for (\S+)\.", text):
@@ -167,9 +167,11 @@ def _not_composed(error: ConfigCompositionException) -> str:
     if there := re.match(r"Could not append to config. An item is already at '(.+)'", text):
         return f"{_as_given(there[1])}: the setting is there already; type {_as_given(there[1]).lstrip('+')}"
     if gone := re.match(r"Could not delete (?:from config. )?'(.+?)'(?: does not exist)?\.", text):
-        return f"{_as_given(gone[1])}: there is nothing of that name to leave out; {SETTINGS_HINT}"
+        return f"{_as_given(gone[1])}: there is nothing of that name to leave out; {_settings_hint()}"
     if typed := re.match(r"Error merging override (.*)", text):
-        hint = f"it is a list of mappings, {FORM_HINT}" if typed[1].startswith("hydra.sweeper.grids") else SETTINGS_HINT
+        hint = (
+            f"it is a list of mappings, {FORM_HINT}" if typed[1].startswith("hydra.sweeper.grids") else _settings_hint()
+        )
         return f"{typed[1]}: a value of the wrong form; {hint}"
     return text
 
@@ -181,15 +183,19 @@ def _no_option(typed: str) -> str:
         meant = _meant(key, typed)
         return f"{typed}: a study is a file; {meant}" if meant else f"{typed}: {STUDY_HINT}"
     if typed and not key:
-        return f"{typed}: the name of the setting is missing; {SETTINGS_HINT}"
+        return f"{typed}: the name of the setting is missing; {_settings_hint()}"
     options = known.groups().get(key)
     return f"{typed or 'a group in a grid'}: not the name of an option; {_choice('', options or ())}"
+
+
+def _settings_hint() -> str:
+    return f"see `{called_as('train')} --help` for the settings and their values"
 
 
 def _choice(typed: str, options: Sequence[str]) -> str:
     """Which of the options to choose."""
     near = suggestions.option(typed, options)
-    listed = f"choose one of {', '.join(options)}" if options else SETTINGS_HINT
+    listed = f"choose one of {', '.join(options)}" if options else _settings_hint()
     return f"did you mean {near}? {listed}" if near else listed
 
 
@@ -205,24 +211,24 @@ def _not_valid(error: OmegaConfBaseException) -> str:
     key = str(error.full_key or "")
     problem = str(error.msg).partition("\n")[0].replace("$", "")
     if isinstance(error, MissingMandatoryValue):
-        return f"{_as_given(key)}: {key} has no value; type {key}=VALUE, {SETTINGS_HINT}"
+        return f"{_as_given(key)}: {key} has no value; type {key}=VALUE, {_settings_hint()}"
     if isinstance(error, InterpolationResolutionError | UnsupportedInterpolationType):
         what = problem.rpartition("interpolation: ")[2].strip('"')
-        return f"{_as_given(key)}: {what}; type a value, {SETTINGS_HINT}"
+        return f"{_as_given(key)}: {what}; type a value, {_settings_hint()}"
     problem = next((plain for said, plain in IN_PLAIN_WORDS.items() if re.search(said, problem)), problem)
     if not key:
         return str(error)
     if not isinstance(error, ValidationError):
         given = _given(error, key)
-        return f"{given}: no such key; {_meant(_key(given), given) or SETTINGS_HINT}"
+        return f"{given}: no such key; {_meant(_key(given), given) or _settings_hint()}"
     if key == "study" and hasattr(error.value, "keys"):
         return f"{_as_given(key)}: the file is empty or lacks the first line `# @package _global_`; {FORM_HINT}"
     if str(error.value) == "None":
-        return f"{key}=null: needs a value; {SETTINGS_HINT}"
+        return f"{key}=null: needs a value; {_settings_hint()}"
     given = f"{key}={error.value}"
     if any(other.name.startswith(f"{key}.") for other in known.settings()):
-        return f"{given}: a group of settings, not a value; {_meant(key, given) or SETTINGS_HINT}"
-    return f"{given}: {problem}; {SETTINGS_HINT}"
+        return f"{given}: a group of settings, not a value; {_meant(key, given) or _settings_hint()}"
+    return f"{given}: {problem}; {_settings_hint()}"
 
 
 def _given(error: Exception, key: str) -> str:

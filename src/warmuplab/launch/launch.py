@@ -11,7 +11,7 @@ from warmuplab.config.schema import RunConfig
 from warmuplab.launch import display, queue
 from warmuplab.launch.backends import BACKENDS
 from warmuplab.launch.pack import pack
-from warmuplab.record import environment, writing
+from warmuplab.record import environment
 from warmuplab.record.run import Run
 from warmuplab.worker import prepare
 
@@ -65,11 +65,6 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     with display.shown(planned) as show:
         BACKENDS[launcher.cluster](planned, workers, show)
     return runs
-
-
-def failures(runs: Sequence[Run]) -> list[str]:
-    """A line for each run without a result: its directory and why."""
-    return writing.failures(runs)
 
 
 def _cores() -> int:

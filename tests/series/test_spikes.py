@@ -6,102 +6,26 @@ The rule's constants were chosen on other generators and seeds than those below,
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from numpy.typing import NDArray
 
+from support.simulated_losses import (
+    HEIGHTS,
+    NOISE,
+    SMOOTH,
+    Floats,
+    falling_loss,
+    log_uniform,
+    quiet_alarms,
+    spike_shape,
+    spiky_scores,
+    wild_scores,
+)
 from warmuplab.series.spikes import Spike, find_spikes, olmo_spike_score, spike_summary
-
-Floats = NDArray[np.float64]
-Generator = np.random.Generator
-
-SMOOTH = ("exponential", "power law", "two phases", "linear", "constant", "rate drop", "plateau", "sigmoid", "cosine")
-
-
-def log_uniform(rng: Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
-
-
-def falling_loss(rng: Generator, steps: int, kind: str) -> Floats:
-    """A loss without noise: it never rises."""
-    t = np.arange(steps)
-    floor, fall = rng.uniform(0.8, 4), rng.uniform(0.5, 6)
-    corner = rng.integers(15, steps - 10)
-    shapes = {
-        "exponential": lambda: np.exp(-t / log_uniform(rng, 8, steps)),
-        "power law": lambda: (1 + t / rng.uniform(1, 30)) ** -rng.uniform(0.2, 1.5),
-        "two phases": lambda: 0.7 * np.exp(-t / rng.uniform(6, 20)) + 0.3 * np.exp(-t / rng.uniform(30, 40 + steps)),
-        "linear": lambda: 1 - t / steps,
-        "constant": lambda: 0 * t,
-        "rate drop": lambda: np.exp(-t / 40) + np.where(t > corner, np.exp(-np.maximum(t - corner, 0) / 15) - 1, 0) / 3,
-        "plateau": lambda: np.where(t < corner, 1, np.exp(-np.maximum(t - corner, 0) / rng.uniform(3, 100))),
-        "sigmoid": lambda: 1 / (1 + np.exp(np.clip((t - corner) / log_uniform(rng, 1, steps / 10), -50, 50))),
-        "cosine": lambda: (1 + np.cos(np.pi * t / steps)) / 2,
-    }
-    return floor + fall * shapes[kind]()
-
-
-def spike_shape(rng: Generator, steps: int, start: int) -> Floats:
-    """A jump of height 1 in 1 to 3 steps that decays in 2 to 12, straight or by halves."""
-    rise, decay = int(rng.choice([1, 1, 2, 3])), rng.uniform(2, 12)
-    up = np.clip((np.arange(steps) - start + 1) / rise, 0, 1)
-    after = np.maximum(np.arange(steps) - start - rise + 1, 0)
-    return up * (np.clip(1 - after / (decay + 1), 0, 1) if rng.random() < 0.5 else np.exp(-after * 2.3 / decay))
-
-
-@dataclass
-class Scores:
-    spikes: int = 0
-    found: int = 0
-    height_right: int = 0
-    extra: int = 0
-    series: int = 0
-
-    def add(self, loss: Floats, truth: dict[int, float]) -> None:
-        """Count each true spike (start: height) that has a start within 2 steps, and what was reported besides."""
-        left = find_spikes(loss)
-        reported = len(left)
-        self.series += 1
-        self.spikes += len(truth)
-        matched = 0
-        for start, height in truth.items():
-            match = next((spike for spike in left if abs(spike.start - start) <= 2), None)
-            if match is not None:
-                left.remove(match)
-                matched += 1
-                self.height_right += abs(match.height - height) <= 0.5 * height
-        self.found += matched
-        self.extra += reported - matched
-
-
-def spiky_scores(
-    seed: int, series: int, kinds: tuple[str, ...], noise: tuple[float, float], heights: tuple[float, float], first: int
-) -> Scores:
-    """Scores on losses of 150 to 1,500 steps with 1 to 4 spikes, the first before step `first` if that is set."""
-    rng = np.random.default_rng(seed)
-    scores = Scores()
-    for _ in range(series):
-        steps = int(log_uniform(rng, 150, 1500))
-        sigma = log_uniform(rng, *noise)
-        loss = falling_loss(rng, steps, str(rng.choice(kinds))) + rng.normal(0, sigma, steps)
-        start = int(rng.integers(15, first or steps - 1))
-        truth = {start: log_uniform(rng, *heights) * sigma}
-        for _ in range(rng.integers(0, 4)):
-            start += int(rng.integers(15, steps // 3))
-            if start < steps - 1:
-                truth[start] = log_uniform(rng, *heights) * sigma
-        for spike_start, height in truth.items():
-            loss = loss + height * spike_shape(rng, steps, spike_start)
-        scores.add(loss, truth)
-    return scores
-
-
-NOISE, HEIGHTS = (1e-3, 0.3), (12.0, 1000.0)
 
 
 @pytest.mark.parametrize(
@@ -137,21 +61,12 @@ def test_most_spikes_are_found_where_they_start_and_as_high_as_they_are(
     assert scores.extra <= 0.05 * scores.series, scores
 
 
-def quiet_alarms(seed: int, series: int, steps: int, draw: str) -> float:
-    """False alarms per series without a spike."""
-    rng = np.random.default_rng(seed)
-    noises = {
-        "gauss": lambda: rng.normal(size=steps),
-        "buckets": lambda: 0.5 * rng.normal(size=steps) + rng.choice(rng.normal(size=6), size=steps),
-        "laplace": lambda: rng.laplace(size=steps) / 2**0.5,
-        "student": lambda: rng.standard_t(4, size=steps) / 2**0.5,
-        "growing": lambda: rng.normal(size=steps) * np.exp(np.linspace(0, 2, steps)),
-    }
-    alarms = 0
-    for _ in range(series):
-        trend = falling_loss(rng, steps, str(rng.choice(SMOOTH)))
-        alarms += len(find_spikes(trend + log_uniform(rng, *NOISE) * noises[draw]()))
-    return alarms / series
+def test_a_wild_first_phase_does_not_hide_its_own_jumps() -> None:
+    """Recall measured with three seeds of 100 series each: 0.933 to 0.951."""
+    scores = wild_scores(21, 60)
+    assert scores.recall >= 0.9, scores
+    assert scores.height_right >= 0.9 * scores.found, scores
+    assert scores.extra <= 0.1 * scores.series, scores
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,19 @@ The rule, step by step and looking only a few steps ahead:
 1. *Trend.* The value expected at a step is the one-step extrapolation of a line or a parabola fitted to the last 7 to
    12 values: whichever extrapolated best lately, plus the median of its last errors (a falling, convex loss is always
    above its extrapolated line).
-2. *Scale.* The noise is the size of the last 48 errors of that extrapolation, estimated robustly. In the first steps,
-   where there are no errors yet, it is borrowed from the first 32 steps.
+2. *Scale.* The noise is the size of the last 48 errors of that extrapolation, estimated robustly; in the first steps,
+   where there are no errors yet, it is borrowed from the first 32 steps. Where the steps to come are much calmer, the
+   noise is theirs: what a wild phase jumps by is no noise to hold its jumps against.
 3. *Spike.* A value 2.5 scales above the trend is raised; it is a spike when it or one of the next three is 5.5 scales
    above, and above the chord from the step before to a later step. The latter rejects the end of a fast fall: a
    curve that flattens leaves its extrapolation too, but a convex curve never gets above its chords.
 4. *End.* The trend is frozen, its slope fading out, until the loss is back; then the fit starts afresh.
 
-Limits. A jump counts against the noise *seen so far*: with Gaussian noise, or noise of uneven length buckets, there is
-about no false alarm in 1,500 steps, with Laplace noise a third, with Student's t of 4 degrees of freedom one. A jump
+Where batches come from groups that are not equally hard, such as length buckets, what each group is harder by is taken
+out first (`series.difficulty`): it is most of the noise of a training loss.
+
+Limits. With Gaussian noise, or noise of uneven length buckets, there is about no false alarm in 1,500 steps, with
+Laplace noise half of one, with Student's t of 4 degrees of freedom one. A jump
 smaller than what the fall of a fast early loss slows down by in a few steps is missed, and so is one below a thousandth
 of the loss. A rise over more than about 5 steps is taken as trend until it gets sudden. A jump on the tail of another
 spike is a spike of its own once it rises by half of what is left of the first.
@@ -24,17 +28,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from warmuplab.series.difficulty import difficulty
+from warmuplab.series.extrapolation import (
+    FITS,
+    LEVELS,
+    LONGEST,
+    RECENT,
+    SHORTEST,
+    SLOPES,
+    Floats,
+    calm_scales,
+    first_errors,
+    noise_of,
+)
 
-FITS = ((1, 10), (2, 12), (2, 7))  # degree and number of values; the short parabola follows the fastest early falls
-LONGEST = max(length for _, length in FITS)
-SHORTEST = 6  # values that a fit needs before its errors say anything about the noise
-RECENT = 48  # errors behind the scale
-RECENT_BIAS = 16  # errors behind the bias: curvature changes faster than noise does
 BORROWED = 32  # steps that the scale of the first steps is taken from
 ENOUGH = 10  # errors from which on a scale of one's own is trusted
+CALMEST = 25.0  # times as calm as it is, the steps to come have no noise to speak of
+STEEP = 0.01  # of the fall per step: a curve without noise leaves its extrapolation too
 FEWEST = 14  # values below which nothing is said about a series
 RAISED = 2.5  # scales
 CONFIRMED = 5.5  # scales
@@ -64,15 +77,6 @@ class Spike:
 
 
 @dataclass(frozen=True)
-class _Noise:
-    """How well the best of the fits extrapolated lately."""
-
-    fit: int
-    bias: float
-    scale: float
-
-
-@dataclass(frozen=True)
 class _Trend:
     """What the loss would have been without the spike, from step `start` on."""
 
@@ -87,11 +91,13 @@ class _Trend:
         return self.level + self.slope * faded
 
 
-def find_spikes(loss: ArrayLike) -> list[Spike]:
+def find_spikes(loss: ArrayLike, groups: ArrayLike | None = None) -> list[Spike]:
     """The spikes of `loss` [T], one value per step in nats, in order; see the module for the rule and its limits.
 
-    Non-finite values are divergence and never a spike: they are passed over and the trend starts afresh behind them.
-    Fewer than 14 finite values hold no spike. Raises `ValueError` when `loss` is not one series.
+    `groups` [T] says, by any whole number, which steps have batches that are equally hard, such as those of one length
+    bucket; the heights are then above the trend of such batches. Non-finite values are divergence and never a spike:
+    they are passed over and the trend starts afresh behind them. Fewer than 14 finite values hold no spike. Raises
+    `ValueError` when `loss` is not one series, or `groups` has another shape.
     """
     loss_T = np.asarray(loss, dtype=np.float64)
     if loss_T.ndim != 1:
@@ -99,26 +105,34 @@ def find_spikes(loss: ArrayLike) -> list[Spike]:
     finite_T = np.isfinite(loss_T)
     if finite_T.sum() < FEWEST:
         return []
+    unsure_T = np.zeros(len(loss_T))
+    if groups is not None:
+        harder_T, unsure_T = difficulty(loss_T, groups)
+        loss_T = loss_T - harder_T
+    calm_T = np.full(len(loss_T), np.inf)
+    calm_T[finite_T] = calm_scales(loss_T[finite_T])
     errors = np.empty((len(loss_T), len(FITS)))
     known, fresh, step = 0, 0, 0  # errors so far; first step of the present fit
-    noise = _noise(_first_errors(loss_T[finite_T][:BORROWED]))
+    noise = noise_of(first_errors(loss_T[finite_T][:BORROWED]))
     spikes: list[Spike] = []
     while step < len(loss_T):
         length = min(step - fresh, LONGEST)
         if not finite_T[step]:
             fresh = step + 1
-        elif length >= 2:
+        elif length >= 1:
             window = loss_T[step - length : step]
             expected = LEVELS[length] @ window
             # Refreshed every fourth error: sorting is what costs here, and the noise changes slowly.
             if known >= ENOUGH and (known < RECENT // 2 or known % 4 == 0):
-                noise = _noise(errors[max(0, known - RECENT) : known])
+                noise = noise_of(errors[max(0, known - RECENT) : known])
             level = float(expected[noise.fit]) + noise.bias * (known >= ENOUGH)
-            scale = max(noise.scale, 1e-6 * abs(level), 1e-9)
+            slope = float(SLOPES[length][noise.fit] @ window)
+            scale = min(noise.scale, max(calm_T[step], noise.scale / CALMEST))
+            scale = max(scale, unsure_T[step], STEEP * abs(slope), 1e-6 * abs(level), 1e-9)
             if loss_T[step] - level > RAISED * scale:
                 before = loss_T[max(0, step - RECENT) : step]
                 floor = float(before[finite_T[max(0, step - RECENT) : step]].min())
-                trend = _Trend(step, level, float(SLOPES[length][noise.fit] @ window), scale, floor)
+                trend = _Trend(step, level, slope, scale, floor)
                 spike = _confirmed(loss_T, trend, length)
                 if spike is not None:
                     spikes += _followed(loss_T, spike, trend)
@@ -180,50 +194,6 @@ def olmo_spike_score(loss: ArrayLike, window: int = 128, threshold: float = 6.0)
     mean, deviation = before.mean(axis=1), before.std(axis=1)
     above = loss_T[window:] > mean + threshold * deviation
     return float((judged & (deviation >= 1e-10) & above).sum() / len(loss_T))
-
-
-def _fit_weights(length: int) -> tuple[Floats, Floats]:
-    """Weights [fit, length] on the last `length` values for the value, and for the slope, expected at the next step."""
-    levels, slopes = np.zeros((2, len(FITS), length))
-    for fit, (degree, longest) in enumerate(FITS):
-        used = min(length, longest)
-        if used < 4:
-            levels[fit, -1:] = (
-                1.0  # too few for a slope: a falling loss is expected to stay, so that only a rise is raised
-            )
-            continue
-        powers = np.vander(np.arange(-used, 0.0), min(degree, used // 2 - 1) + 1, increasing=True)
-        levels[fit, length - used :], slopes[fit, length - used :] = np.linalg.pinv(powers)[:2]
-    return levels, slopes
-
-
-LEVELS, SLOPES = zip(*(_fit_weights(length) for length in range(LONGEST + 1)), strict=True)
-
-
-def _first_errors(loss_T: Floats) -> Floats:
-    """Extrapolation errors [step, fit] over a short finite series."""
-    steps = range(SHORTEST, len(loss_T))
-    lengths = [min(step, LONGEST) for step in steps]
-    return np.array(
-        [loss_T[t] - LEVELS[n] @ loss_T[t - n : t] for t, n in zip(steps, lengths, strict=True)], dtype=np.float64
-    )
-
-
-def _noise(errors: Floats) -> _Noise:
-    """Bias and scale of the best fit from recent errors [step, fit].
-
-    The scale is the larger of two estimates that agree for Gaussian errors: the median absolute deviation, and the mean
-    absolute deviation with each clipped at three of the former. The second knows about heavy tails. Few errors can all
-    be small by chance, hence the last factor (chosen on simulated series).
-    """
-    count = len(errors)
-    bias = np.median(errors[-RECENT_BIAS:], axis=0)
-    deviations = np.abs(errors - bias)
-    median = 1.4826 * np.median(deviations, axis=0)
-    clipped = 1.2533 * np.minimum(deviations, 3 * median).mean(axis=0)
-    scales = np.maximum(median, clipped) * (1 + 4 / count)
-    best = int(scales.argmin())
-    return _Noise(best, float(bias[best]), float(scales[best]))
 
 
 def _confirmed(loss_T: Floats, trend: _Trend, length: int) -> Spike | None:

@@ -79,8 +79,9 @@ def test_the_summary_follows_from_the_tables(
         assert values["overfit/memorisation"] == metrics["overfit/memorisation"].iloc[-1]
         assert values["curvature/edge_max"] == metrics["curvature/edge"].max()
         assert values["curvature/preconditioned_sharpness"] == metrics["curvature/preconditioned_sharpness"].iloc[-1]
-        assert values["spike/count"] == len(spikes.find_spikes(metrics["train/loss"]))
-        assert values["spike/probe_count"] is None  # of 12 values nothing is said
+        assert values["spike/count"] == len(spikes.find_spikes(metrics["train/loss"], metrics["data/bucket"]))
+        early = metrics["probe/loss"][: summary["early_steps"]]
+        assert values["spike/max_rise"] == pytest.approx((early - early.cummin()).max())
         np.testing.assert_allclose(metrics["stability/jitter"], jitter.local_jitter(metrics["train/loss"]))
         snapshots = layers[(layers["stack"] == "decoder") & (layers["step"] < EARLY) & (layers["step"] > 0)]
         assert values["stability/decoder_cka_drift_last"] == pytest.approx(snapshots["stability/cka_drift"].mean())

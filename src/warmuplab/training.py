@@ -124,7 +124,10 @@ class Trainer:
 
     def results(self) -> list[tuple[pd.DataFrame, pd.DataFrame | None, dict[str, Any]]]:
         """Metrics, metrics of the layers (None where not measured) and summary of every member."""
-        tables = [with_derived(table) for table in self.metrics.tables(self._lr_MxT)]
+        bucket_T = [self.batches.sampler.bucket_at(step) for step in range(self.steps)]
+        tables = [
+            with_derived(table).assign(**{"data/bucket": bucket_T}) for table in self.metrics.tables(self._lr_MxT)
+        ]
         layers = self._probes.layer_tables() if self._probes is not None else [None] * len(tables)
         diverged_at = [step if step >= 0 else None for step in self.population.diverged_at_M.tolist()]
         return [

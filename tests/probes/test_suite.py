@@ -208,4 +208,4 @@ def test_no_early_window_and_all_members_diverging_at_once_are_no_trouble(small_
     for *_, summary in trained(small_corpus, (CALM, SPIKING), "probes=full", "probes.early_fraction=0").results():
         assert summary["early_steps"] == 0
         assert summary["values"]["stability/kl_max"] is None
-        assert summary["values"]["spike/probe_count"] is None
+        assert summary["values"]["spike/max_rise"] is None

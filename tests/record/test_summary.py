@@ -121,7 +121,7 @@ def test_an_empty_early_window_has_no_values() -> None:
     full = np.full(STEPS, 0.5)
     metrics = table(probe_loss=full, overfit_gap=full, stability_kl=full)
     found = summarise(metrics, 0, None, ENTROPY, LAYERS)["values"]
-    early = ("overfit/gap_sum", "stability/kl_path", "stability/kl_max", "spike/probe_count")
+    early = ("overfit/gap_sum", "stability/kl_path", "stability/kl_max", "spike/max_rise")
     assert [found[name] for name in early] == [None] * 4
     assert not any(name.startswith("stability/encoder") for name in found)
     assert found["overfit/gap_sum_to_1_below"] == 0  # below the level from the first step on
@@ -161,7 +161,7 @@ def test_a_level_reached_before_memorisation_is_defined_has_none() -> None:
     assert values["overfit/memorisation_at_1_below"] is None
 
 
-def test_spikes_of_the_training_loss_and_of_the_early_probe_loss() -> None:
+def test_spikes_of_the_training_loss_and_episodes_of_the_early_probe_loss() -> None:
     rng = np.random.default_rng(0)
     steps = np.arange(300)
     losses = 4 + 4 * np.exp(-steps / 60) + 0.02 * rng.normal(size=300)
@@ -171,19 +171,35 @@ def test_spikes_of_the_training_loss_and_of_the_early_probe_loss() -> None:
     metrics = pd.DataFrame(
         {"step": steps, "lr": 1e-3, "train/loss": losses, "val/loss": sparse({299: 4.0}, 300), "probe/loss": probe}
     )
-    values: dict[str, Any] = summarise(metrics, 60, None, ENTROPY)["values"]
-    assert values["spike/count"] == 1
+    summary = summarise(metrics, 60, None, ENTROPY)
+    values: dict[str, Any] = summary["values"]
+    assert values["spike/count"] == len(summary["spikes"]) == 1
     assert values["spike/max_height"] == pytest.approx(3, rel=0.1)
-    assert values["spike/probe_count"] == 1  # the later one lies outside of the early window
-    assert values["spike/probe_max_height"] == pytest.approx(2, rel=0.1)
+    rise = probe[30] - probe[:30].min()
+    assert [(each["start"], each["peak"]) for each in summary["episodes"]] == [(30, 30)]
+    assert summary["episodes"][0]["height"] == pytest.approx(rise)
+    assert values["spike/episodes"] == 1  # the later one lies outside of the early window
+    assert values["spike/max_rise"] == pytest.approx(rise)
+    assert values["spike/lost"] == pytest.approx(sum(probe[t] - probe[: t + 1].min() for t in range(60)))
     counted = sum(
         losses[t] > losses[t - 128 : t].mean() + 6 * losses[t - 128 : t].std() for t in range(128, 300)
     ) / len(losses)
     assert counted > 0
     assert values["spike/olmo_score"] == pytest.approx(counted)
     expected = set(spikes.spike_summary(losses))
-    of_spikes = {name for name in values if name.startswith("spike/")}
-    assert of_spikes == expected | {name.replace("/", "/probe_") for name in expected} | {"spike/olmo_score"}
+    expected |= {f"spike/{name}" for name in ("max_rise", "lost", "episodes", "episode_steps", "olmo_score")}
+    assert {name for name in values if name.startswith("spike/")} == expected
+
+
+def test_what_length_buckets_differ_by_is_no_spike_and_hides_none() -> None:
+    rng = np.random.default_rng(5)
+    bucket = rng.integers(0, 8, 300)
+    losses = 4 + 0.05 * rng.normal(size=300) + np.linspace(-1, 1, 8)[bucket]
+    losses[200] += 1.2
+    metrics = pd.DataFrame({"step": np.arange(300), "lr": 1e-3, "train/loss": losses, "val/loss": 4.0})
+    assert summarise(metrics, 60, None, ENTROPY)["spikes"] == []
+    (spike,) = summarise(metrics.assign(**{"data/bucket": bucket}), 60, None, ENTROPY)["spikes"]
+    assert spike["peak"] == 200
 
 
 def test_the_onset_of_jitter_comes_with_its_step_and_learning_rate() -> None:
@@ -287,7 +303,10 @@ def test_whatever_is_not_finite_is_none_and_all_of_it_is_json() -> None:
 
 def test_without_probes_only_what_training_yields_is_summarised() -> None:
     values = values_of(table())
-    assert not any(name.startswith(("overfit/", "probe/", "curvature/", "spike/probe")) for name in values)
+    assert not any(
+        name.startswith(("overfit/", "probe/", "curvature/", "spike/max_rise", "spike/lost", "spike/episode"))
+        for name in values
+    )
     assert {name for name in values if name.startswith("stability/")} == {
         "stability/jitter_onset_step",
         "stability/jitter_onset_lr",

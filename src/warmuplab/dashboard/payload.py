@@ -12,13 +12,14 @@ from warmuplab.config import rerun
 from warmuplab.dashboard import labels
 from warmuplab.dashboard.series import Packer, kept_of
 from warmuplab.figures import style
-from warmuplab.record.directory import LOSS
+from warmuplab.record.directory import LOSS, PROBE_LOSS
 from warmuplab.record.environment import describe_hardware
 from warmuplab.study import roles
-from warmuplab.study.results import LAYER_COLUMNS, LAYERS, SPIKE_COLUMNS, SPIKES, Study, read_table
+from warmuplab.study.results import EPISODES, LAYER_COLUMNS, LAYERS, SPIKE_COLUMNS, SPIKES, Study, read_table
 from warmuplab.study.roles import Arms
 
 CLAIMS = "claims.json"
+RISES = {PROBE_LOSS: "episodes", LOSS: "spikes"}  # what is marked on a series
 
 # The palette on a dark ground: the same hues, light enough to be told from it and from each other.
 DARK = {style.BLUE: "#3D97D3", style.VERMILION: "#F0793A", style.GREEN: "#2BBF94", style.SKY: "#9AD4F7"}
@@ -82,7 +83,7 @@ def _runs(study: Study, arms: Arms, values: list[str]) -> list[Plain]:
     shared = study.manifest.get("configuration") or {}
     varying = [str(key) for key in study.manifest.get("varying") or {} if key in study.runs]
     placed = arms.runs.set_index("run_id")[["setting", "rate", "warmup", "loss", "outcome"]].to_dict("index")
-    spikes = _spikes(study)
+    rises = {kind: _rises(study, table) for kind, table in (("episodes", EPISODES), ("spikes", SPIKES))}
     runs = []
     for row in study.runs.to_dict("records"):
         own = {key: _plain(row[key]) for key in varying}
@@ -104,7 +105,7 @@ def _runs(study: Study, arms: Arms, values: list[str]) -> list[Plain]:
                 "config": own,
                 "command": rerun.run_command(config) if known else None,
                 "facts": {name: _plain(row[name]) for name in labels.FACTS if name in row},
-                "spikes": spikes.get(str(row["run_id"]), []),
+                **{kind: of_run.get(str(row["run_id"]), []) for kind, of_run in rises.items()},
             }
         )
     order = {role: {label: i for i, label in enumerate(getattr(arms, role + "s"))} for role in _ROLES}
@@ -140,21 +141,21 @@ def _series(study: Study, packer: Packer, place: Mapping[str, int], runs: list[P
     for (metric, run_id), part in study.curves.groupby(["metric", "run_id"], observed=True, sort=False):
         if str(run_id) in place:
             ordered = part.sort_values("step")
-            spikes = runs[place[str(run_id)]]["spikes"] if metric == LOSS else []
-            tips = [spike[1] + near for spike in spikes for near in (-1, 0, 1)]
+            rises = runs[place[str(run_id)]][RISES[metric]] if metric in RISES else []
+            tips = [rise[1] + near for rise in rises for near in (-1, 0, 1)]
             entry = packer.add(ordered["step"], ordered["value"], tips)
             if entry is not None:
                 found.setdefault(str(metric), {})[place[str(run_id)]] = entry
     return found
 
 
-def _spikes(study: Study) -> dict[str, list[list[float]]]:
-    """Per run the `[start, peak, end, height, loss at the peak]` of every spike of the training loss, as collected."""
-    path = study.folder / SPIKES
+def _rises(study: Study, table: str) -> dict[str, list[list[float]]]:
+    """Per run the `[start, peak, end, height, loss at the peak]` of every row of `table`, as collected."""
+    path = study.folder / table
     found: dict[str, list[list[float]]] = {}
     for row in read_table(study.name, path, SPIKE_COLUMNS).to_dict("records") if path.exists() else []:
-        spike = [_rounded(row.get(name)) for name in ("start", "peak", "end", "height", "loss")]
-        found.setdefault(str(row["run_id"]), []).append(spike)
+        rise = [_rounded(row.get(name)) for name in ("start", "peak", "end", "height", "loss")]
+        found.setdefault(str(row["run_id"]), []).append(rise)
     return found
 
 

@@ -49,6 +49,12 @@ _STUDY = (
         "Final held-out loss over warmup and peak learning rate.",
         of_study.draw_final_loss,
     ),
+    StudyFigure(
+        "instability",
+        "instability",
+        "Instability: how far the loss on one fixed held-out batch rises above the lowest it had so far.",
+        of_study.draw_instability,
+    ),
     StudyFigure("held-out-loss", "held_out_loss", "Held-out loss while training.", of_study.draw_held_out_loss),
     StudyFigure("training-loss", "training_loss", "Training loss at every step.", of_study.draw_training_loss),
     StudyFigure(

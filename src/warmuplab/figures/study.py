@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from warmuplab.base.portions import whole_portion
 from warmuplab.figures.heatmap import draw_heatmap
@@ -20,6 +20,7 @@ from warmuplab.figures.panels import (
     logarithmic,
     small_multiples,
 )
+from warmuplab.series.instability import threshold
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms
 
@@ -42,6 +43,40 @@ def draw_final_loss(study: Study, arms: Arms) -> Figure | None:
     if len(arms.keys) < 2 or not arms.table["loss"].notna().any():
         return None
     return draw_heatmap(arms, arms.settings[:MOST_PANELS], footer(study, arms))
+
+
+def draw_instability(study: Study, arms: Arms) -> Figure | None:
+    """How far the probe loss lies above its lowest value so far, in the early window; None where not measured."""
+    rises = study.curves[study.curves["metric"] == "spike/excess"]
+    rises = rises.merge(
+        arms.runs[["run_id", "early_steps"]].assign(run_id=arms.runs["run_id"].astype(str)), on="run_id"
+    )
+    rises = rises[rises["step"] < rises["early_steps"]].sort_values(["run_id", "step"])
+    if rises.empty:
+        return None
+    least = threshold(float(arms.runs["unigram_entropy"].max()))
+    grid = grid_of(arms)
+    figure, axes = small_multiples(arms, grid, "step of the early window", "Rises of the held-out loss", sharey="all")
+    for row, setting in enumerate(grid.rows):
+        for column, rate in enumerate(grid.columns):
+            draw_lines(
+                axes[row, column], lines_of(rises, arms, grid, setting, rate), rasterized=len(rises) > _RASTERIZED_FROM
+            )
+            axes[row, column].axhline(least, color="grey", linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+            axes[row, column].xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes[row, 0].set_ylabel("above the lowest [nats]", fontsize=8)
+    axes[0, 0].set_yscale("symlog", linthresh=least, linscale=0.6)
+    axes[0, 0].set_ylim(0, max(4 * least, 1.3 * float(rises["value"].max())))
+    axes[0, 0].yaxis.set_major_locator(FixedLocator([0, least, 1, 3, 10, 30, 100]))
+    axes[0, 0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
+    axes[0, 0].yaxis.set_minor_locator(NullLocator())
+    add_legend(figure, grid, stopped=bool((arms.runs["status"] == "diverged").any()))
+    add_foot(
+        figure,
+        "Loss on one fixed held-out batch minus the lowest it had so far. Dashed: from there on a rise is an episode"
+        f" (5 % of the unigram entropy).\n{footer(study, arms)}",
+    )
+    return figure
 
 
 def draw_early_overfitting(study: Study, arms: Arms) -> Figure | None:

@@ -12,9 +12,10 @@ from omegaconf.errors import OmegaConfBaseException
 from warmuplab.config.keys import WHERE_IT_LIES, completed, is_among
 from warmuplab.config.overrides import flat
 from warmuplab.record.run import COMPLETE, read_summary
+from warmuplab.series.instability import Episode
 from warmuplab.series.spikes import Spike, find_spikes
 
-LOSS = "train/loss"
+LOSS, PROBE_LOSS, BUCKET = "train/loss", "probe/loss", "data/bucket"
 LAYERS_PREFIX = "layers/"  # of the names of series: in the record the layers are a table of their own
 
 
@@ -80,7 +81,13 @@ def recorded_spikes(summary: Mapping[str, Any], metrics: pd.DataFrame) -> list[S
     recorded = summary.get("spikes")
     if isinstance(recorded, list):
         return [Spike(**spike) for spike in recorded]
-    return find_spikes(metrics[LOSS].to_numpy()) if LOSS in metrics else []
+    return find_spikes(metrics[LOSS].to_numpy(), metrics.get(BUCKET)) if LOSS in metrics else []
+
+
+def recorded_episodes(summary: Mapping[str, Any]) -> list[Episode]:
+    """The episodes of a run's probe loss, as its `summary` has them; none in a record that is older than they are."""
+    recorded = summary.get("episodes")
+    return [Episode(**episode) for episode in recorded] if isinstance(recorded, list) else []
 
 
 def recorded_series(directory: Path) -> pd.DataFrame:

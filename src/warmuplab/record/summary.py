@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from warmuplab.base.portions import whole_portion
-from warmuplab.series import jitter, levels, lr_range, spikes
+from warmuplab.series import instability, jitter, levels, lr_range, spikes
 from warmuplab.series.catalogue import (
     AT_LEVELS,
     BY_LAYER,
@@ -19,7 +19,6 @@ from warmuplab.series.catalogue import (
     OF_LAYERS,
     reduced_by,
 )
-from warmuplab.series.values import OF_PROBE, SPIKES
 
 FINAL_SHARE = 0.05  # of the steps: the stretch over which the last training loss is averaged
 TRAINED_MARGIN = 0.2  # nats below the unigram entropy: less is a run that learned word frequencies only
@@ -28,8 +27,14 @@ Values = dict[str, float | None]
 
 
 def with_derived(metrics: pd.DataFrame) -> pd.DataFrame:
-    """The metrics and what follows from a whole series of them: `stability/jitter` of the training loss."""
-    return metrics.assign(**{"stability/jitter": jitter.local_jitter(metrics["train/loss"].to_numpy())})
+    """The metrics and what follows from a whole series of them.
+
+    That is `stability/jitter` of the training loss and, where the probe loss was measured, `spike/excess` of it.
+    """
+    derived = {"stability/jitter": jitter.local_jitter(metrics["train/loss"].to_numpy())}
+    if "probe/loss" in metrics:
+        derived["spike/excess"] = instability.excess(metrics["probe/loss"].to_numpy())
+    return metrics.assign(**derived)
 
 
 def summarise(
@@ -41,9 +46,11 @@ def summarise(
 ) -> dict[str, Any]:
     """Status and summary values of a run from its metrics (a row per step) and those of its layers.
 
-    `trained` is whether the run ended well below the loss of a model that knows word frequencies only. `spikes` lists
-    the spikes of the training loss, each with the fields of `series.spikes.Spike`. `values` holds, None where undefined
-    or not measured:
+    `trained` is whether the run ended well below the loss of a model that knows word frequencies only. `episodes` lists
+    the episodes of the probe loss that begin in the early window, each with the fields of `series.instability.Episode`,
+    and `spikes` the spikes of the training loss, each with those of `series.spikes.Spike`; what length buckets differ
+    by is taken out of it where `metrics` has a column `data/bucket`. `values` holds, None where undefined or not
+    measured:
 
     * `train/loss`, the mean of the last steps; `val/loss`, the last one, and `val/loss_min`;
     * what `series.catalogue` says of each metric: the largest over the run (`grad/norm_max`), the last measured
@@ -54,8 +61,9 @@ def summarise(
       (`probe/reached_1_below`); until there, None where it is not reached, the sums of the drops
       (`overfit/gap_sum_to_...`, ...) and of the KL divergences (`stability/kl_path_to_...`); and there
       `overfit/memorisation_at_...`;
-    * the spikes of the training loss (`spike/...`), those of the probe loss in the early window (`spike/probe_...`) and
-      the score of OLMo (`spike/olmo_score`);
+    * how unstable the probe loss was in the early window: `spike/max_rise`, `spike/lost`, `spike/episodes`,
+      `spike/episode_steps`;
+    * the spikes of the training loss (`spike/count`, ...) and the score of OLMo (`spike/olmo_score`);
     * of a ramp of the learning rate, the rates that `lr_range` reads off the probe loss: `ramp/jitter_lr`,
       `ramp/steepest_fall_lr`, `ramp/rise_lr`;
     * where the jitter leaves its baseline: `stability/jitter_onset_step`, `stability/jitter_onset_lr`;
@@ -71,11 +79,15 @@ def summarise(
     largest, last = ([m.name for m in reduced_by(how) if m.name in metrics] for how in (LARGEST, LAST))
     values |= {f"{name}_max": _finite(metrics[name].max()) for name in largest}
     values |= {name: _last(metrics[name], diverged_at) for name in last}
-    found = spikes.find_spikes(losses)
+    found = spikes.find_spikes(losses, metrics.get("data/bucket"))
     values |= spikes.spike_summary(losses, found) | {"spike/olmo_score": spikes.olmo_spike_score(losses)}
     values |= _jitter(metrics)
     values |= _early(metrics.iloc[:early_steps])
+    episodes: list[instability.Episode] = []
     if "probe/loss" in metrics:
+        probe_loss = metrics["probe/loss"].to_numpy()
+        episodes = instability.episodes(probe_loss, instability.threshold(unigram_entropy), early_steps)
+        values |= instability.instability_summary(probe_loss, early_steps, unigram_entropy, episodes)
         values |= _at_levels(metrics, unigram_entropy)
         values |= _of_ramp(metrics.iloc[:diverged_at])
     if layers is not None:
@@ -86,6 +98,7 @@ def summarise(
         "diverged_at": diverged_at,
         "trained": final is not None and final <= unigram_entropy - TRAINED_MARGIN,
         "early_steps": early_steps,
+        "episodes": [asdict(episode) for episode in episodes],
         "spikes": [asdict(spike) for spike in found],
         "values": values,
     }
@@ -100,9 +113,6 @@ def _early(early: pd.DataFrame) -> Values:
     for metric in reduced_by(EARLY_LARGEST):
         if metric.name in early:
             values[f"{metric.name}_max"] = _finite(early[metric.name].max(skipna=False))
-    if "probe/loss" in early:
-        of_probe = spikes.spike_summary(early["probe/loss"].to_numpy())
-        values |= {name.replace(SPIKES, OF_PROBE): value for name, value in of_probe.items()}
     return values
 
 

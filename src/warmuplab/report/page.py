@@ -13,6 +13,8 @@ from warmuplab.record.environment import describe_hardware
 from warmuplab.report import measures, sentences
 from warmuplab.report import verdicts as claims_in_report
 from warmuplab.report.tables import result_table
+from warmuplab.report.takeaway import takeaway
+from warmuplab.series.instability import EPISODE_SHARE
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms, arrange
 
@@ -78,6 +80,7 @@ def compose(study: Study, arms: Arms, drawn: Sequence[str]) -> str:
         f"# Study `{study.name}`",
         obtained(study),
         "## Result",
+        *([_bullets(taken)] if (taken := takeaway(arms)) else []),
         _legend(study, arms),
         result_table(arms).markdown(),
         *(_figure(name) for name in ("final_loss",) if name in drawn),
@@ -127,15 +130,19 @@ def _legend(study: Study, arms: Arms) -> str:
     lines = [f"*Held-out loss*: at the end, on the whole validation split, in nats per token; {over}."]
     if study.manifest["corpora"]:
         lines[0] += f" The unigram entropy, what a model reaches that knows word frequencies only, is {entropies}."
+    early = listed(f"{int(steps):,}" for steps in sorted(arms.runs["early_steps"].dropna().unique()))
+    if "spike/max_rise" in arms.runs:
+        lines.append(
+            f"*Rise*, instability of the first {early} steps: how far the loss on one fixed held-out batch rose above"
+            " the lowest it had so far, at most, in nats; *Lost*: the sum of that over the steps, in nat-steps, which"
+            " is what training had to pull back; *Episodes*: rises by more than"
+            f" {100 * EPISODE_SHARE:g} % of the unigram entropy. Means over seeds."
+        )
     if "spike/count" in arms.runs:
         lines.append(
-            "*Spikes*, per run: of the training loss / of the loss on the fixed held-out batch in the early window,"
-            " where no batch is harder than another; *Largest*: the highest of either, in nats. A jump is a spike where"
-            " it stands out of the noise that the run has by then, so a run that is wild from the first steps on may"
-            " have none: *Above* is the number of steps per run with a training loss above the initial one."
+            "*Spikes*, per run: jumps of the training loss out of its noise, what length buckets differ by taken out."
         )
     if "overfit/gap_sum" in arms.runs:
-        early = listed(f"{int(steps):,}" for steps in sorted(arms.runs["early_steps"].dropna().unique()))
         lines.append(
             "*Gap*, early overfitting: drop of the loss on the batch just trained on minus drop on held-out text,"
             f" summed over the first {early} steps, in nats per token; mean over seeds."

@@ -1,7 +1,7 @@
 """What a study shows and what it does not, in sentences that are computed from its runs."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
@@ -25,6 +25,7 @@ def shows(study: Study, arms: Arms) -> list[str]:
         *_outcomes(study),
         *_best(arms),
         *_largest_rates(arms),
+        *_episodes(arms),
         *_spikes(arms),
         *_pairs(arms),
         *measures.shows(arms),
@@ -75,34 +76,57 @@ def _largest_rates(arms: Arms) -> Iterator[str]:
         yield f"{_of(setting, 'Largest')} peak rate at which every seed trained: {'; '.join(found)}."
 
 
+def _episodes(arms: Arms) -> Iterator[str]:
+    """How far the held-out loss rose above its lowest value, in the runs in which it did."""
+    for setting, found in _by_warmup(arms, "spike/episodes", _rising):
+        yield (
+            f"{_of(setting, 'In')} the early window the held-out loss rose by an episode or more in {'; '.join(found)}."
+        )
+
+
+def _rising(runs: pd.DataFrame) -> str:
+    """`3 of 8 runs, by up to 15.53 nats and 55.9 nat-steps,`."""
+    rising = runs[runs["spike/episodes"] > 0]
+    largest, lost = (rising[name].max() if name in runs else math.nan for name in ("spike/max_rise", "spike/lost"))
+    size = "" if rising.empty else f", by up to {number(largest)} nats and {number(lost, 1)} nat-steps,"
+    return f"{len(rising)} of {plural(len(runs), 'run')}{size}"
+
+
 def _spikes(arms: Arms) -> Iterator[str]:
-    losses = {"spike/": "training loss", "spike/probe_": "probe loss, in the early window,"}
-    for prefix, loss in losses.items():
-        if f"{prefix}count" not in arms.runs:
-            continue
-        measured = arms.runs[arms.runs[f"{prefix}count"].notna()]
-        for setting in arms.settings:
-            of_setting = measured[measured["setting"] == setting]
-            found = [
-                f"{_spiking(of_setting[of_setting['warmup'] == warmup], prefix)}{_at(warmup)}"
-                for warmup in arms.warmups
-                if (of_setting["warmup"] == warmup).any()
-            ]
-            if found:
-                yield f"{_of(setting, 'The')} {loss} spiked in {'; '.join(found)}."
+    for setting, found in _by_warmup(arms, "spike/count", _spiking):
+        yield f"{_of(setting, 'The')} training loss spiked in {'; '.join(found)}."
 
 
-def _spiking(runs: pd.DataFrame, prefix: str) -> str:
+def _spiking(runs: pd.DataFrame) -> str:
     """`2 of 8 runs, up to 1.30 nats high,`."""
-    spiking = runs[runs[f"{prefix}count"] > 0]
-    largest = spiking[f"{prefix}max_height"].max() if f"{prefix}max_height" in runs else math.nan
+    spiking = runs[runs["spike/count"] > 0]
+    largest = spiking["spike/max_height"].max() if "spike/max_height" in runs else math.nan
     height = "" if math.isnan(largest) else f", up to {number(largest)} nats high,"
     return f"{len(spiking)} of {plural(len(runs), 'run')}{height}"
 
 
+def _by_warmup(arms: Arms, column: str, told: Callable[[pd.DataFrame], str]) -> Iterator[tuple[str, list[str]]]:
+    """Per setting what is told of its runs that have a value, warmup by warmup."""
+    if column not in arms.runs:
+        return
+    measured = arms.runs[arms.runs[column].notna()]
+    for setting in arms.settings:
+        by_warmup = {
+            warmup: measured[(measured["setting"] == setting) & (measured["warmup"] == warmup)]
+            for warmup in arms.warmups
+        }
+        found = [f"{told(runs)}{_at(warmup)}" for warmup, runs in by_warmup.items() if len(runs)]
+        if found:
+            yield setting, found
+
+
 def _pairs(arms: Arms) -> Iterator[str]:
     """Each warmup against none, paired by seed."""
-    what = {"loss": "ended at a lower held-out loss", "overfit/gap_sum": "overfitted its first batches less"}
+    what = {
+        "loss": "ended at a lower held-out loss",
+        "spike/max_rise": "had a smaller largest rise of its held-out loss",
+        "overfit/gap_sum": "overfitted its first batches less",
+    }
     for column, phrase in what.items():
         for warmup in arms.warmups:
             difference = paired_differences(arms, column, warmup)

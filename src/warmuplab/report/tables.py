@@ -1,9 +1,10 @@
 """The result table of a study: a row per arm, for a report and for a terminal."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from warmuplab.base.words import number
+from warmuplab.base.words import MISSING, number
 from warmuplab.study.roles import OUTCOMES, Arms
 
 if TYPE_CHECKING:
@@ -23,17 +24,31 @@ class ResultTable:
         return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
 
 
-def result_table(arms: Arms) -> ResultTable:
-    """Final held-out loss, spikes, early overfitting and outcome of every arm; a role that does not vary has no column.
+# What the result table says of an arm between its loss and its runs: the title, the column of `Arms.table`, digits.
+INSTABILITY = (("Rise", "rise", 2), ("Lost", "lost", 1), ("Episodes", "episodes", 1), ("Spikes", "spikes", 1))
+MEASURES = (*INSTABILITY, ("Gap", "gap", 2))
 
-    Loss is the mean over seeds with the smallest and largest in brackets; spikes are per run with the largest height in
-    nats, of the training loss / of the probe loss in the early window; above are the steps per run with a training loss
-    above the initial one; the gap is the mean over seeds, in nats.
+
+def result_table(arms: Arms) -> ResultTable:
+    """Final held-out loss, instability, early overfitting and outcome of every arm.
+
+    Loss is the mean over seeds with the smallest and largest in brackets; what is between it and the runs are means
+    over seeds. A role that does not vary has no column, nor has a measure that is zero in all arms or was not taken.
     """
     shown = roles_of(arms)
-    header = [*shown.values(), "Held-out loss", "Spikes", "Largest", "Above", "Gap", "Runs"]
-    rows = [[str(arm[role]) for role in shown] + _cells(arm) for arm in arms.table.to_dict("records")]
+    measures = [measure for measure in MEASURES if tells(number(value, measure[2]) for value in arms.table[measure[1]])]
+    header = [*shown.values(), "Held-out loss", *(title for title, _, _ in measures), "Runs"]
+    rows = [
+        [*(str(arm[role]) for role in shown), _loss(arm), *(number(arm[name], n) for _, name, n in measures)]
+        + [outcome_text(arm)]
+        for arm in arms.table.to_dict("records")
+    ]
     return ResultTable(header, rows)
+
+
+def tells(cells: Iterable[str]) -> bool:
+    """Whether a column of numbers says anything: one of them is neither zero nor missing."""
+    return any(set(cell.partition(" (")[0]) - set("0.") and not cell.startswith(MISSING) for cell in cells)
 
 
 def roles_of(arms: Arms) -> dict[str, str]:
@@ -56,7 +71,8 @@ def terminal_tables(arms: Arms, title: str) -> "list[Table]":
         table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, title_justify="left")
         table.title = f"{title} {setting}".strip()
         for name in header:
-            justify: Literal["left", "right"] = "right" if name in ("Spikes", "Largest", "Above", "Gap") else "left"
+            measured = name in [title for title, _, _ in MEASURES]
+            justify: Literal["left", "right"] = "right" if measured else "left"
             table.add_column(name, justify=justify, no_wrap=name != "Runs")
         rows = [row[1:] if by_setting else row for row in whole.rows if not by_setting or row[0] == setting]
         for row, above in zip(rows, [None, *rows], strict=False):
@@ -66,13 +82,11 @@ def terminal_tables(arms: Arms, title: str) -> "list[Table]":
     return tables
 
 
-def _cells(arm: dict[Any, Any]) -> list[str]:
+def _loss(arm: dict[Any, Any]) -> str:
     loss = number(arm["loss"])
     if arm["runs"] - arm["failed"] > 1:
         loss += f" ({number(arm['loss_min'])}–{number(arm['loss_max'])})"
-    spikes = " / ".join(number(arm[name], 1) for name in ("spikes", "probe_spikes"))
-    spiking = [spikes, number(arm["largest_spike"]), number(arm["above_initial"], 1)]
-    return [loss, *spiking, number(arm["gap"]), outcome_text(arm)]
+    return loss
 
 
 def outcome_text(arm: Any) -> str:

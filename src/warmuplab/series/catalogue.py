@@ -49,8 +49,16 @@ class Metric:
 _SERIES = (
     Metric("train/loss", "Training loss", PER_TOKEN, "loss on the step's own batch, before the update"),
     Metric("probe/loss", "Held-out loss, fixed batch", PER_TOKEN, "loss on one fixed held-out batch"),
+    Metric(
+        "spike/excess",
+        "Excess over the lowest held-out loss",
+        NATS,
+        "how far the loss on the fixed held-out batch lies above the lowest it had so far",
+        "the running minimum is that of the loss ratio of Li et al. 2022, section 3",
+    ),
     Metric("val/loss", "Held-out loss, whole split", PER_TOKEN, "loss on the whole held-out split, after the step"),
     Metric("lr", "Learning rate", "", "learning rate of the step"),
+    Metric("data/bucket", "Length bucket", "", "number of the length bucket that the batch of the step comes from"),
     Metric(
         "overfit/gap",
         "Overfitting gap",

@@ -78,8 +78,8 @@ def _amplitudes(residual_n: Floats, constant_n: Floats) -> Floats:
     ratio_n = np.divide(residual_n, constant_n, out=np.zeros_like(weight_n), where=weight_n > 0)
     steps = np.arange(0, len(residual_n), STRIDE)
     slopes = np.zeros(len(steps))
-    for place, step in enumerate(steps):
-        reach = min(max(step // 2, FEWEST_AMPLITUDE), AMPLITUDE)
+    for place, step in enumerate(steps.tolist()):
+        reach = int(np.clip(step // 2, FEWEST_AMPLITUDE, AMPLITUDE))
         around = slice(max(0, step - reach), step + reach + 1)
         order = np.argsort(ratio_n[around])
         so_far = weight_n[around][order].cumsum()

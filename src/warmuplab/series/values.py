@@ -4,7 +4,7 @@ stability/kl_path                     the early sum of a metric, by `<metric>_su
 overfit/gap_sum_to_1_below            the same until a held-out level; overfit/memorisation_at_1_below: read there
 grad/norm_max                         the largest value
 stability/decoder_cka_drift_last      of the last layer of a stack; also `_first` and `_last_minus_first`
-spike/probe_count                     as spike/count, of the loss on the fixed held-out batch
+spike/probe_count                     as spike/count, of the probe loss; in the results of 2026's first studies alone
 """
 
 import re
@@ -33,6 +33,28 @@ WHOLE_RUN = {
     "train/loss": Value("Final training loss", PER_TOKEN, "mean training loss of the last 5 % of the steps"),
     "overfit/gap_sum": Value(
         "Early overfitting (sum of gaps)", NATS, "sum of the overfitting gaps of the early window's steps"
+    ),
+    "spike/max_rise": Value(
+        "Largest rise",
+        NATS,
+        "how far the loss on the fixed held-out batch rose above the lowest so far, at most, in the early window",
+    ),
+    "spike/lost": Value(
+        "Lost to rises",
+        "nat-steps",
+        "sum of that rise over the steps of the early window, what training had to pull back",
+    ),
+    "spike/episodes": Value(
+        "Episodes",
+        "",
+        "rises of that loss by more than 5 % of the unigram entropy, each until it is back at its lowest, that began in"
+        " the early window",
+    ),
+    "spike/episode_steps": Value(
+        "Longest episode",
+        STEPS,
+        "steps until the slowest of these episodes was back at the lowest loss so far; until the last measurement where"
+        " it never was",
     ),
     "spike/count": Value("Spikes", "", "number of spikes of the training loss"),
     "spike/max_height": Value("Largest spike", NATS, "height of the largest spike above its trend"),

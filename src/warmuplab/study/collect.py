@@ -15,8 +15,8 @@ from warmuplab.config.rerun import again
 from warmuplab.record.directory import RunDirectory, read_directories
 from warmuplab.record.run import COMPLETE
 from warmuplab.study import manifest
-from warmuplab.study.results import CURVES, FACTS, LAYERS, MANIFEST, RUNS, SPIKES, Study, load, read_table
-from warmuplab.study.tables import curves_and_spikes, layers_table
+from warmuplab.study.results import CURVES, EPISODES, FACTS, LAYERS, MANIFEST, RUNS, SPIKES, Study, load, read_table
+from warmuplab.study.tables import curves_and_rises, layers_table
 
 
 def update(study: str, outputs: Path, results: Path) -> tuple[Study, list[str]]:
@@ -53,9 +53,10 @@ def collect(study: str, directories: Sequence[RunDirectory], folder: Path) -> No
     """Write the tables and `manifest.json` of `directories` to `folder`; no `layers.parquet` without measurements."""
     varying = varying_keys(run.config for run in directories)
     runs = runs_table(directories, varying)
-    curves, spikes = curves_and_spikes(directories)
+    curves, episodes, spikes = curves_and_rises(directories)
     layers = layers_table(directories)
-    for name, table in ((CURVES, curves), (SPIKES, spikes), (LAYERS, layers), (RUNS, runs)):
+    tables = {CURVES: curves, EPISODES: episodes, SPIKES: spikes, LAYERS: layers, RUNS: runs}
+    for name, table in tables.items():
         if table is None:
             (folder / name).unlink(missing_ok=True)  # of an earlier collection
             continue

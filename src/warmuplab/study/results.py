@@ -18,7 +18,8 @@ from warmuplab.config.overrides import nested
 from warmuplab.config.rerun import again
 
 RUNS, CURVES, MANIFEST = "runs.parquet", "curves.parquet", "manifest.json"
-SPIKES, LAYERS = "spikes.parquet", "layers.parquet"  # a clone collected before there were these has neither
+# Results that were collected before there were these have them not.
+EPISODES, SPIKES, LAYERS = "episodes.parquet", "spikes.parquet", "layers.parquet"
 
 # Columns of `runs.parquet` that every study has, beside `run_id`, `seed` and `status`.
 FACTS = {

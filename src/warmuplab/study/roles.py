@@ -40,9 +40,9 @@ class Arms:
         """A row per arm, in the order to show them.
 
         Columns: `setting`, `rate`, `warmup`; `runs` and how many of them ended in each of `OUTCOMES`; mean, `_min` and
-        `_max` over seeds of `loss` in nats per token; per run `spikes` of the training loss, `probe_spikes` of the
-        probe loss in the early window, `above_initial`, steps with a training loss above the initial one;
-        `largest_spike` of either in nats; `gap`, the mean early overfitting in nats. Null where nothing was measured.
+        `_max` over seeds of `loss` in nats per token; as means over seeds how unstable the held-out loss was in the
+        early window: `rise`, the largest above its running minimum in nats, `lost` to rises in nat-steps, `episodes`;
+        per run `spikes` of the training loss; `gap`, the early overfitting in nats. Null where nothing was measured.
         """
         return pd.DataFrame([self._arm(*key) for key in self.keys])
 
@@ -74,10 +74,10 @@ class Arms:
             "loss": runs["loss"].mean(),
             "loss_min": runs["loss"].min(),
             "loss_max": runs["loss"].max(),
+            "rise": _mean(runs, "spike/max_rise"),
+            "lost": _mean(runs, "spike/lost"),
+            "episodes": _mean(runs, "spike/episodes"),
             "spikes": _mean(runs, "spike/count"),
-            "probe_spikes": _mean(runs, "spike/probe_count"),
-            "largest_spike": max_height(runs),
-            "above_initial": _mean(runs, "spike/steps_above_initial"),
             "gap": _mean(runs, "overfit/gap_sum"),
         }
 
@@ -196,12 +196,6 @@ def _setting_label(row: dict[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
-
-
-def max_height(runs: pd.DataFrame) -> float:
-    """Height in nats of the largest spike of `runs`, of the training loss or of the probe loss."""
-    heights = runs[[name for name in ("spike/max_height", "spike/probe_max_height") if name in runs]]
-    return float(heights.max().max()) if heights.size else math.nan
 
 
 def _mean(runs: pd.DataFrame, column: str) -> float:

@@ -20,7 +20,14 @@ from warmuplab.tracking import notes
 from warmuplab.tracking.settings import quiet_wandb, run_settings
 
 OUTCOME = ("status", "diverged_at", "trained")  # of `summary.json`, beside `values`; the rest tells how it came about
-ELSEWHERE = ("values", "study", "seed", "spikes", *OUTCOME)  # in W&B's summary, its configuration and its notes
+ELSEWHERE = (
+    "values",
+    "study",
+    "seed",
+    "episodes",
+    "spikes",
+    *OUTCOME,
+)  # in W&B's summary, its configuration and its notes
 
 
 class View:

@@ -41,7 +41,7 @@ function drawPanel(panel) {
   byId(`log-${panel.id}`).disabled = !canBeLogarithmic;
   const around = runs.length > CROWD ? wayAround(range, limits, logarithmic) : null;
   const traces = lineTraces(lines, runs, metric, around);
-  if (metric === "train/loss") traces.push(spikeTrace(found, range, limits));
+  if (metric in RISES) traces.push(riseTrace(found, RISES[metric], range, limits));
   if (metric && metric.endsWith("/loss")) traces.push(endTrace(found));
   const layout = panelLayout(panel, metric, range, limits, logarithmic);
   const box = byId(panel.id);
@@ -65,8 +65,8 @@ function lineOf(run, series, metric, runs, range, limits) {
   const [from, to] = stretch(series, state.range);
   const most = run === state.focused ? 1000 : Math.max(16, Math.floor(BUDGET / Math.max(1, runs.length)));
   const { steps, values } = series;
-  const peaks = metric === "train/loss" ? RUNS[run].spikes.map(([, peak]) => placeOf(steps, peak)) : [];
-  const tips = peaks.flatMap((place) => [place - 1, place, place + 1]); // with its neighbours a spike has its true width
+  const peaks = metric in RISES ? RUNS[run][RISES[metric]].map(([, peak]) => placeOf(steps, peak)) : [];
+  const tips = peaks.flatMap((place) => [place - 1, place, place + 1]); // with its neighbours a peak has its true width
   const places = keptPlaces(values, from, to, most, tips);
   for (const i of places) {
     if (steps[i] < range[0] || steps[i] > range[1]) continue;
@@ -159,23 +159,23 @@ function focusTrace(line, metric, settings) {
   return { ...trace, name: "focused" };
 }
 
-/** A mark on the top of every spike in view. */
-function spikeTrace(found, range, limits) {
+/** A mark on the top of every spike, or episode, in view. */
+function riseTrace(found, kind, range, limits) {
   const [x, y, customdata, runs, colours] = [[], [], [], [], []];
   for (const { run, series } of found) {
-    for (const [start, peak, end, height, loss] of RUNS[run].spikes) {
+    for (const [start, peak, end, height, loss] of RUNS[run][kind]) {
       if (peak < range[0] || peak > range[1]) continue;
       const top = loss === null || loss === undefined ? valueAt(series, peak) : loss;
       x.push(peak);
       y.push(top);
-      customdata.push(`<b>${plotText(runName(run))}</b><br>spike of ${number(height, 2)} nats, steps ${start} to ${end}`);
+      customdata.push(`<b>${plotText(runName(run))}</b><br>${kind.slice(0, -1)} of ${number(height, 2)} nats, steps ${start} to ${end}`);
       runs.push(run);
       colours.push(groupColour(groupOf(run)));
       limits.high = Math.max(limits.high, top);
     }
   }
   return {
-    type: "scatter", mode: "markers", name: "spikes", x, y, customdata, runs, cliponaxis: false,
+    type: "scatter", mode: "markers", name: kind, x, y, customdata, runs, cliponaxis: false,
     marker: { symbol: "triangle-down", size: 9, color: colours, line: { color: COLOURS.panel, width: 1 }, standoff: 3 },
     hovertemplate: "%{customdata}<extra></extra>",
   };
@@ -265,7 +265,7 @@ function drawCurveWords() {
     for (const panel of PANELS) byId(`${panel.id}-words`).textContent = why;
     return;
   }
-  byId("loss-words").textContent = `${seriesWords(state.lossMetric, runs)} ${spikeWords(runs)}`;
+  byId("loss-words").textContent = `${seriesWords(state.lossMetric, runs)} ${riseWords(state.lossMetric, runs)}`;
   byId("lr-words").textContent = seriesWords("lr", runs);
   byId("third-words").textContent = state.thirdMetric ? seriesWords(state.thirdMetric, runs) : "";
 }

@@ -3,6 +3,7 @@
 const DATA = JSON.parse(byId("data").textContent);
 const RUNS = DATA.runs;
 const LARGEST = 65535;
+const RISES = { "probe/loss": "episodes", "train/loss": "spikes" }; // what is marked on a series
 
 let planes = null; // { steps: Uint32Array, codes: Uint16Array }
 const unpacked = new Map();

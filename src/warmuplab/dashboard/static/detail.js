@@ -64,10 +64,15 @@ function factsPart(it) {
   const rows = facts.map(([name, value]) =>
     element("tr", {}, element("th", { scope: "row" }, words[name] || name), element("td", {}, typeof value === "number" ? number(value) : String(value))),
   );
-  const spikes = it.spikes.map(([start, peak, end, height]) =>
+  return element("div", {}, detailPart("Record", "facts", rows), risePart(it, "episodes", "Rises of the held-out loss"), risePart(it, "spikes", "Spikes of the training loss"));
+}
+
+/** Every episode or spike of a run. */
+function risePart(it, kind, title) {
+  const rows = it[kind].map(([start, peak, end, height]) =>
     element("tr", {}, element("th", { scope: "row" }, `steps ${start} to ${end}`), element("td", { class: "number" }, `${number(height, 2)} nats at ${peak}`)),
   );
-  return element("div", {}, detailPart("Record", "facts", rows), spikes.length ? detailPart(`Spikes of the training loss (${spikes.length})`, "spikes", spikes) : []);
+  return rows.length ? detailPart(`${title} (${rows.length})`, kind, rows) : [];
 }
 
 function detailPart(title, id, rows, button = null) {

@@ -57,7 +57,7 @@ function drawLegend() {
     element("span", { class: "legend-dash" }, dashSample(DASHES[i]), label),
   );
   const marks = [
-    element("span", { class: "legend-mark" }, element("i", { class: "mark-spike" }), "spike"),
+    element("span", { class: "legend-mark" }, element("i", { class: "mark-spike" }), "spike or episode"),
     runs.some((run) => RUNS[run].outcome === "diverged")
       ? element("span", { class: "legend-mark" }, element("i", { class: "mark-diverged" }, "✕"), "diverged")
       : null,

@@ -1,8 +1,8 @@
 // The runs as a table: to sort, and to select in.
 
-const COMPARED = ["loss", "spike/count", "spike/max_height", "overfit/gap_sum", "train/loss", "grad/norm_max"];
+const COMPARED = ["loss", "spike/max_rise", "spike/episodes", "spike/count", "overfit/gap_sum", "train/loss"];
 const SHORT = {
-  loss: "Held-out", "train/loss": "Training", "spike/count": "Spikes", "spike/max_height": "Largest",
+  loss: "Held-out", "train/loss": "Training", "spike/max_rise": "Rise", "spike/episodes": "Episodes", "spike/count": "Spikes",
   "overfit/gap_sum": "Gap", "grad/norm_max": "Gradient",
 };
 

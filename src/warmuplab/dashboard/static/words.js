@@ -24,19 +24,21 @@ function seriesWords(metric, runs) {
   return `${label} of ${plural(ends.length, "run")}: ${last}; ${top}.`;
 }
 
-/** How often and how high the selected runs spike. */
-function spikeWords(runs) {
-  const spiking = runs.filter((run) => RUNS[run].spikes.length);
-  if (!spiking.length) return "No spike of the training loss was found in them.";
+/** How often and how high a loss of the selected runs rises: its episodes, or its spikes. */
+function riseWords(metric, runs) {
+  const kind = RISES[metric];
+  if (!kind) return "";
+  const rising = runs.filter((run) => RUNS[run][kind].length);
+  if (!rising.length) return kind === "spikes" ? "No spike of the training loss was found in them." : "No episode was found in them.";
   let top = null;
-  for (const run of spiking) {
-    for (const [start, peak, , height] of RUNS[run].spikes) {
+  for (const run of rising) {
+    for (const [start, peak, , height] of RUNS[run][kind]) {
       if (!top || height > top.height) top = { run, start, peak, height };
     }
   }
   return (
-    `${spiking.length} of ${plural(runs.length, "run")} ${spiking.length === 1 ? "spikes" : "spike"},` +
-    ` at most by ${number(top.height, 2)} nats at step ${top.peak} (${runName(top.run)}).`
+    `${rising.length} of ${plural(runs.length, "run")} ${rising.length === 1 ? "has" : "have"} ${kind},` +
+    ` the highest of ${number(top.height, 2)} nats at step ${top.peak} (${runName(top.run)}).`
   );
 }
 

@@ -327,7 +327,7 @@ def test_the_plot_computes_only_what_it_shows(total: int) -> None:
         asked.append(np.size(step))
         return schedule(step)
 
-    drawn = schedule_view.plot(counted, total, total // 10)
+    drawn = schedule_view.plot([counted], total, total // 10)
     assert sum(asked) < 5000
     assert len(drawn.splitlines()) == schedule_view.HEIGHT + 2
 

@@ -12,7 +12,7 @@ from warmuplab.config.compose import CHECKOUT
 from warmuplab.record.environment import describe_hardware
 from warmuplab.report import measures, sentences
 from warmuplab.report import verdicts as claims_in_report
-from warmuplab.report.tables import result_table
+from warmuplab.report.tables import as_markdown, result_table
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms, arrange
 
@@ -83,7 +83,7 @@ def compose(study: Study, arms: Arms, drawn: Sequence[str]) -> str:
         *(_figure(name) for name in ("final_loss",) if name in drawn),
         *_measurements(arms),
         "## What this shows",
-        _bullets(sentences.shows(study, arms)),
+        _bullets([as_markdown(line) for line in sentences.shows(study, arms)]),
         "## What this does not show",
         _bullets(sentences.does_not_show(study, arms)),
         *_failures(study),

@@ -1,5 +1,6 @@
 """The result table of a study: a row per arm, for a report and for a terminal."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +21,12 @@ class ResultTable:
     def markdown(self) -> str:
         """As a Markdown table."""
         lines = [self.header, ["---"] * len(self.header), *self.rows]
-        return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+        return "\n".join(f"| {' | '.join(as_markdown(cell.replace('|', '/')) for cell in line)} |" for line in lines)
+
+
+def as_markdown(text: str) -> str:
+    """`text` in Markdown where a single asterisk stands for itself, as in `decoder.*.cross`; two still mean bold."""
+    return re.sub(r"(?<!\*)\*(?!\*)", r"\\*", text)
 
 
 def result_table(arms: Arms) -> ResultTable:

@@ -134,6 +134,36 @@ def test_what_is_followed_while_training_is_what_the_record_says(
             np.testing.assert_array_equal(series, metrics[name], err_msg=name)
 
 
+def test_a_record_has_both_rates_where_a_part_warms_up_alone(
+    small_corpus: TokenizedCorpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rate of the part is `lr`; with no layers all weights have the other, so `lr` is that."""
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_REPORTS", -1.0)
+    layers = ("all", "decoder", "none", "[encoder.*.self]")
+    members = [(f"schedule.warmup.layers={each}", "schedule.warmup.fraction=0.5") for each in layers]
+    trainer = trainer_of(small_corpus, members, "schedule=constant", "schedule.peak_lr=4e-3", "probes=full")
+    followed: list[dict[str, np.ndarray]] = []
+    trainer._follow = lambda _, rows: followed.append(rows)
+    trainer.run(lambda _: None)
+    tables = [metrics for metrics, *_ in trainer.results()]
+    rise, peak = [4e-3 * min(step / 3, 1) for step in range(6)], [4e-3] * 6
+    rates = [[name for name in table if name.startswith("lr")] for table in tables]
+    assert rates == [["lr"], ["lr", "lr/elsewhere"], ["lr"], ["lr", "lr/elsewhere"]]
+    for m, table in enumerate(tables):
+        assert table["lr"].tolist() == pytest.approx(peak if layers[m] == "none" else rise)
+        streamed = np.concatenate([rows["lr/elsewhere"][:, m] for rows in followed])
+        if "lr/elsewhere" in table:
+            assert table["lr/elsewhere"].tolist() == streamed.tolist() == pytest.approx(peak)
+            has_one_rate = table["step"] >= 3
+        else:
+            assert np.isnan(streamed).all()
+            has_one_rate = table["step"] >= 0
+        measured = table["curvature/sharpness"].notna()
+        assert measured[[0, 5]].all()
+        assert (table["curvature/edge"].notna() == (measured & has_one_rate)).all()
+    assert len({table["train/loss"].iloc[-1] for table in tables}) == 4
+
+
 def test_the_probe_batch_is_the_same_for_all_seeds_and_schedules(small_corpus: TokenizedCorpus) -> None:
     """Members that start from the same weights agree on it before their first step, whatever else they read."""
     members = (("seed=3",), ("seed=3", "schedule=cosine", "schedule.peak_lr=0.1"), ("seed=4",))

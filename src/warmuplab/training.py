@@ -15,7 +15,7 @@ from warmuplab.config.schema import RunConfig
 from warmuplab.data.batches import TrainingBatches, validation_batches
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population.metrics import Metrics
-from warmuplab.population.population import Population
+from warmuplab.population.population import Elsewhere, Population
 from warmuplab.population.transformer import Transformer
 from warmuplab.probes.loss import LossProbe
 from warmuplab.probes.suite import Probes
@@ -23,7 +23,9 @@ from warmuplab.record import environment, writing
 from warmuplab.record.progress import Follow, Progress, Report
 from warmuplab.record.run import Run
 from warmuplab.record.summary import summarise, with_derived
+from warmuplab.schedules import RunSchedule
 from warmuplab.series import spikes
+from warmuplab.series.catalogue import LR, LR_ELSEWHERE
 
 VALIDATION_BATCH_SIZE = 128
 WATCHED_STEPS = 100  # over which a report looks for a spike under way
@@ -82,15 +84,17 @@ class Trainer:
         self.steps, self._training = config.training.steps, config.training
         self.early_steps = early_steps(config.probes.early_fraction, self.steps)
         self._unigram_entropy = corpus.unigram_entropy
-        self._lr_MxT = [run.config.built_schedule.learning_rates() for run in runs]
+        self._rates = [_rates_of(run.config.built_schedule) for run in runs]
         seeds = [run.config.seed for run in runs]
+        model = Transformer(config.model, corpus.vocabulary_size)
         self.population = Population(
-            Transformer(config.model, corpus.vocabulary_size),
+            model,
             config.optimizer,
-            torch.from_numpy(np.stack(self._lr_MxT)),
+            torch.from_numpy(np.stack([rates[LR] for rates in self._rates])),
             seeds,
             config.hardware,
             self._training.label_smoothing,
+            self._elsewhere(runs, model),
         )
         device, members = self.population.device, len(runs)
         self.batches = TrainingBatches(corpus.train, self._training.batch_size, seeds, device)
@@ -99,6 +103,14 @@ class Trainer:
         self._probes = self._make_probes(config, corpus, seeds)
         cost_T = np.ones(self.steps) if self._probes is None else self._probes.cost()
         self._work_T = cost_T.cumsum() / cost_T.sum()
+
+    def _elsewhere(self, runs: Sequence[Run], model: Transformer) -> Elsewhere | None:
+        """The second rates of the population; None where every run has one for all of its weights."""
+        if not any(LR_ELSEWHERE in rates for rates in self._rates):
+            return None
+        lr_MxT = np.stack([rates.get(LR_ELSEWHERE, rates[LR]) for rates in self._rates])
+        layers = [run.config.built_schedule.settings["warmup"]["layers"] for run in runs]
+        return Elsewhere(torch.from_numpy(lr_MxT), torch.stack([model.covered(each) for each in layers]))
 
     def _make_probes(self, config: RunConfig, corpus: TokenizedCorpus, seeds: list[int]) -> Probes | LossProbe | None:
         if not config.probes.enabled:
@@ -125,9 +137,7 @@ class Trainer:
     def results(self) -> list[tuple[pd.DataFrame, pd.DataFrame | None, dict[str, Any]]]:
         """Metrics, metrics of the layers (None where not measured) and summary of every member."""
         bucket_T = [self.batches.sampler.bucket_at(step) for step in range(self.steps)]
-        tables = [
-            with_derived(table).assign(**{"data/bucket": bucket_T}) for table in self.metrics.tables(self._lr_MxT)
-        ]
+        tables = [with_derived(table).assign(**{"data/bucket": bucket_T}) for table in self.metrics.tables(self._rates)]
         layers = self._probes.layer_tables() if self._probes is not None else [None] * len(tables)
         diverged_at = [step if step >= 0 else None for step in self.population.diverged_at_M.tolist()]
         return [
@@ -163,8 +173,10 @@ class Trainer:
     def _hand_over_rows(self, stop: int) -> None:
         if self._follow is None:
             return
-        lr = np.stack([lr_T[self._followed : stop] for lr_T in self._lr_MxT], axis=1)
-        self._follow(self._followed, {"lr": lr} | self.metrics.rows(self._followed, stop))
+        new, none_T = slice(self._followed, stop), np.full(self.steps, np.nan)
+        names = dict.fromkeys(name for rates in self._rates for name in rates)
+        lr = {name: np.stack([rates.get(name, none_T)[new] for rates in self._rates], axis=1) for name in names}
+        self._follow(self._followed, lr | self.metrics.rows(self._followed, stop))
         self._followed = stop
 
     def _progress(self, step: int, loss_M: torch.Tensor, seconds: float) -> Progress:
@@ -178,6 +190,12 @@ class Trainer:
         recent_TxM = self.metrics.rows(max(0, step + 1 - WATCHED_STEPS), step + 1)["train/loss"]
         last = [found[-1] for found in map(spikes.find_spikes, recent_TxM.T) if found]
         return sum(not spike.recovered and spike.end == len(recent_TxM) for spike in last)
+
+
+def _rates_of(schedule: RunSchedule) -> dict[str, np.ndarray]:
+    """The series of learning rates in a run's record: a second one where some weights do not follow the warmup."""
+    elsewhere = schedule.learning_rates_elsewhere()
+    return {LR: schedule.learning_rates()} | ({} if elsewhere is None else {LR_ELSEWHERE: elsewhere})
 
 
 def early_steps(early_fraction: float, steps: int) -> int:

@@ -24,7 +24,7 @@ from warmuplab.config.mapping import from_mapping, to_mapping
 from warmuplab.config.schema import DataConfig, RunConfig
 from warmuplab.data import tokens
 from warmuplab.data.tokens import TokenizedCorpus
-from warmuplab.population import optimizers
+from warmuplab.population import optimizers, parts
 from warmuplab.record import writing
 from warmuplab.record.identity import identify, population_key
 from warmuplab.record.progress import Progress, Report
@@ -106,6 +106,7 @@ def prepare(config: RunConfig) -> Run:
     """
     tracking.check(config.tracker)
     optimizers.check(config.optimizer)
+    parts.check(config.built_schedule.settings["warmup"]["layers"], config.model)
     corpus = load_corpus(config)
     if config.training.batch_size > len(corpus.train):
         raise ConfigError(

@@ -144,6 +144,13 @@ def fail(composed: DictConfig) -> None:
         (("schedule=noam", f"schedule.decay.d_model={10**400}"), "error: schedule.decay.d_model=1000"),
         (("optimizer.betas=[[0.9],0.9]",), "error: optimizer.betas=[[0.9], 0.9]: not two numbers"),
         (("data.vocabulary_size=9999999999999",), "error: data.vocabulary_size=9999999999999: must be at most 1000000"),
+        (
+            ("schedule.warmup.layers=decodr",),
+            "error: schedule.warmup.layers=decodr: there is no such part of the network",
+        ),
+        (("schedule.warmup.layers=[]",), "error: schedule.warmup.layers=[]: names nothing"),
+        (("schedule.warmup.layers={a:1}",), "error: schedule.warmup.layers={'a': 1}: is neither a part of the network"),
+        (("schedule.warmup.layer=deep",), "error: schedule.warmup.layer=deep: no such key; did you mean"),
         (("+seed=3",), "error: +seed=3: the setting is there already; type seed=3"),
         (("++model=pre_ln",), "error: ++model=pre_ln: an option needs no ++; type model=pre_ln"),
         (("+model=pre_ln",), "error: +model=pre_ln: chosen more than once; type model=OPTION, without +"),

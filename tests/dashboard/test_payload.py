@@ -98,6 +98,8 @@ def test_damaged_spikes_and_layers_are_one_line(study: Study, tmp_path: Path, na
         ["schedule/warmup=untuned_linear", "schedule=constant"],
         ["schedule=cosine", "schedule.warmup.fraction=null", "schedule.warmup.steps=40", "training.steps=321"],
         ["optimizer=sgd", "schedule/warmup=cosine", "schedule.peak_lr=0.123456789012", "model.width=32"],
+        ["schedule.warmup.layers=decoder"],
+        ["model=pre_ln", "schedule.warmup.layers=[decoder.*.cross,embedding]"],
         ["schedule=piecewise", "schedule.decay.values=[1.0,0.5]", "schedule.decay.boundary_fractions=[0.3]"],
         [
             "schedule=wsd",

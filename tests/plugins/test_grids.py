@@ -76,6 +76,15 @@ def test_a_single_value_is_a_list_of_one(monkeypatch: pytest.MonkeyPatch) -> Non
     ]
 
 
+def test_parts_and_patterns_of_layers_are_values_of_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    grids = [{"schedule.warmup.layers": ["all", "decoder", ["decoder.*.cross", "embedding"]]}]
+    typed = jobs(grids, monkeypatch=monkeypatch)
+    monkeypatch.undo()
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        found = [from_mapping(compose("config", job)).schedule.warmup.layers for job in typed]
+    assert found == grids[0]["schedule.warmup.layers"]
+
+
 def test_a_key_without_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"^seed=\[\]"):
         jobs([{"seed": []}], monkeypatch=monkeypatch)

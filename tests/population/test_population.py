@@ -1,5 +1,6 @@
 """Lockstep training equals one `torch.optim` optimizer per member, and a diverged member disturbs nobody."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from support.composing import composed
+from support.short_runs import trainer_of
 from warmuplab import schedules
 from warmuplab.base.errors import ConfigError
 from warmuplab.data.batches import Batch, TrainingBatches
@@ -92,6 +94,118 @@ def test_equals_one_optimizer_per_member(
             ):  # cancels in the softmax: its gradient is rounding noise, which Adam blows up
                 expected = together.model.unpack(last[None])[part_name][0]
                 assert torch.allclose(part[m], expected, rtol=1e-5, atol=1e-7), part_name
+
+
+PARTIAL: dict[str, Any] = {
+    "all": lambda stack, layer, block: True,
+    "none": lambda stack, layer, block: False,
+    "deep": lambda stack, layer, block: layer == 1,
+    "[decoder.*.cross,encoder.0]": lambda stack, layer, block: block == "cross" or (stack, layer) == ("encoder", 0),
+    "embedding": lambda stack, layer, block: layer is None,
+}
+"""What `schedule.warmup.layers` stands for in a network of two layers, told apart by stack, layer and block."""
+TWO_LAYERS = ("model.depth=2", "schedule.peak_lr=8e-3", "schedule.warmup.fraction=0.5")
+
+
+def one_group_per_layer(
+    corpus: TokenizedCorpus, make: Any, seed: int, warmed: Any, *overrides: str
+) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """Losses and last weights under a plain optimizer with a parameter group per layer, each with a rate of its own.
+
+    The rates are written out: 10 steps of warmup for what is `warmed`, the peak for the rest, then a line to 0.
+    """
+    config = composed(*SMALL, *TWO_LAYERS, *overrides)
+    model = Transformer(config.model, corpus.vocabulary_size)
+    row = model.initial_weights([seed]).to(torch.float64)
+    leaves = {name: torch.nn.Parameter(part.clone()) for name, part in model.unpack(row).items()}
+    groups: dict[tuple[str, int | None, str], list[torch.nn.Parameter]] = {}
+    for name, leaf in leaves.items():
+        stack, layer, block, *_ = [*name.split("."), "", ""]
+        groups.setdefault((stack, int(layer) if layer.isdigit() else None, block), []).append(leaf)
+    settings: dict[str, Any] = {"weight_decay": config.optimizer.weight_decay}
+    if config.optimizer.betas is not None:
+        settings |= {"betas": tuple(config.optimizer.betas), "eps": config.optimizer.eps}
+    else:
+        settings |= {"momentum": config.optimizer.momentum}
+    optimizer = make([{"params": of_group, "place": place} for place, of_group in groups.items()], lr=1.0, **settings)
+    batches = TrainingBatches(corpus.train, 8, [seed], torch.device("cpu"))
+    losses = []
+    for step in range(STEPS):
+        for group in optimizer.param_groups:
+            rise = step / 10 if warmed(*group["place"]) else 1.0
+            group["lr"] = 8e-3 * (rise if step < 10 else (STEPS - step) / 10)
+        optimizer.zero_grad()
+        loss = model.losses(torch.cat([leaf.flatten(1) for leaf in leaves.values()], dim=1), batches.at(step))
+        loss.sum().backward()
+        torch.nn.utils.clip_grad_norm_(leaves.values(), config.optimizer.clip_norm)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, {name: leaf.detach()[0] for name, leaf in leaves.items()}
+
+
+def partially_warmed(
+    corpus: TokenizedCorpus, layers: Sequence[str], seeds: list[int], *overrides: str
+) -> tuple[Population, TrainingBatches]:
+    """A population with a member for each of `layers`, as training builds it, and its batches."""
+    members = [(f"schedule.warmup.layers={each}", f"seed={seed}") for each, seed in zip(layers, seeds, strict=True)]
+    shared = (*SMALL, *TWO_LAYERS, f"training.steps={STEPS}", "probes=none", *overrides)
+    return trainer_of(corpus, members, *shared).population, TrainingBatches(corpus.train, 8, seeds, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "overrides"),
+    [
+        ("adam", torch.optim.Adam, ()),
+        ("adamw", torch.optim.AdamW, ("optimizer.weight_decay=0.1",)),
+        ("radam", torch.optim.RAdam, ()),
+        ("sgd", torch.optim.SGD, ("optimizer.weight_decay=0.01",)),
+        ("gi_adam", GradientInitialisedAdam, ()),
+    ],
+)
+def test_a_part_that_warms_up_alone_equals_an_optimizer_with_a_group_per_layer(
+    small_corpus: TokenizedCorpus, name: str, make: Any, overrides: tuple[str, ...]
+) -> None:
+    """Members with different parts in one population, one of which has diverged."""
+    overrides = (f"optimizer={name}", "hardware.dtype=float64", "optimizer.clip_norm=0.5", *overrides)
+    layers, seeds = [*PARTIAL, "decoder"], [0, 1, 0, 1, 2, 0]
+    together, batches = partially_warmed(small_corpus, layers, seeds, *overrides)
+    losses_TxM = []
+    for step in range(STEPS):
+        if step == 3:
+            with torch.no_grad():
+                together.weights_MxP[-1, 7] = torch.inf
+        losses_TxM.append(together.step(batches.at(step)).loss_M)
+    assert together.diverged_at_M.tolist() == [-1] * len(PARTIAL) + [3]
+    found = together.model.unpack(together.weights_MxP.detach())
+    for m, (warmed, seed) in enumerate(zip(PARTIAL.values(), seeds, strict=False)):
+        losses, last = one_group_per_layer(small_corpus, make, seed, warmed, *overrides)
+        assert torch.stack(losses_TxM)[:, m].tolist() == pytest.approx(losses, rel=1e-6)
+        for part_name, expected in last.items():
+            if not part_name.endswith("key.bias"):  # see above
+                assert torch.allclose(found[part_name][m], expected, rtol=1e-5, atol=1e-7), part_name
+
+
+def test_a_neighbour_with_two_rates_changes_no_bit(small_corpus: TokenizedCorpus) -> None:
+    seeds = [0, 1]
+    plain, batches = partially_warmed(small_corpus, ["all", "all"], seeds)
+    mixed, _ = partially_warmed(small_corpus, ["all", "shallow"], seeds)
+    for step in range(STEPS):
+        expected, found = plain.step(batches.at(step)), mixed.step(batches.at(step))
+        assert torch.equal(found.loss_M[0], expected.loss_M[0])
+        assert torch.equal(mixed.weights_MxP[0], plain.weights_MxP[0])
+    assert not torch.equal(mixed.weights_MxP[1], plain.weights_MxP[1])
+
+
+def test_without_a_second_rate_a_step_takes_one_rate_per_member(small_corpus: TokenizedCorpus) -> None:
+    """So it costs what it did before; a population with one costs more as long as a warmup lasts."""
+    for layers, more in ((["all", "none"], 0), (["all", "deep"], 10)):
+        population, batches = partially_warmed(small_corpus, layers, [0, 0])
+        columns = []
+        for step in range(STEPS):
+            columns.append(population._rates().shape[1])
+            assert population.lr_at(step).isnan().tolist() == [False, step < more]
+            population.step(batches.at(step))
+        assert columns == [population.model.size] * more + [1] * (STEPS - more)
 
 
 def test_gradient_initialised_adam_is_adam_from_another_second_moment() -> None:

@@ -9,7 +9,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from support.composing import composed
 from warmuplab.data.batches import Batch
 from warmuplab.data.tokens import PADDING, START
-from warmuplab.population.population import Population
+from warmuplab.population.population import Elsewhere, Population
 from warmuplab.population.transformer import Transformer
 from warmuplab.probes.curvature import CurvatureProbe
 
@@ -109,6 +109,29 @@ def test_sgd_has_an_edge_of_its_own_and_no_preconditioner() -> None:
             values["curvature/edge", step],
             sharpness_M * torch.tensor([rate(0, step), rate(1, step)], dtype=torch.float64) / 3.6,
         )
+
+
+def test_there_is_no_edge_where_a_member_has_two_rates() -> None:
+    """Sharpness is a matter of the weights, the edge one of a single rate."""
+    config = composed(*TINY, "hardware.dtype=float64")
+    model = Transformer(config.model, VOCABULARY)
+    lr_MxT = torch.tensor([[0.0, 0.5 * LR, LR], [LR, LR, LR], [LR, LR, LR]], dtype=torch.float64)
+    elsewhere = Elsewhere(torch.full((3, 3), LR, dtype=torch.float64), torch.zeros(3, model.size, dtype=torch.bool))
+    population = Population(model, config.optimizer, lr_MxT, [0, 0, 1], config.hardware, elsewhere=elsewhere)
+    values: Values = {}
+    probe = CurvatureProbe(
+        population,
+        random_batch(3, seed=9),
+        config.optimizer,
+        lambda name, step, value_M: values.update({(name, step): value_M}),
+    )
+    for step in range(3):
+        probe.before_step(step)
+        population.step(random_batch(3, seed=step))
+        for name in ("curvature/edge", "curvature/preconditioned_edge")[: 1 + (step > 0)]:
+            assert values[name, step].isnan().tolist() == [step < 2, False, False]
+            assert values[name.replace("edge", "sharpness"), step].isfinite().all()
+    assert values["curvature/edge", 0][1].item() == values["curvature/sharpness", 0][1].item() * LR / 2
 
 
 def heavy_ball(curvature: float, lr: float, momentum: float, keep: float) -> float:

@@ -17,7 +17,7 @@ from warmuplab.config.overrides import nested
 from warmuplab.config.schema import RunConfig, added
 from warmuplab.record import writing
 from warmuplab.record.directory import read_directories
-from warmuplab.record.identity import identify
+from warmuplab.record.identity import identify, population_key
 from warmuplab.record.run import Run
 from warmuplab.schedules import options
 from warmuplab.study.collect import varying_keys
@@ -123,3 +123,43 @@ def test_a_key_that_came_later_counts_where_it_does_something() -> None:
     level = composed(*QUICK, "schedule/warmup=equal_area")
     window = keys.identifying(to_mapping(level) | {"schedule": level.built_schedule.settings})
     assert window["schedule"]["warmup"]["window"] == 0.2
+
+
+LAYERS = "schedule.warmup.layers"
+
+
+def test_the_part_that_follows_the_warmup_names_a_run() -> None:
+    """Pinned: these names may be in results from now on."""
+    names = {
+        "all": "post_ln-linear-w0.1-lr0.002-s0-6ec64c3f",
+        "none": "post_ln-linear-w0.1_no_layers-lr0.002-s0-798bdee4",
+        "decoder": "post_ln-linear-w0.1_decoder-lr0.002-s0-cc398127",
+        "[encoder,decoder.*.cross]": "post_ln-linear-w0.1_decoder._.cross_encoder-lr0.002-s0-4ef38c3a",
+    }
+    plain = identify(composed(*QUICK), "a").run_id
+    assert plain == names["all"]
+    assert {each: identify(composed(*QUICK, f"{LAYERS}={each}"), "a").run_id for each in names} == names
+    same = identify(composed(*QUICK, f"{LAYERS}=[decoder.*.cross,encoder,encoder]"), "a").run_id
+    assert same == names["[encoder,decoder.*.cross]"]
+
+
+def test_a_name_with_many_patterns_stays_a_name_of_a_folder() -> None:
+    patterns = [f"decoder.{layer}.feed_forward.upper.weight" for layer in range(4)]
+    name = identify(composed(*QUICK, f"{LAYERS}=[{','.join(patterns)}]"), "a").run_id
+    assert len(name) < 100
+    other = identify(composed(*QUICK, f"{LAYERS}=[{','.join(patterns[:3])}]"), "a").run_id
+    assert name.rpartition("-")[0] == other.rpartition("-")[0]
+    assert name != other
+
+
+@pytest.mark.parametrize(
+    "off", [("schedule.warmup.fraction=0",), ("schedule/warmup=none",), ("schedule.warmup.start_factor=1",)]
+)
+def test_without_a_warmup_every_choice_of_layers_is_one_run(off: tuple[str, ...]) -> None:
+    choices = ("all", "none", "deep", "[decoder.*.cross]")
+    assert len({identify(composed(*QUICK, *off, f"{LAYERS}={each}"), "a").run_id for each in choices}) == 1
+
+
+def test_runs_with_different_layers_train_in_lockstep() -> None:
+    choices = ("all", "none", "deep", "[decoder.*.cross]")
+    assert len({population_key(composed(*QUICK, f"{LAYERS}={each}")) for each in choices}) == 1

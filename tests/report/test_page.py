@@ -14,6 +14,7 @@ import pytest
 from support.composing import ROOT
 from support.synthetic_study import ENTROPY, leave, small_study
 from warmuplab.base.words import MISSING, rate_label
+from warmuplab.dashboard.payload import assemble
 from warmuplab.figures.index import STUDY_FIGURES
 from warmuplab.report import page, sentences
 from warmuplab.study import collect, results, roles
@@ -102,6 +103,30 @@ def test_pairs_differ_in_the_warmup_alone(study: results.Study) -> None:
     assert len(said) == 1
     assert f"{lower} of {len(expected)} pairs" in said[0]
     assert f"{statistics.median(expected):+.2f}" in said[0]
+
+
+@pytest.mark.parametrize("fractions", [(0.1,), (0.0, 0.1)])
+def test_runs_that_differ_in_the_warmed_up_layers_are_arms_of_their_own(
+    tmp_path: Path, fractions: tuple[float, ...]
+) -> None:
+    layers = ("all", "decoder", "none", ["decoder.*.cross", "encoder.*.self"])
+    for fraction in fractions:
+        for each in layers if fraction else ("all",):
+            for seed in (0, 1):
+                keys = {"schedule__warmup__fraction": fraction, "schedule__warmup__layers": each}
+                leave(tmp_path / "outputs", seed=seed, **keys)
+    study, _ = collect.update("tiny", tmp_path / "outputs", tmp_path / "results")
+    arms = roles.arrange(study)
+    patterns = "10 % (decoder.*.cross, encoder.*.self)"
+    expected = {"10 %", "10 % (decoder)", "10 % (no layers)", patterns} | ({"none"} if 0.0 in fractions else set())
+    assert set(arms.warmups) == expected
+    assert arms.table["runs"].tolist() == [2] * len(expected)
+    page.write_report(study)
+    assert patterns.replace("*", r"\*") in text_of(study)  # no emphasis between two asterisks
+    data, _ = assemble(study)
+    assert {run["warmup"] for run in data["runs"]} == expected
+    (command,) = {run["command"] for run in data["runs"] if run["warmup"] == patterns and run["seed"] == 0}
+    assert "'schedule.warmup.layers=[decoder.*.cross,encoder.*.self]'" in command
 
 
 def test_the_largest_rate_is_one_at_which_every_seed_trained(study: results.Study) -> None:

@@ -22,6 +22,10 @@ from warmuplab.schedules import (
     EQUAL_AREA,
     SHAPES,
     UNTUNED_RULES,
+    RunSchedule,
+    Schedule,
+    UntunedWarmup,
+    Warmup,
     build,
     learning_rates,
     normalized,
@@ -304,6 +308,114 @@ def test_what_is_no_group_of_settings_is_refused(wrong: Any) -> None:
         normalized(wrong)
 
 
+# ---- Warmup of a part of the network ---------------------------------------------------------------------------------
+
+
+def split(decay: str, warmup: dict[str, object]) -> dict[str, object]:
+    """A schedule that sets what its decay needs, and at a part of the network."""
+    needed: dict[str, dict[str, object]] = {
+        "noam": {"d_model": 64},
+        "piecewise": {"values": [1e-3, 5e-4, 1e-4], "boundary_fractions": [0.3, 0.6]},
+        "ramp": {"start_lr": 1e-5, "end_lr": 1e-2},
+    }
+    return config({"layers": "deep", **warmup}, None if decay in needed else 1e-3, name=decay, **needed.get(decay, {}))
+
+
+@pytest.mark.parametrize("decay", DECAYS)
+@pytest.mark.parametrize("shape", [shape for shape in (*SHAPES, *UNTUNED_RULES) if shape != "none"])
+@pytest.mark.parametrize("start_factor", [0.0, 0.3])
+def test_elsewhere_the_rate_is_that_of_the_part_without_its_factor(decay: str, shape: str, start_factor: float) -> None:
+    own: dict[str, object] = {"fraction": None, "beta2": 0.9} if shape in UNTUNED_RULES else {"fraction": 0.2}
+    told = split(decay, {"shape": shape, "start_factor": start_factor, **own})
+    schedule, steps = build(told, 200), np.arange(200)
+    rise = UntunedWarmup(shape, 0.9, start_factor) if shape in UNTUNED_RULES else Warmup(40, shape, start_factor)
+    elsewhere = schedule.learning_rates_elsewhere()
+    assert elsewhere is not None
+    np.testing.assert_allclose(rise(steps) * elsewhere, schedule.learning_rates(), rtol=1e-15)
+    assert (elsewhere[: schedule.warmup_steps + 1] == elsewhere[0]).all()  # the decay's clock starts with its end
+    whole = build(told | {"warmup": {**told["warmup"], "layers": "all"}}, 200)  # type: ignore[dict-item]
+    assert np.array_equal(schedule.learning_rates(), whole.learning_rates())
+    assert whole.learning_rates_elsewhere() is None
+    nothing = build(told | {"warmup": {**told["warmup"], "layers": "none"}}, 200)  # type: ignore[dict-item]
+    assert np.array_equal(nothing.learning_rates(), elsewhere)
+    assert nothing.learning_rates_elsewhere() is None
+    assert nothing.warmup_steps == whole.warmup_steps
+
+
+def test_warmup_of_no_layer_differs_from_no_warmup_in_the_clock() -> None:
+    steps = np.arange(200)
+    nothing, without = (learning_rates(config(warmup), 200) for warmup in ({"layers": "none"}, {"fraction": 0}))
+    np.testing.assert_allclose(nothing, 1e-3 * (1 - np.maximum(steps - 20, 0) / 180), rtol=1e-12)
+    np.testing.assert_allclose(without, 1e-3 * (1 - steps / 200), rtol=1e-12)
+
+
+def test_outside_the_part_an_equal_area_schedule_is_not_lowered() -> None:
+    told = split("cosine", {"shape": "equal_area", "fraction": 0.1})
+    schedule = build(told, 200)
+    without = learning_rates(split("cosine", {"fraction": 0}), 200)
+    elsewhere = schedule.learning_rates_elsewhere()
+    assert elsewhere is not None
+    assert np.array_equal(elsewhere, without)
+    assert (schedule.learning_rates()[:40] < without[:40]).all()
+
+
+@pytest.mark.parametrize(
+    "warmup",
+    [
+        {"fraction": 0},
+        {"fraction": None, "steps": 0},
+        {"shape": "none", "fraction": None},
+        {"start_factor": 1},
+        {"shape": "equal_area", "fraction": 0.0},
+    ],
+)
+@pytest.mark.parametrize("layers", ["none", "decoder", ["encoder"]])
+def test_where_no_rate_is_lowered_every_choice_of_layers_is_one_schedule(
+    warmup: dict[str, object], layers: object
+) -> None:
+    told = normalized(config({**warmup, "layers": layers}))
+    assert told == normalized(config(warmup))
+    assert build(config({**warmup, "layers": layers}), 200).elsewhere is None
+
+
+def test_patterns_are_put_in_order() -> None:
+    told = [normalized(config({"layers": given})) for given in (["b.*.c", "a"], ["a", "b.*.c", "a"], ("a", "b.*.c"))]
+    assert [each["warmup"]["layers"] for each in told] == [["a", "b.*.c"]] * 3
+    assert normalized(config({"layers": "all"})) == normalized(config())
+    in_nodes = OmegaConf.create({"layers": ["b", "a"]})
+    assert normalized(config({"layers": in_nodes.layers}))["warmup"]["layers"] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "line"),
+    [
+        (
+            "decodr",
+            "decodr: there is no such part of the network; did you mean decoder? choose one of all, none, deep,",
+        ),
+        ("x", "x: there is no such part of the network; choose one of all, none, deep, shallow, embedding, encoder,"),
+        ("decoder.*.cross", "decoder.*.cross: there is no such part of the network; choose one of all, none, deep,"),
+        (None, "null: is neither a part of the network nor a list; choose one of all, none, deep, shallow,"),
+        (3, "3: is neither a part of the network nor a list; choose one of all, none, deep, shallow, embedding,"),
+        ([], "[]: names nothing; use schedule.warmup.layers=none, or give a list of parameter names"),
+        (["deep"], "deep: stands for a part and cannot be in a list; use schedule.warmup.layers=deep, or give"),
+        ([3], "3: is not the beginning of a parameter's name; give names and * between dots, such as"),
+        (["a", ["b"]], "['b']: is not the beginning of a parameter's name; give names and * between dots"),
+        (["a..b"], "a..b: is not the beginning of a parameter's name; give names and * between dots, such as"),
+        (["decoder.[01]"], "decoder.[01]: is not the beginning of a parameter's name; give names and * between"),
+    ],
+)
+def test_what_is_no_part_of_a_network_is_refused(layers: object, line: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        normalized(config({"layers": layers}))
+    assert str(refused.value).startswith(f"schedule.warmup.layers={line}")
+
+
+def test_a_pattern_without_brackets_is_told_to_take_some() -> None:
+    with pytest.raises(ConfigError, match=r"or put patterns into brackets: \[decoder\.\*\.cross\]$"):
+        normalized(config({"layers": "decoder.*.cross"}))
+
+
 # ---- The terminal view -----------------------------------------------------------------------------------------------
 
 
@@ -318,6 +430,29 @@ def test_the_table_reads_back_exactly(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "100  2.000000e-03  end of the warmup" in shown
 
 
+def test_the_view_has_a_second_line_where_a_part_warms_up_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schedule = build(config({"layers": ["decoder.*.cross", "encoder"]}), 200)
+    schedule_view.show(schedule, str(tmp_path / "lr.csv"))
+    rows = list(csv.DictReader((tmp_path / "lr.csv").open()))
+    assert list(rows[0]) == ["step", "lr", "lr/elsewhere"]
+    elsewhere = schedule.learning_rates_elsewhere()
+    assert elsewhere is not None
+    assert [float(row["lr/elsewhere"]) for row in rows] == elsewhere.tolist()
+    shown = capsys.readouterr().out
+    assert "linear warmup of 20 (decoder.*.cross, encoder)" in shown
+    assert "0.000000e+00  1.000000e-03" in shown
+    one = schedule_view.plot([schedule.formula], 200, 20)
+    both = schedule_view.plot([schedule.formula, elsewhere_of(schedule)], 200, 20)
+    assert set(one.splitlines()) - set(both.splitlines()) == {one.splitlines()[0]}  # a level line at the top
+
+
+def elsewhere_of(schedule: RunSchedule) -> Schedule:
+    assert schedule.elsewhere is not None
+    return schedule.elsewhere
+
+
 @pytest.mark.parametrize("total", [1, 2, 3, 150, 100_000_000])
 def test_the_plot_computes_only_what_it_shows(total: int) -> None:
     asked = []
@@ -327,7 +462,7 @@ def test_the_plot_computes_only_what_it_shows(total: int) -> None:
         asked.append(np.size(step))
         return schedule(step)
 
-    drawn = schedule_view.plot(counted, total, total // 10)
+    drawn = schedule_view.plot([counted], total, total // 10)
     assert sum(asked) < 5000
     assert len(drawn.splitlines()) == schedule_view.HEIGHT + 2
 

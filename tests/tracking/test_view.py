@@ -17,11 +17,12 @@ from support.composing import QUICK, ROOT, composed
 from support.wandb_server import WandbServer, wandb_server
 from warmuplab import worker
 from warmuplab.base.errors import ConfigError
+from warmuplab.config.mapping import to_mapping
 from warmuplab.config.schema import TrackerConfig
 from warmuplab.record import writing
 from warmuplab.record.directory import recorded_series
 from warmuplab.record.run import Run, read_summary
-from warmuplab.tracking import settings, stream
+from warmuplab.tracking import settings, stream, view
 from warmuplab.tracking.__main__ import main
 from warmuplab.tracking.publication import publication
 from warmuplab.tracking.publishing import publish
@@ -139,6 +140,23 @@ def test_an_offline_run_holds_every_metric_and_every_summary_value(
     expected = summary()["values"] | {"status": "diverged", "diverged_at": 6, "trained": False}
     assert {name: shown.get(name) for name in expected} == expected
     assert set(shown) <= {name for name, value in expected.items() if value is not None} | set(table.columns)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "tags"),
+    [
+        ((), set()),
+        (("schedule.warmup.layers=decoder",), {"layers:decoder"}),
+        (("schedule.warmup.layers=none",), {"layers:no layers"}),
+        (("schedule.warmup.layers=[encoder,decoder.*.cross]",), {"layers:encoder", "layers:decoder.*.cross"}),
+        (("schedule.warmup.layers=decoder", "schedule.warmup.fraction=0"), set()),
+    ],
+)
+def test_tags_name_the_part_that_follows_the_warmup(overrides: tuple[str, ...], tags: set[str]) -> None:
+    found = view._tags(to_mapping(composed(*QUICK, *overrides)))
+    assert {tag for tag in found if tag.startswith("layers:")} == tags
+    long = view._tags(to_mapping(composed(*QUICK, f"schedule.warmup.layers=[{'decoder' * 20}]")))
+    assert max(map(len, long)) == 64
 
 
 def test_layers_are_a_section_of_their_own(tmp_path: Path) -> None:

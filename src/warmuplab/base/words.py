@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 MISSING = "–"
-NO_WARMUP, OWN_RATE = "none", "its own"
+NO_WARMUP, OWN_RATE, NO_LAYERS = "none", "its own", "no layers"
 EQUAL_AREA = "equal early area"
 _NORMS = {"post": "post-LN", "pre": "pre-LN"}
 
@@ -49,25 +49,50 @@ def norm_label(place: object) -> str:
     return _NORMS.get(str(place), str(place))
 
 
-def warmup_label(shape: str | None = None, fraction: float | None = None, steps: float | None = None) -> str:
+def warmup_label(
+    shape: str | None = None,
+    fraction: float | None = None,
+    steps: float | None = None,
+    layers: str | Sequence[str] | None = None,
+) -> str:
     """A warmup in a column of that name: `none`, `10 %`, `400 steps`, `10 % cosine`, `equal early area (10 %)`.
 
-    The shape is named unless it is linear; where a warmup has no length of its own, the shape is its name.
+    The shape is named unless it is linear; where a warmup has no length of its own, the shape is its name. The part of
+    the network that follows it comes last: `10 % (decoder)`, `equal early area (10 %, decoder)`.
     """
     if shape == "none" or fraction == 0 or steps == 0:
         return NO_WARMUP
     length = f"{100 * fraction:g} %" if fraction is not None else f"{steps:g} steps" if steps is not None else ""
     if shape == "equal_area":
-        return f"{EQUAL_AREA} ({length})" if length else EQUAL_AREA
+        return _with_details(EQUAL_AREA, length, layers_label(layers))
     named = shape if shape and not (length and shape == "linear") else ""
-    return " ".join(filter(None, [length, named]))
+    return _with_details(" ".join(filter(None, [length, named])), layers_label(layers))
+
+
+def layers_label(layers: str | Sequence[str] | None) -> str:
+    """The part of the network that follows a warmup: `decoder`, `decoder.*.cross, encoder`; empty for all of it.
+
+    A list is taken as text too, as tables hold it: `[decoder.*.cross,encoder]`.
+    """
+    if layers is None or layers == "all":
+        return ""
+    patterns = layers.strip("[]").split(",") if isinstance(layers, str) else layers
+    return NO_LAYERS if layers == "none" else ", ".join(patterns)
+
+
+def _with_details(label: str, *details: str) -> str:
+    inside = ", ".join(filter(None, details))
+    return f"{label} ({inside})".lstrip() if inside else label
 
 
 def warmup_phrase(label: str) -> str:
-    """A label of a warmup where nothing else says what it is: `no warmup`, `10 % warmup`."""
+    """A label of a warmup where nothing else says what it is: `no warmup`, `10 % warmup`, `10 % warmup (decoder)`."""
     if label == NO_WARMUP:
         return "no warmup"
-    return f"no warmup, {label}" if label.startswith(EQUAL_AREA) else f"{label} warmup"
+    if label.startswith(EQUAL_AREA):
+        return f"no warmup, {label}"
+    length, opened, details = label.partition(" (")
+    return f"{length} warmup{opened}{details}"
 
 
 def with_warmup(label: str) -> str:

@@ -1,6 +1,5 @@
 """Configurations as they are typed: dotted keys, and values as Hydra reads them."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +27,7 @@ def nested(flat_keys: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_cell(value: Any) -> Any:
     """A value of a configuration as one cell of a table: lists as typed on a command line, the rest as it is."""
-    return json.dumps(value, separators=(",", ":")) if isinstance(value, list) else value
+    return as_typed(value) if isinstance(value, list) else value
 
 
 def as_typed(value: Any) -> str:
@@ -40,7 +39,7 @@ def as_typed(value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(as_typed, value))}]"
     text = str(value)
-    if isinstance(value, int | float) or re.fullmatch(r"[\w./+-]+|\[[\w./+,-]*\]", text):
+    if isinstance(value, int | float) or re.fullmatch(r"[\w./+*-]+|\[[\w./+*,-]*\]", text):
         return text
     # In its quoted strings a backslash is one unless it comes before a quote.
     escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text)

@@ -95,6 +95,9 @@ class WarmupConfig:
     """Decay rate of the optimizer's second moment, from which the untuned rules derive their length."""
     window: float | None = added(None)
     """Early window of the equal-area shape, as a fraction of `training.steps`."""
+    layers: Any = added("all")  # noqa: RUF009 (a field, made anew for each)
+    """Which weights follow the warmup while the others have the full rate: one of `schedules.PARTS`, or a list of
+    patterns of parameter names; see `population.parts`."""
 
 
 @dataclass

@@ -62,7 +62,7 @@ def rate(config: Mapping[str, Any]) -> str:
 
 def warmup(config: Mapping[str, Any]) -> str:
     """The warmup, where it does not vary."""
-    return warmup_label(*(config.get(f"schedule.warmup.{name}") for name in ("shape", "fraction", "steps")))
+    return warmup_label(*(config.get(f"schedule.warmup.{name}") for name in ("shape", "fraction", "steps", "layers")))
 
 
 def facet_order(facet: str, value: Any) -> tuple[bool, float, str]:

@@ -53,7 +53,8 @@ LOOKS = {
 def warmup_of(arm: Arm) -> str:
     """`10 % warmup`, `no warmup`: what an arm is called where all arms share the rest, whatever its name adds."""
     shape, fraction = (arm.where[f"schedule.warmup.{name}"] for name in ("shape", "fraction"))
-    return warmup_phrase(EQUAL_AREA if shape == "equal_area" else warmup_label(shape, fraction))
+    layers = arm.where.get("schedule.warmup.layers")
+    return warmup_phrase(EQUAL_AREA if shape == "equal_area" else warmup_label(shape, fraction, layers=layers))
 
 
 def mean_and_interval(values: ArrayLike) -> tuple[Floats, Floats, Floats]:

@@ -1,6 +1,6 @@
 """The series measured while a population trains, kept on its device until the end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -27,15 +27,16 @@ class Metrics:
         """Every metric from step `first` to before `stop`, `[steps, M]`, copied to the host; waits for the device."""
         return {name: series[first:stop].cpu().numpy().copy() for name, series in self._series_TxM.items()}
 
-    def tables(self, lr_MxT: Sequence[np.ndarray]) -> list[pd.DataFrame]:
-        """Per member a row per step: `step`, `lr` and every metric, null where not measured or not finite."""
+    def tables(self, rates: Sequence[Mapping[str, np.ndarray]]) -> list[pd.DataFrame]:
+        """Per member a row per step: `step`, its `rates` and every metric, null where not measured or not finite."""
         host = self.rows(0, self._shape[0])
         return [
             pd.DataFrame(
-                {"step": np.arange(self._shape[0]), "lr": lr_T}
+                {"step": np.arange(self._shape[0])}
+                | dict(rates_of_member)
                 | {name: _finite(values[:, m]) for name, values in host.items()}
             )
-            for m, lr_T in enumerate(lr_MxT)
+            for m, rates_of_member in enumerate(rates)
         ]
 
 

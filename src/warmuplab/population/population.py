@@ -1,7 +1,8 @@
 """A population: M runs that differ only in seed and schedule, trained in lockstep.
 
 An update that is linear in the learning rate is taken once for all members at rate 1, after which each member moves by
-its own rate. No member can influence another: a diverged one is frozen and its neighbours never notice.
+its own rate, or each of its weights by its own where only a part of a member follows the warmup. No member can
+influence another: a diverged one is frozen and its neighbours never notice.
 """
 
 from collections.abc import Sequence
@@ -29,10 +30,21 @@ class Step:
     """Euclidean norm of the weights' change over that of the weights before it."""
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """The rates of the weights that do not follow their member's warmup; see `schedules.RunSchedule.elsewhere`."""
+
+    lr_MxT: torch.Tensor
+    """At every step; those of the population where all weights of a member have one rate."""
+    warmed_MxP: torch.Tensor
+    """Which weights follow the warmup instead, bool."""
+
+
 class Population:
     """Weights, optimizer state and divergence of M members.
 
-    `lr_MxT` holds the learning rate of every member at every step (see `schedules.learning_rates`).
+    `lr_MxT` holds the learning rate of every member at every step (see `schedules.learning_rates`); `elsewhere` that of
+    some of its weights, where a member has two.
     """
 
     def __init__(
@@ -43,6 +55,7 @@ class Population:
         seeds: Sequence[int],
         hardware: HardwareConfig,
         label_smoothing: float = 0.0,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.model = model
         self.device = pick_device(hardware.device)
@@ -55,6 +68,13 @@ class Population:
         self._optimizer = make_optimizer(optimizer, self.weights_MxP)
         self._clip_norm = optimizer.clip_norm
         self._lr_MxT = lr_MxT.to(self.device, weights_dtype)
+        self._split_T, self._elsewhere = [False] * lr_MxT.shape[1], elsewhere
+        """Whether a member has two rates at a step, known on the host: asking the device would wait for it."""
+        if elsewhere is not None:
+            self._split_T = (lr_MxT != elsewhere.lr_MxT).any(0).tolist()
+            self._elsewhere = Elsewhere(
+                elsewhere.lr_MxT.to(self.device, weights_dtype), elsewhere.warmed_MxP.to(self.device)
+            )
         self._label_smoothing = label_smoothing
         self._objective = torch.compile(model.objective) if hardware.compile else model.objective
         self.step_number = 0
@@ -99,9 +119,11 @@ class Population:
             return self.model.logits(self.weights_MxP, batch, watch).to(self.weights_MxP.dtype)
 
     def lr_at(self, step: int) -> torch.Tensor:
-        """The learning rate of every member at `step`, `(M,)`."""
+        """The one learning rate of every member at `step`, `(M,)`; not a number for a member that has two."""
         lr_M: torch.Tensor = self._lr_MxT[:, step]
-        return lr_M
+        if self._elsewhere is None or not self._split_T[step]:
+            return lr_M
+        return torch.where(lr_M == self._elsewhere.lr_MxT[:, step], lr_M, torch.nan)
 
     @torch.no_grad()
     def preconditioner(self) -> torch.Tensor | None:
@@ -127,13 +149,20 @@ class Population:
         """Move every member that has not diverged by its own rate; returns the relative size of the move, `(M,)`."""
         before_MxP = self.weights_MxP.clone()
         self._optimizer.step()
-        lr_Mx1 = self._lr_MxT[:, self.step_number, None]
-        moved_MxP = torch.lerp(before_MxP, self.weights_MxP, lr_Mx1)
+        moved_MxP = torch.lerp(before_MxP, self.weights_MxP, self._rates())
         # A select, not a weight of 0: that times NaN would still be NaN.
         self.weights_MxP.copy_(torch.where(self.alive_M[:, None], moved_MxP, before_MxP))
         norm_M = torch.linalg.vector_norm(before_MxP, dim=1)
         relative_M: torch.Tensor = torch.linalg.vector_norm(before_MxP.sub_(self.weights_MxP), dim=1) / norm_M
         return relative_M
+
+    def _rates(self) -> torch.Tensor:
+        """The rates of this step: one per member, `(M, 1)`; one per weight, `(M, P)`, where some member has two."""
+        lr_Mx1 = self._lr_MxT[:, self.step_number, None]
+        if self._elsewhere is None or not self._split_T[self.step_number]:
+            return lr_Mx1
+        elsewhere_Mx1 = self._elsewhere.lr_MxT[:, self.step_number, None]
+        return torch.where(self._elsewhere.warmed_MxP, lr_Mx1, elsewhere_Mx1)
 
     def nan_where_diverged(self, value_Mx: torch.Tensor) -> torch.Tensor:
         """`value_Mx` (the members first), not a number where a member has diverged."""

@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from warmuplab.config.schema import ModelConfig
 from warmuplab.data.batches import Batch
 from warmuplab.data.tokens import PADDING
+from warmuplab.population import parts
+from warmuplab.population.parameters import Parameter, normalised_stacks, parameters
 
 Weights = dict[str, torch.Tensor]
-Draw = Callable[[torch.Tensor, torch.Generator], object]
 
 
 class Watch(Protocol):
@@ -32,20 +33,6 @@ class Watch(Protocol):
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """A named part of a member's weights."""
-
-    name: str
-    shape: tuple[int, ...]
-    draw: Draw
-    """Fills a tensor of `shape` with its initial value."""
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-
-@dataclass(frozen=True)
 class Transformer:
     """The network as a function of its weights: shapes, initial values, forward pass."""
 
@@ -55,7 +42,7 @@ class Transformer:
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Every parameter of a member, in the order of its row: embedding, encoder layers, decoder layers."""
-        return tuple(_parameters(self.config, self.vocabulary_size))
+        return tuple(parameters(self.config, self.vocabulary_size))
 
     @property
     def size(self) -> int:
@@ -89,6 +76,12 @@ class Transformer:
                 columns[name] = slice(columns[name].start if name in columns else position, stop)
             position = stop
         return columns
+
+    def covered(self, layers: str | list[str]) -> torch.Tensor:
+        """The columns of the weights that `schedule.warmup.layers` names, bool `(P,)`; see `parts`."""
+        named = parts.named(layers, [parameter.name for parameter in self.parameters], self.config.depth)
+        sizes = torch.tensor([parameter.size for parameter in self.parameters])
+        return torch.tensor([parameter.name in named for parameter in self.parameters]).repeat_interleave(sizes)
 
     def unpack(self, weights_MxP: torch.Tensor) -> Weights:
         """Named views `(M, *shape)` of the rows."""
@@ -152,7 +145,7 @@ class Transformer:
             state = self._block(weights, f"{prefix}.feed_forward", state, lambda x, p: _feed_forward(weights, p, x))
             if attend.watch is not None:
                 attend.watch.layer(prefix, state)
-        return _layer_norm(weights, f"{name}.norm", state) if name in _normalised_stacks(self.config) else state
+        return _layer_norm(weights, f"{name}.norm", state) if name in normalised_stacks(self.config) else state
 
     def _block(
         self, weights: Weights, name: str, state: torch.Tensor, inner: Callable[[torch.Tensor, str], torch.Tensor]
@@ -229,61 +222,3 @@ def _cross_entropy(logits: torch.Tensor, label_MxBxT: torch.Tensor, label_smooth
 def _padding_mask(ids_MxBxS: torch.Tensor) -> torch.Tensor:
     """True where a key may be attended to, `(M*B, 1, 1, S)`."""
     return (ids_MxBxS != PADDING).flatten(0, 1)[:, None, None, :]
-
-
-def _parameters(config: ModelConfig, vocabulary_size: int) -> list[Parameter]:
-    width = config.width
-    parameters = [Parameter("embedding", (vocabulary_size, width), _normal(width**-0.5))]
-    for stack, attentions in (("encoder", ("self",)), ("decoder", ("self", "cross"))):
-        for layer in range(config.depth):
-            for attention in attentions:
-                name = f"{stack}.{layer}.{attention}"
-                for role in ("query", "key", "value", "output"):
-                    parameters += _linear_parameters(f"{name}.{role}", width, width)
-                parameters += _norm_parameters(name, width)
-            name = f"{stack}.{layer}.feed_forward"
-            parameters += _linear_parameters(f"{name}.upper", width, config.feed_forward)
-            parameters += _linear_parameters(f"{name}.lower", config.feed_forward, width)
-            parameters += _norm_parameters(name, width)
-        if stack in _normalised_stacks(config):
-            parameters += _norm_parameters(stack, width)
-    return parameters
-
-
-def _normalised_stacks(config: ModelConfig) -> list[str]:
-    """The stacks that end in a layer normalisation of their own.
-
-    The encoder of pre-LN always does: attention to the raw sum of its blocks would depend on their number.
-    """
-    return ["encoder"] * (config.norm == "pre") + ["decoder"] * config.final_norm
-
-
-def _linear_parameters(name: str, inputs: int, outputs: int) -> list[Parameter]:
-    """Weight `(in, out)` drawn as `torch.nn.Linear` does, uniform within 1 / sqrt(in); bias `(1, out)` of zeros.
-
-    Glorot's wider bounds were tried: post-LN then hardly trains at this depth, at any rate.
-    """
-    bound = inputs**-0.5
-    return [
-        Parameter(
-            f"{name}.weight",
-            (inputs, outputs),
-            lambda part, generator: part.uniform_(-bound, bound, generator=generator),
-        ),
-        Parameter(f"{name}.bias", (1, outputs), _constant(0.0)),
-    ]
-
-
-def _norm_parameters(block: str, width: int) -> list[Parameter]:
-    return [
-        Parameter(f"{block}.norm.gain", (1, width), _constant(1.0)),
-        Parameter(f"{block}.norm.bias", (1, width), _constant(0.0)),
-    ]
-
-
-def _normal(deviation: float) -> Draw:
-    return lambda part, generator: part.normal_(0.0, deviation, generator=generator)
-
-
-def _constant(value: float) -> Draw:
-    return lambda part, generator: part.fill_(value)

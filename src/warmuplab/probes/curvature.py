@@ -11,9 +11,10 @@ With H the Hessian of the loss on the held-out probe batch and P = diag(sqrt(v) 
   et al. 2022, section 2). Null for sgd and before the first step;
 * `curvature/preconditioned_edge`: preconditioned sharpness * lr * (1 - beta1) / (2 + 2 beta1), 1 at that edge.
 
-Both edges use the learning rate of the step that is about to be taken. Left out are the factor 1 - beta1^t of Cohen et
-al., gone after some twenty steps; the rectification of radam, a factor on its rate; clipping and weight decay. Training
-sees other batches and a fresh one every step, so the edge is a guide, not an exact limit.
+Both edges use the learning rate of the step that is about to be taken. They are null where a member's weights have two
+(`schedule.warmup.layers`, while the warmup lasts): the limits are those of a single rate. Left out are the factor
+1 - beta1^t of Cohen et al., gone after some twenty steps; the rectification of radam, a factor on its rate; clipping
+and weight decay. Training sees other batches and a fresh one every step, so the edge is a guide, not an exact limit.
 
 Products with H take two backward passes (Pearlmutter 1994), for all members in one; the largest eigenvalue is found by
 Lanczos iterations from the last eigenvector.

@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import re
 from typing import Any
 
+from warmuplab.base.words import layers_label
 from warmuplab.config.keys import identifying
 from warmuplab.config.mapping import to_mapping
 from warmuplab.config.schema import RunConfig
 from warmuplab.record.run import Run
+
+LONGEST_PART = 40  # characters for what a warmup covers: the name of a folder is limited, and the hash tells the rest
 
 
 def identify(config: RunConfig, fingerprint: str) -> Run:
@@ -44,7 +48,9 @@ def _slug(config: RunConfig) -> str:
         else ""
     )
     shape = "" if warmup.shape == "linear" else f"_{warmup.shape}"
-    parts = [f"{config.model.norm}_ln", str(config.schedule.decay["name"]), f"w{length}{shape}"]
+    layers = layers_label(config.built_schedule.settings["warmup"]["layers"])
+    part = f"_{re.sub(r'[^a-z0-9_.]+', '_', layers, flags=re.IGNORECASE)}"[:LONGEST_PART] if layers else ""
+    parts = [f"{config.model.norm}_ln", str(config.schedule.decay["name"]), f"w{length}{shape}{part}"]
     if config.schedule.peak_lr is not None:
         parts.append(f"lr{config.schedule.peak_lr:g}")
     return "-".join([*parts, f"s{config.seed}"])

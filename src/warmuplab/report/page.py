@@ -12,7 +12,7 @@ from warmuplab.config.compose import CHECKOUT
 from warmuplab.record.environment import describe_hardware
 from warmuplab.report import measures, sentences
 from warmuplab.report import verdicts as claims_in_report
-from warmuplab.report.tables import result_table
+from warmuplab.report.tables import as_markdown, result_table
 from warmuplab.report.takeaway import takeaway
 from warmuplab.series.instability import EPISODE_SHARE
 from warmuplab.study.results import Study
@@ -80,13 +80,13 @@ def compose(study: Study, arms: Arms, drawn: Sequence[str]) -> str:
         f"# Study `{study.name}`",
         obtained(study),
         "## Result",
-        *([_bullets(taken)] if (taken := takeaway(arms)) else []),
+        *_takeaway(arms),
         _legend(study, arms),
         result_table(arms).markdown(),
         *(_figure(name) for name in ("final_loss",) if name in drawn),
         *_measurements(arms),
         "## What this shows",
-        _bullets(sentences.shows(study, arms)),
+        _bullets([as_markdown(line) for line in sentences.shows(study, arms)]),
         "## What this does not show",
         _bullets(sentences.does_not_show(study, arms)),
         *_failures(study),
@@ -156,6 +156,11 @@ def _legend(study: Study, arms: Arms) -> str:
         " that is not finite and counts at the unigram entropy; *failed* ended in an error and is in no mean."
     )
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _takeaway(arms: Arms) -> list[str]:
+    lines = takeaway(arms)
+    return [_bullets([as_markdown(line) for line in lines])] if lines else []
 
 
 def _measurements(arms: Arms) -> list[str]:

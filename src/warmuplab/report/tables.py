@@ -1,5 +1,6 @@
 """The result table of a study: a row per arm, for a report and for a terminal."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +22,12 @@ class ResultTable:
     def markdown(self) -> str:
         """As a Markdown table."""
         lines = [self.header, ["---"] * len(self.header), *self.rows]
-        return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+        return "\n".join(f"| {' | '.join(as_markdown(cell.replace('|', '/')) for cell in line)} |" for line in lines)
+
+
+def as_markdown(text: str) -> str:
+    """`text` in Markdown where a single asterisk stands for itself, as in `decoder.*.cross`; two still mean bold."""
+    return re.sub(r"(?<!\*)\*(?!\*)", r"\\*", text)
 
 
 # What the result table says of an arm between its loss and its runs: the title, the column of `Arms.table`, digits.
@@ -38,11 +44,10 @@ def result_table(arms: Arms) -> ResultTable:
     shown = roles_of(arms)
     measures = [measure for measure in MEASURES if tells(number(value, measure[2]) for value in arms.table[measure[1]])]
     header = [*shown.values(), "Held-out loss", *(title for title, _, _ in measures), "Runs"]
-    rows = [
-        [*(str(arm[role]) for role in shown), _loss(arm), *(number(arm[name], n) for _, name, n in measures)]
-        + [outcome_text(arm)]
-        for arm in arms.table.to_dict("records")
-    ]
+    rows = []
+    for arm in arms.table.to_dict("records"):
+        measured = [number(arm[name], digits) for _, name, digits in measures]
+        rows.append([*(str(arm[role]) for role in shown), _loss(arm), *measured, outcome_text(arm)])
     return ResultTable(header, rows)
 
 

@@ -31,12 +31,13 @@ from warmuplab.schedules.normal import normalized
 from warmuplab.schedules.options import ADDED_OPTIONS, DECAYS
 from warmuplab.schedules.published import ExponentialRamp, Noam, OneCycle, WarmupInverseTime
 from warmuplab.schedules.steps import Schedule
-from warmuplab.schedules.warmups import EQUAL_AREA, SHAPES, UNTUNED_RULES, UntunedWarmup, Warmup, WithWarmup
+from warmuplab.schedules.warmups import EQUAL_AREA, PARTS, SHAPES, UNTUNED_RULES, UntunedWarmup, Warmup, WithWarmup
 
 __all__ = [
     "ADDED_OPTIONS",
     "DECAYS",
     "EQUAL_AREA",
+    "PARTS",
     "SHAPES",
     "UNTUNED_RULES",
     "ConstantRate",

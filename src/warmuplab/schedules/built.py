@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -32,17 +32,22 @@ class RunSchedule:
     warmup_steps: int
     """W, where the clock of the decay starts."""
     formula: Schedule
+    """Of the weights that follow the warmup; of all weights where `elsewhere` is None."""
+    elsewhere: Schedule | None = None
+    """Of all other weights, where `warmup.layers` names a part of the network: it has no rise, and the same decay with
+    the same clock. So with `layers=none`, which is this formula for all weights, a run differs from one without
+    warmup in the clock alone."""
 
     def __call__(self, step: npt.ArrayLike, /) -> Array:
         return self.formula(step)
 
     def learning_rates(self) -> Array:
-        """The learning rate of every step, float64 [total_steps]."""
-        table = np.empty(self.total_steps)
-        for start in range(0, self.total_steps, CHUNK):
-            stop = min(start + CHUNK, self.total_steps)
-            table[start:stop] = self.formula(np.arange(start, stop))
-        return table
+        """The learning rate of every step, float64 [total_steps], of the weights that follow the warmup."""
+        return _table(self.formula, self.total_steps)
+
+    def learning_rates_elsewhere(self) -> Array | None:
+        """That of all other weights, float64 [total_steps]; None where all weights have one rate."""
+        return None if self.elsewhere is None else _table(self.elsewhere, self.total_steps)
 
 
 def build(schedule_config: Any, total_steps: int) -> RunSchedule:
@@ -51,10 +56,18 @@ def build(schedule_config: Any, total_steps: int) -> RunSchedule:
     Raises ConfigError for a configuration that is no schedule, with the dotted name of the setting at fault.
     """
     settings = normalized(schedule_config)
+    followed: Schedule
     if settings["warmup"]["shape"] == EQUAL_AREA:
-        return RunSchedule(settings, total_steps, 0, _equal_area(settings, total_steps))
-    risen = _with_warmup(settings, total_steps)
-    return RunSchedule(settings, total_steps, risen.warmup.steps, risen)
+        followed = lowered = _equal_area(settings, total_steps)
+        steps, elsewhere = 0, lowered.schedule
+    else:
+        followed = risen = _with_warmup(settings, total_steps)
+        steps = risen.warmup.steps
+        elsewhere = replace(risen, warmup=Warmup(steps, start_factor=1.0))  # a factor of 1, and the same clock
+    if settings["warmup"]["layers"] == "none":
+        return RunSchedule(settings, total_steps, steps, elsewhere)
+    split = settings["warmup"]["layers"] != "all"
+    return RunSchedule(settings, total_steps, steps, followed, elsewhere if split else None)
 
 
 def learning_rates(schedule_config: Any, total_steps: int) -> Array:
@@ -79,7 +92,7 @@ class Scaled:
         return self.factor * self.schedule(t)
 
 
-def _equal_area(settings: Mapping[str, Any], total_steps: int) -> Schedule:
+def _equal_area(settings: Mapping[str, Any], total_steps: int) -> Scaled:
     """The same schedule without warmup, every rate lowered so that the early window gets as much rate as with warmup.
 
     Warmup takes smaller steps early, and smaller steps alone overfit less and move the network less. This is the arm
@@ -123,6 +136,14 @@ def _warmup(settings: Mapping[str, Any], total_steps: int) -> Warmup | UntunedWa
         problem = f"a warmup of {warmup.steps} steps does not end within a run of {total_steps}"
         raise ConfigError(f"schedule.warmup.{key}", settings[key], problem, "lower it or raise training.steps")
     return warmup
+
+
+def _table(schedule: Schedule, total_steps: int) -> Array:
+    table = np.empty(total_steps)
+    for start in range(0, total_steps, CHUNK):
+        stop = min(start + CHUNK, total_steps)
+        table[start:stop] = schedule(np.arange(start, stop))
+    return table
 
 
 def _named(prefix: str, make: Callable[[], Made]) -> Made:

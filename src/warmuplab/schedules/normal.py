@@ -3,14 +3,16 @@
 The configuration is a mapping (a plain dict, an OmegaConf node) or a dataclass:
 
     peak_lr: float or null
-    warmup: {shape, fraction, steps, start_factor, stairs, beta2, window}
+    warmup: {shape, fraction, steps, start_factor, stairs, beta2, window, layers}
     decay: {name, and the options of that decay}
 """
 
 import dataclasses
+import difflib
 import inspect
 import math
 import numbers
+import re
 import sys
 import types
 import typing
@@ -20,8 +22,9 @@ from typing import Any
 from warmuplab.base.errors import ConfigError
 from warmuplab.schedules.options import DECAYS, STATE_THEIR_OWN_RATE, not_both
 from warmuplab.schedules.steps import LARGEST_NUMBER
-from warmuplab.schedules.warmups import EQUAL_AREA, SHAPES, UNTUNED_RULES
+from warmuplab.schedules.warmups import EQUAL_AREA, PARTS, SHAPES, UNTUNED_RULES
 
+NEAR = 0.75  # of a mistyped name to the one that is meant; 1 is the same
 WINDOW = 0.2  # of the steps: the early window, where the configuration does not say otherwise
 
 
@@ -81,7 +84,7 @@ def _warmup_settings(config: Any) -> dict[str, Any]:
         "beta2": (float | None, None),
         "window": (float | None, None),
     }
-    given = _members("schedule.warmup", config, tuple(types_and_defaults))
+    given = _members("schedule.warmup", config, (*types_and_defaults, "layers"))
     settings = {
         key: _converted(f"schedule.warmup.{key}", given.get(key, default), kind)
         for key, (kind, default) in types_and_defaults.items()
@@ -110,7 +113,43 @@ def _warmup_settings(config: Any) -> dict[str, Any]:
     window = settings["window"]
     if window is not None and not 0 < window <= 1:
         raise ConfigError("schedule.warmup.window", window, "is out of range", "give a number above 0, at most 1")
-    return settings
+    layers = _layers(given.get("layers", "all"))
+    return settings | {"layers": layers if _lowers_rates(settings) else "all"}
+
+
+def _layers(value: Any) -> str | list[str]:
+    """The name of a part, or patterns of parameter names in alphabetical order, each once."""
+    field, choice = "schedule.warmup.layers", f"choose one of {', '.join(PARTS)}"
+    example = "a list of parameter names such as [decoder.*.cross]"
+    if isinstance(value, str):
+        if value in PARTS:
+            return value
+        near = [f"did you mean {part}? " for part in difflib.get_close_matches(value, PARTS, 1, NEAR)]
+        listed = f"put patterns into brackets: [{value}]" if re.search(r"[.*]", value) else f"give {example}"
+        raise ConfigError(field, value, "there is no such part of the network", f"{''.join(near)}{choice}, or {listed}")
+    if not isinstance(value, Sequence):
+        raise ConfigError(field, value, "is neither a part of the network nor a list", f"{choice}, or give {example}")
+    if not value:
+        raise ConfigError(field, "[]", "names nothing", f"use {field}=none, or give {example}")
+    for pattern in value:
+        if pattern in ("all", "none", "deep", "shallow"):
+            problem, remedy = "stands for a part and cannot be in a list", f"use {field}={pattern}, or give {example}"
+            raise ConfigError(field, pattern, problem, remedy)
+        if not isinstance(pattern, str) or not _is_pattern(pattern):
+            problem = "is not the beginning of a parameter's name"
+            raise ConfigError(field, pattern, problem, "give names and * between dots, such as decoder.*.cross")
+    return sorted(set(value))
+
+
+def _is_pattern(text: str) -> bool:
+    return bool(re.fullmatch(r"[\w*]+(\.[\w*]+)*", text, re.ASCII))
+
+
+def _lowers_rates(settings: dict[str, Any]) -> bool:
+    """Whether any rate is lower than without the warmup. Where none is, it does not matter which layers follow it."""
+    if settings["shape"] == "none" or settings["fraction"] == 0 or settings["steps"] == 0:
+        return False
+    return bool(settings["shape"] == EQUAL_AREA or settings["start_factor"] != 1)
 
 
 def _check_length(shape: str, settings: dict[str, Any]) -> None:

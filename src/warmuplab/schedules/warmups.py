@@ -11,6 +11,10 @@ SHAPES = ("none", "linear", "cosine", "exponential", "quadratic", "square_root",
 EQUAL_AREA = "equal_area"  # no rise: the control that a warmup is to be compared with, see `composition`
 UNTUNED_RULES = ("untuned_linear", "untuned_exponential", "untuned_radam")
 
+# Parts of the network that can follow the warmup alone. Which weights they are is said where the weights are, in
+# `population.parts`.
+PARTS = ("all", "none", "deep", "shallow", "embedding", "encoder", "decoder")
+
 # The exponential shape covers five time constants: on its own it would reach 1 - e**-5 = 0.993, near enough to 1 that
 # the normalisation which takes it there leaves the shape alone.
 TIME_CONSTANTS = 5.0

@@ -16,6 +16,7 @@ EARLY_LARGEST = "early largest"  # in the early window
 AT_LEVELS = "at levels"  # where each held-out level is reached
 BY_LAYER = "by layer"  # mean over the snapshots in the early window, of a stack's first layer and of its last
 
+LR, LR_ELSEWHERE = "lr", "lr/elsewhere"
 STABILITY = "Wortsman et al. 2023, section 3.1"
 
 
@@ -57,7 +58,18 @@ _SERIES = (
         "the running minimum is that of the loss ratio of Li et al. 2022, section 3",
     ),
     Metric("val/loss", "Held-out loss, whole split", PER_TOKEN, "loss on the whole held-out split, after the step"),
-    Metric("lr", "Learning rate", "", "learning rate of the step"),
+    Metric(
+        LR,
+        "Learning rate",
+        "",
+        "learning rate of the step; where `schedule.warmup.layers` names a part of the network, that of the part",
+    ),
+    Metric(
+        LR_ELSEWHERE,
+        "Learning rate outside the warmed-up part",
+        "",
+        "learning rate of all other weights, where `schedule.warmup.layers` names a part of the network",
+    ),
     Metric("data/bucket", "Length bucket", "", "number of the length bucket that the batch of the step comes from"),
     Metric(
         "overfit/gap",

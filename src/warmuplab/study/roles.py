@@ -95,7 +95,8 @@ def arrange(study: Study) -> Arms:
     other_keys = _needed(runs, [], sorted(others, key=_setting_priority))
     rate_keys = [RATE] if RATE in varying else []
     runs["rate"], rates = _label(runs, rate_keys, lambda row: rate_label(row[RATE]))
-    runs["warmup"], warmups = _label(runs, warmup_keys, _warmup_label)
+    shared = _shared_warmup(study) if f"{WARMUP}layers" in warmup_keys else {}
+    runs["warmup"], warmups = _label(runs, warmup_keys, lambda row: _warmup_label(shared | row))
     runs["setting"], settings = _label(runs, other_keys, _setting_label)
     runs["outcome"] = outcomes(runs)
     runs["loss"] = final_losses(runs)
@@ -169,10 +170,16 @@ def _order(row: dict[Any, Any], keys: Sequence[str]) -> list[tuple[bool, bool, f
     return order
 
 
+def _shared_warmup(study: Study) -> dict[str, Any]:
+    """What the warmups of a study have in common and a label begins with, by dotted keys."""
+    configuration = study.manifest.get("configuration") or {}
+    return {key: configuration.get(key) for key in (f"{WARMUP}{name}" for name in ("shape", "fraction", "steps"))}
+
+
 def _warmup_label(row: dict[str, Any]) -> str:
     """The words for a warmup, and whatever else tells warmups apart."""
     told = {key.removeprefix(WARMUP): value for key, value in row.items() if not pd.isna(value)}
-    label = warmup_label(*(told.pop(name, None) for name in ("shape", "fraction", "steps")))
+    label = warmup_label(*(told.pop(name, None) for name in ("shape", "fraction", "steps", "layers")))
     if label == NO_WARMUP:
         return label
     return (

@@ -13,12 +13,15 @@ from typing import Any, Self
 
 import pandas as pd
 
+from warmuplab.base.words import layers_label
 from warmuplab.config.schema import TrackerConfig
 from warmuplab.record.directory import LAYERS_PREFIX, read_config
+from warmuplab.schedules import normalized
 from warmuplab.series.catalogue import LARGEST, SERIES
 from warmuplab.tracking import notes
 from warmuplab.tracking.settings import quiet_wandb, run_settings
 
+LONGEST_TAG = 64  # that W&B takes
 OUTCOME = ("status", "diverged_at", "trained")  # of `summary.json`, beside `values`; the rest tells how it came about
 ELSEWHERE = (
     "values",
@@ -131,4 +134,5 @@ def _tags(config: dict[str, Any]) -> list[str]:
         tags.append(f"warmup:{warmup['fraction']:g}")
     if warmup["steps"] is not None:
         tags.append(f"warmup:{warmup['steps']} steps")
-    return tags
+    layers = layers_label(normalized(config["schedule"])["warmup"]["layers"])
+    return tags + [f"layers:{part}"[:LONGEST_TAG] for part in filter(None, layers.split(", "))]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -48,6 +49,34 @@ def test_the_first_sentence_says_on_what_hardware_and_at_what_size(study: result
         assert part in first.partition(". ")[0]
 
 
+def runs_have(runs: list[dict[Any, Any]], name: str) -> bool:
+    return any(run[name] > 0 for run in runs if not pd.isna(run[name]))
+
+
+def test_no_table_has_a_column_that_is_zero_everywhere(study: results.Study) -> None:
+    tables = [part for part in text_of(study).split("\n\n") if part.startswith("| ")]
+    assert tables
+    for table in tables:
+        lines = [line.strip("| ").split(" | ") for line in table.splitlines()]
+        for title, *cells in zip(lines[0], *lines[2:], strict=True):
+            assert any(cell.strip("–0.-() ") for cell in cells), title
+
+
+def test_what_to_take_away_comes_first_and_follows_from_the_arms(study: results.Study) -> None:
+    first = text_of(study).partition("## Result\n\n")[2].partition("\n\n")[0]
+    table = roles.arrange(study).table
+    for line, setting in zip(first.splitlines(), ("post-LN", "pre-LN"), strict=True):
+        assert line.startswith(f"- **{setting}**: ")
+        of_setting = table[table["setting"] == setting]
+        best = {bool(warmed): arms["loss"].min() for warmed, arms in of_setting.groupby(of_setting["warmup"] != "none")}
+        assert f"{best[True]:.2f}" in line
+        assert f"{best[False]:.2f}" in line
+        lower = (
+            f"ends {best[False] - best[True]:.2f} nats lower" if best[True] < best[False] else "no warmup ends lower"
+        )
+        assert lower.casefold() in line.casefold()
+
+
 def test_every_number_of_the_table_follows_from_the_runs(study: results.Study) -> None:
     runs = pd.read_parquet(study.folder / "runs.parquet").to_dict("records")
     names = {"post-LN": "post", "pre-LN": "pre", "none": 0.0, "10 %": 0.1}
@@ -70,18 +99,16 @@ def test_every_number_of_the_table_follows_from_the_runs(study: results.Study) -
         spread = f" ({min(losses):.2f}–{max(losses):.2f})" if len(losses) > 1 else ""
         assert row["Held-out loss"] == f"{statistics.fmean(losses):.2f}{spread}"
         measured = [run for run in arm if run["status"] != "failed"]
-        counts = [run["spike/count"] for run in measured if not pd.isna(run["spike/count"])]
-        on_probe = [run["spike/probe_count"] for run in measured if not pd.isna(run["spike/probe_count"])]
-        assert row["Spikes"] == f"{statistics.fmean(counts):.1f} / " + (
-            f"{statistics.fmean(on_probe):.1f}" if on_probe else MISSING
-        )
-        above = [run["spike/steps_above_initial"] for run in measured]
-        assert row["Above"] == f"{statistics.fmean(above):.1f}"
-        kinds = ("spike/max_height", "spike/probe_max_height")
-        heights = [run[kind] for run in measured for kind in kinds if not pd.isna(run[kind])]
-        assert row["Largest"] == (f"{max(heights):.2f}" if heights else MISSING)
-        gaps = [run["overfit/gap_sum"] for run in measured if not pd.isna(run["overfit/gap_sum"])]
-        assert row["Gap"] == f"{statistics.fmean(gaps):.2f}"
+        columns = {"Rise": ("spike/max_rise", 2), "Lost": ("spike/lost", 1), "Gap": ("overfit/gap_sum", 2)}
+        for title, (name, digits) in columns.items():
+            there = [run[name] for run in measured if not pd.isna(run[name])]
+            assert row[title] == (f"{statistics.fmean(there):.{digits}f}" if there else MISSING)
+        for title, name in (("Episodes", "spike/episodes"), ("Spikes", "spike/count")):
+            there = [run[name] for run in measured if not pd.isna(run[name])]
+            if title in row:
+                assert row[title] == (f"{statistics.fmean(there):.1f}" if there else MISSING)
+            else:
+                assert not runs_have(runs, name)
         counted = {part.split()[1]: int(part.split()[0]) for part in row["Runs"].split(", ")}
         assert counted == {outcome: outcomes.count(outcome) for outcome in set(outcomes)}
 
@@ -99,7 +126,7 @@ def test_pairs_differ_in_the_warmup_alone(study: results.Study) -> None:
     found = roles.paired_differences(arranged, "loss", "10 %")
     assert sorted(found) == pytest.approx(sorted(expected))
     lower = sum(difference < 0 for difference in expected)
-    said = [line for line in sentences.shows(study, arranged) if "held-out loss than" in line]
+    said = [line for line in sentences.shows(study, arranged) if "lower held-out loss than" in line]
     assert len(said) == 1
     assert f"{lower} of {len(expected)} pairs" in said[0]
     assert f"{statistics.median(expected):+.2f}" in said[0]

@@ -110,7 +110,7 @@ def leave(
     if outcome == "failed":
         writing.fail(run, "RuntimeError: <b>boom</b> | with `ticks`\nand a second line", "Traceback ...")
         return run
-    table = metrics_of(run, outcome, probes)
+    table = summaries.with_derived(metrics_of(run, outcome, probes))
     steps = len(table)
     summary = summaries.summarise(table, max(1, steps // 5), steps // 2 if outcome == "diverged" else None, ENTROPY)
     population = {"name": run.config.model.norm, "members": [run.run_id]}

@@ -27,6 +27,8 @@ class ResultTable:
 
 def as_markdown(text: str) -> str:
     """`text` in Markdown where a single asterisk stands for itself, as in `decoder.*.cross`; two still mean bold."""
+    if text.startswith("*") and text.endswith("*"):  # emphasised as a whole
+        return text
     return re.sub(r"(?<!\*)\*(?!\*)", r"\\*", text)
 
 

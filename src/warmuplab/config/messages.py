@@ -109,7 +109,10 @@ def _said(error: Exception) -> str | None:
         case OmegaConfBaseException():
             return _not_valid(error)
         case HydraException():
-            return str(error)
+            return _of_hydra(str(error))
+        case UserWarning() if absent := re.match(r"provider=hydra.searchpath.*path=(.*) is not available", str(error)):
+            given = _as_given("hydra.searchpath")
+            return f"{given}: there is no folder {absent[1]}; name one that exists, or leave hydra.searchpath out"
         case ValueError() if "Config group override" in str(error):
             return _no_option(str(getattr(_local(error, "override"), "input_line", "")))
         case ValueError() if str(error).startswith(NO_MODE_TWICE):
@@ -122,6 +125,12 @@ def _said(error: Exception) -> str | None:
         case AssertionError() | TypeError() | AttributeError():
             return _not_usable(error)
     return None
+
+
+def _of_hydra(text: str) -> str:
+    if absent := re.match(r"Additional config directory '(.*)' not found", text):
+        return f"--config-dir={absent[1]}: no such folder; name one that exists, or leave --config-dir out"
+    return text
 
 
 def _not_usable(error: Exception) -> str | None:

@@ -188,7 +188,7 @@ def main(arguments: Sequence[str]) -> int:
     with one_line_errors():
         runs = [run for run in file.read() if run.config.overwrite or not run.is_complete]
         if not runs:
-            say(f"{file.name}: every run is complete already; overwrite=true would train them again")
+            say(f"{file.name}: all runs are finished already; set overwrite to true in the file to train them again")
             return 0
 
         def report(progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""Draw figures of what is collected in results/, each as PNG and SVG."""
+"""Draw figures of the studies in results/, each as PNG and SVG."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 from warmuplab.base.arguments import called_as
 
 NOTES = "The two figures of the notes and a gallery of all schedules, into results/notes/figures/."
-ALL = "Those of the notes and of every study in results/."
+ALL = "Those of the notes and those of every study in results/."
 
 HELP = f"""usage: {{command}} NAME [STUDY]
 

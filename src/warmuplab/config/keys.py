@@ -1,7 +1,7 @@
 """Which keys of a configuration a run's name depends on, and which of them came after the first records.
 
-A run is named after everything it was told, but for the keys listed here, which cannot change its result. Whatever is
-added to the schema is therefore part of the name, unless it is put on one of these lists; and being `schema.added`, it
+A run is named after all its settings except the keys listed here, which cannot change its result. A key that is added
+to the schema is therefore part of the name, unless it is put on one of these lists; declared with `schema.added`, it
 renames no run that was recorded before.
 """
 
@@ -62,7 +62,7 @@ def completed(config: Mapping[Any, Any]) -> dict[str, Any]:
 def introduced(config: Mapping[Any, Any]) -> dict[str, Any]:
     """The dotted keys that came later, with the value that each was introduced with.
 
-    Those of a decay are told by the name of the decay in the nested `config`.
+    Those of a decay are found by the name of the decay in the nested `config`.
     """
     schedule = config.get("schedule")
     decay = schedule.get("decay") if isinstance(schedule, Mapping) else None

@@ -61,7 +61,7 @@ def one_line_errors() -> Iterator[None]:
         with naming("standard output"):
             sys.stdout.flush()
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on with what is not finished", file=sys.stderr)
+        print("interrupted; the same command continues with the runs that are not finished", file=sys.stderr)
         raise SystemExit(130) from None
     except RunFailedError as error:
         _end("failed", str(error), 1)
@@ -98,7 +98,7 @@ def _said(error: Exception) -> str | None:
         case UnicodeDecodeError():
             path = _local(error, "full_path")  # of the file that Hydra was reading
             line = 1 + error.object[: error.start].count(b"\n")
-            return path and f"{os.path.relpath(path)}: not text in UTF-8 (line {line}); write the file anew"
+            return path and f"{os.path.relpath(path)}: not text in UTF-8 (line {line}); save it as UTF-8"
         case MissingConfigException() if error.missing_cfg_file is not None:
             group, _, option = error.missing_cfg_file.rpartition("/")
             return f"{group}={option}: no such option; {_choice(option, error.options or ())}"

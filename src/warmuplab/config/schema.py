@@ -1,4 +1,4 @@
-"""What a run can be told: the same dataclasses for a single run, a sweep and a worker.
+"""The settings of a run: the same dataclasses for a single run, a sweep and a worker.
 
 The settings and their defaults live in `conf/`; these dataclasses are the schema that a composed configuration is held
 against. A setting that is added here later is declared with `added`, so that the runs recorded before keep their names;
@@ -88,7 +88,7 @@ class ModelConfig:
     norm: str
     """Place of layer normalisation: `post` (after the residual sum, as published) or `pre` (Xiong et al. 2020)."""
     final_norm: bool
-    """Whether the decoder ends in a layer normalisation of its own; what pre-LN's encoder does anyhow."""
+    """Whether the decoder ends in a layer normalisation of its own; the encoder of pre-LN always does."""
 
 
 @dataclass

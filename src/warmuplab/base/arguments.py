@@ -1,4 +1,4 @@
-"""What the scripts beside training take from a command line; whatever is wrong with it is one line."""
+"""The arguments of the commands that Hydra does not read; a wrong one ends in one line."""
 
 import argparse
 import re

@@ -1,7 +1,7 @@
 """Offline runs go to W&B: every finished record of a study, once.
 
 A W&B run's id follows from the record, and publishing continues the run of that id behind the rows that the server has,
-so repeating this, also after it was interrupted, adds nothing twice. A mark in the record's `wandb/` spares the asking.
+so repeating this, also after it was interrupted, adds nothing twice. A mark in the record's `wandb/` saves asking the server.
 """
 
 import dataclasses

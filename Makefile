@@ -35,7 +35,7 @@ setup: $(VENV)/.installed-test  ## create .venv with everything in it
 test: $(VENV)/.installed-test  ## run the tests (ARGS="-k schedules" picks some)
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/.installed-test  ## ruff, mypy, spelling, and the floors of the code (import-linter)
+lint: $(VENV)/.installed-test  ## ruff, mypy, codespell, and which package may import which (import-linter)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo --no-cache && $(BIN)/codespell
 
 sweep: $(VENV)/.installed  ## train a study and report it (STUDY=quick, ARGS="overrides")
@@ -47,7 +47,7 @@ run: $(VENV)/.installed  ## train a single run (ARGS="overrides")
 report: $(VENV)/.installed  ## collect a study's runs and write its tables and figures (STUDY=quick)
 	@$(BIN)/python scripts/report.py $(STUDY)
 
-figures: $(VENV)/.installed  ## draw all figures from results/ again (`scripts/figures.py --list` names them)
+figures: $(VENV)/.installed  ## draw all figures again from results/ (`python scripts/figures.py --list` names them)
 	@$(BIN)/python scripts/figures.py all
 
 dashboard: $(VENV)/.installed  ## write a study's page, results/<study>/dashboard.html (STUDY=quick)
@@ -59,7 +59,7 @@ sync: $(VENV)/.installed  ## upload a study's offline runs to W&B, each once (ST
 find-lr: $(VENV)/.installed  ## find a peak rate: where the loss begins to jitter in a ramp (ARGS="overrides")
 	@$(BIN)/python scripts/find_lr.py $(ARGS)
 
-bench: $(VENV)/.installed  ## what the probes cost: train without and with them in turn (ARGS="overrides")
+bench: $(VENV)/.installed  ## measure what the probes cost: train without and with them (ARGS="overrides")
 	@$(BIN)/python scripts/bench.py $(ARGS)
 
 clean:  ## remove .venv and caches; keeps outputs and results

@@ -50,7 +50,7 @@ class PopulationFile:
 
     @property
     def progress_path(self) -> Path:
-        """Where the worker says how far it is: the fields of `training.Progress`."""
+        """Where the worker says how far it is: the fields of `record.progress.Progress`."""
         return self.path.with_suffix(".progress.json")
 
     @property
@@ -133,7 +133,7 @@ def check_place(config: RunConfig, folder: Path) -> None:
 def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
     """Train and publish `runs`; an exception is recorded in each run's directory. Returns whether all went well.
 
-    A run whose directory cannot be written fails alone. Why a run failed is told by `record.writing.failure_of`.
+    A run whose directory cannot be written fails alone. `record.writing.failure_of` says why a run failed.
     """
     import torch
 
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str]) -> int:
     with one_line_errors():
         runs = [run for run in file.read() if run.config.overwrite or not run.is_complete]
         if not runs:
-            say(f"{file.name}: every run is complete already; overwrite=true would train them again")
+            say(f"{file.name}: all runs are finished already; set overwrite to true in the file to train them again")
             return 0
 
         def report(progress: Progress) -> None:

@@ -147,6 +147,7 @@ def test_from_the_command_to_the_files_and_the_second_time_without_training(tmp_
     ("argument", "said"),
     [
         ("seeds=0", "seeds=0"),
+        ("seeds=1000000000000", "seeds=1000000000000: not a whole number from 1 to 1000"),
         ("seeds=many", "seeds=many"),
         ("seed=-1", "seed=-1"),
         ("probes=none", "probes=loss"),

@@ -36,9 +36,8 @@ def test_every_command_has_a_help_of_its_own(name: str) -> None:
     assert word.get(name, f"usage: warmuplab {name}") in finished.stdout
     assert f"warmuplab {name}" in finished.stdout
     assert "scripts/" not in finished.stdout
-    if name != "figures":  # its names are those of the functions that draw
-        composing = " hydra numpy omegaconf" if name in BY_HYDRA else ""
-        assert finished.stderr == f"heavy:{composing}\n"
+    composing = " hydra numpy omegaconf" if name in BY_HYDRA else ""
+    assert finished.stderr == f"heavy:{composing}\n"
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no such signal here")

@@ -156,6 +156,9 @@ def fail(composed: DictConfig) -> None:
         (("+model=pre_ln",), "error: +model=pre_ln: chosen more than once; type model=OPTION, without +"),
         (("~nosuch",), "error: ~nosuch: there is nothing of that name to leave out"),
         (("training.steps=1e3",), "error: training.steps=1000.0: not a whole number"),
+        (("hydra.searchpath=[nope]",), "error: hydra.searchpath=[nope]: there is no folder nope; name one that exists"),
+        (("-m", "hydra.searchpath=[pkg://nope]"), "error: hydra.searchpath=[pkg://nope]: there is no folder nope"),
+        (("--config-dir=nope",), f"error: --config-dir={ROOT / 'nope'}: no such folder"),
         (("foo=1",), "error: foo=1: no such key; see `python scripts/train.py --help` for the settings and their"),
     ],
 )

@@ -11,6 +11,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 
 from warmuplab.base.errors import ConfigError
+from warmuplab.config import sweep_size
 from warmuplab.config.compose import CONFIG_FOLDER
 from warmuplab.config.mapping import from_mapping
 
@@ -88,6 +89,41 @@ def test_parts_and_patterns_of_layers_are_values_of_a_grid(monkeypatch: pytest.M
 def test_a_key_without_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"^seed=\[\]"):
         jobs([{"seed": []}], monkeypatch=monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("seed=range(0,1000000000000)",),
+        ("seed=shuffle(range(0,1000000000000))",),
+        ("schedule.peak_lr=range(0,1,1e-12)",),
+        ("seed=range(0,1000)", "training.batch_size=range(1,1001)"),
+    ],
+)
+def test_far_too_many_jobs_are_refused_before_they_are_listed(
+    typed: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GridsSweeper, "split_arguments", lambda *_: pytest.fail("listed"))
+    with pytest.raises(ConfigError, match="more than 100,000 runs") as caught:
+        jobs([], *typed, monkeypatch=monkeypatch)
+    assert f"{caught.value.field}={caught.value.value}" == typed[0]
+
+
+@pytest.mark.parametrize("seeds", [50_000, 50_001])
+def test_the_jobs_of_all_grids_count_together(seeds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    grids: list[dict[str, Any]] = [{"seed": "range(0,50000)"}, {"model": "pre_ln", "seed": f"range(0,{seeds})"}]
+    if seeds == sweep_size.MOST_RUNS // 2:
+        assert len(jobs(grids, monkeypatch=monkeypatch)) == sweep_size.MOST_RUNS
+    else:
+        with pytest.raises(ConfigError, match=r"^seed=range\(0,50001\): too many values"):
+            jobs(grids, monkeypatch=monkeypatch)
+
+
+@pytest.mark.parametrize("typed", ["seed=range(5,5)", "seed=range(0,10,0)"])
+def test_a_range_without_values_is_refused(typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError) as caught:
+        jobs([], typed, monkeypatch=monkeypatch)
+    assert str(caught.value) == f"{typed}: no values; give at least one value"
 
 
 def test_jobs_that_differ_in_the_seed_are_composed_once_and_are_what_each_alone_would_be() -> None:

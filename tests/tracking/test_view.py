@@ -339,6 +339,18 @@ def test_online_without_an_account_is_refused_before_training(key: str, tmp_path
     assert not list(tmp_path.glob("single/*"))
 
 
+def test_a_sync_without_an_account_says_what_is_missing(tmp_path: Path) -> None:
+    recorded(tmp_path)
+    finished = subprocess.run(
+        [sys.executable, "scripts/sync.py", "single", "--outputs", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | {"WANDB_API_KEY": "too-short"},
+    )  # fmt: skip
+    assert (finished.returncode, finished.stdout, finished.stderr.count("\n")) == (2, "", 1)
+    assert finished.stderr.startswith("error: STUDY=single: ")
+    assert "set WANDB_API_KEY, then sync again" in finished.stderr
+    assert "tracker.mode" not in finished.stderr  # which is not what was typed
+
+
 def connect(server: WandbServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let processes that start from now on use `server`."""
     monkeypatch.setenv("WANDB_BASE_URL", server.url)

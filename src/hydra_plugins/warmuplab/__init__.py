@@ -60,16 +60,21 @@ class GridsSweeper(BasicSweeper):
         return results
 
     def jobs(self, arguments: list[str]) -> list[list[str]]:
-        """The overrides of every job."""
+        """The overrides of every job. Raises `ConfigError`, before any is listed, for no jobs and for far too many."""
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         typed = parser.parse_overrides(arguments)
         replaced = {override.get_key_element() for override in typed}
-        jobs: dict[tuple[str, ...], None] = {}
+        products = []
         for grid in self.grids or [{}]:
             entries = parser.parse_overrides([f"{key}={_values(key, value)}" for key, value in grid.items()])
-            kept = [entry for entry in entries if entry.get_key_element() not in replaced]
-            jobs |= dict.fromkeys(tuple(job) for job in self.split_arguments([*kept, *typed], None)[0])
+            products.append([*(entry for entry in entries if entry.get_key_element() not in replaced), *typed])
+        from warmuplab.config.sweep_size import check
+
+        check(products)
+        jobs: dict[tuple[str, ...], None] = {}
+        for product in products:
+            jobs |= dict.fromkeys(tuple(job) for job in self.split_arguments(product, None)[0])
         return [list(job) for job in jobs]
 
 

@@ -1,1 +1,1 @@
-"""What everything stands on and what knows nothing of training: errors, files, arguments, words, shares of a run."""
+"""The lowest floor, independent of training: errors, files, arguments, words, fractions of a run in steps."""

@@ -1,4 +1,4 @@
-"""What the scripts beside training take from a command line; whatever is wrong with it is one line."""
+"""The arguments of the commands that Hydra does not read; a wrong one ends in one line."""
 
 import argparse
 import re
@@ -18,7 +18,9 @@ class Parser(argparse.ArgumentParser):
     """A parser that answers wrong arguments with one line and exit status 2, without the usage above it."""
 
     def __init__(self, description: str | None) -> None:
-        super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+        super().__init__(
+            prog=called_as(), description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
 
     def error(self, message: str) -> NoReturn:
         """End with the line."""

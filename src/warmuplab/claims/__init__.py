@@ -1,1 +1,1 @@
-"""Claims in, verdicts out: what is claimed, which runs tell, how it is judged."""
+"""From claims to verdicts: the claims, the runs that test them, and the rules of judging."""

@@ -53,7 +53,7 @@ class Evidence:
     def runs(self, arm: Arm) -> pd.DataFrame:
         """The complete runs of an arm's planned seeds and rates, with their peak rate in the column `rate`.
 
-        Raises `ConfigError` where two of them share seed and rate: the arm then does not say enough.
+        Raises `ConfigError` where two of them share seed and rate: the keys of the arm then do not determine a run.
         """
         key = repr(arm)
         if key not in self._found:

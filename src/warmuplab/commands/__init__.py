@@ -1,1 +1,1 @@
-"""What a user types, a file per command. The scripts are doors to these."""
+"""The commands that a user types, a file for each. The scripts only call these."""

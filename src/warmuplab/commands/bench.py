@@ -1,8 +1,8 @@
 """What the probes cost: trains the same population without them and with them in turn.
 
 Prints the training time for probes=none, default and full, and its ratio to the first. Length, network and corpus are
-those of the study `quick`. Ratios are taken within a round, so that a machine that is busy for a while slows
-all alike; the median over the rounds is printed, with their range.
+those of the study `quick`. Ratios are taken within a round, so that other load on the machine slows
+all of them equally; the median over the rounds is printed, with the range.
 """
 
 import statistics

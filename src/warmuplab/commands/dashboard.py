@@ -9,7 +9,8 @@ def main() -> int:
     """Read the command line, write the page and print where it is."""
     parser = Parser(__doc__)
     parser.add_argument(
-        "study", help="a study that was collected, by `make report STUDY=...` or `warmuplab report STUDY`"
+        "study",
+        help="a folder in results/, as written by `make report STUDY=...` or `warmuplab report STUDY`",
     )
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the collected studies")
     arguments = parser.parse_args()

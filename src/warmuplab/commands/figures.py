@@ -1,4 +1,4 @@
-"""Draw figures of what is collected in results/, each as PNG and SVG."""
+"""Draw figures of the studies in results/, each as PNG and SVG."""
 
 import os
 import sys
@@ -7,7 +7,16 @@ from pathlib import Path
 from warmuplab.base.arguments import called_as
 
 NOTES = "The two figures of the notes and a gallery of all schedules, into results/notes/figures/."
-ALL = "Those of the notes and of every study in results/."
+ALL = "Those of the notes and those of every study in results/."
+
+HELP = f"""usage: {{command}} NAME [STUDY]
+
+{__doc__}
+
+  {{command}} --list                 every NAME, and what its figure shows
+  {{command}} phase-diagram quick    one figure of a study
+  {{command}} notes                  {NOTES}
+  {{command}} all                    {ALL}"""
 
 
 def draw_notes() -> None:
@@ -66,12 +75,13 @@ def main() -> int:
 def draw(arguments: list[str], results: Path) -> int:
     """Draw what `arguments` name; the exit status."""
     name, *rest = arguments or ["--list"]
+    if {"-h", "--help"} & set(arguments):
+        print(HELP.format(command=called_as()))
+        return 0
     from warmuplab.figures.index import names
 
     captions = names()
-    if name in ("-h", "--help"):
-        print(f"usage: {called_as()} NAME [STUDY]\n\n{__doc__}\n")
-    if name in ("--list", "-h", "--help"):
+    if name == "--list":
         listed = [
             ("all", ALL),
             ("notes", NOTES),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from warmuplab.record.finding import Finding
 
 FOLDER = "readings"  # beside the run directories
+MOST_SEEDS = 1000  # more are a mistyped number
 NO_JITTER = {
     "late": "The loss hardly ever rose: raise schedule.decay.end_lr.",
     "early": "The loss rose at many steps from the start: lower schedule.decay.start_lr, or raise training.steps.",
@@ -53,8 +54,8 @@ def ramp_configs(composed: DictConfig) -> list[RunConfig]:
     """A run per seed. Raises `ConfigError` for what is no range test."""
     plain: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
     seeds = plain.pop("seeds")
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise ConfigError("seeds", seeds, "not a whole number of at least 1", "use seeds=5")
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= MOST_SEEDS:
+        raise ConfigError("seeds", seeds, f"not a whole number from 1 to {MOST_SEEDS}", "use seeds=5")
     first = from_mapping(plain)
     if first.schedule.decay.get("name") != "ramp":
         raise ConfigError("schedule", first.schedule.decay.get("name"), "not a ramp", "leave the schedule out")

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import warnings
 from collections.abc import Callable
 
 import hydra
@@ -31,6 +32,7 @@ def hydra_command(task: Task, config_name: str = "config", *, sweeps: bool = Tru
 
     def main() -> None:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would otherwise print in 5 to 9 lines
+        warnings.filterwarnings("error", "provider=hydra.searchpath")  # a folder that is not there: Hydra would go on
         with one_line_errors():
             check_flags()
             check_choices(get_args_parser().parse_known_args()[0].overrides)

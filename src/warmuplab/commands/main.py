@@ -1,4 +1,4 @@
-"""The console command `warmuplab`: what there is, and the way to each of it."""
+"""The console command `warmuplab`: the list of its commands, and how each is started."""
 
 import signal
 import sys
@@ -26,7 +26,7 @@ def main() -> int:
     if name in ("-h", "--help"):
         print("usage: warmuplab COMMAND ...\n")
         print("\n".join(f"  {command:<11}{does}" for command, does in COMMANDS.items()))
-        print("\n`warmuplab COMMAND --help` says what each takes.")
+        print("\n`warmuplab COMMAND --help` lists what a command takes.")
         return 0
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, 1)

@@ -1,4 +1,4 @@
-"""Collect a study and write its tables and figures."""
+"""Collect the runs of a study into results/STUDY/ and write its tables and figures."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def main() -> int:
     """Read the command line, write `results/<study>/` and print the result table."""
     parser = Parser(__doc__)
-    parser.add_argument("study", help="a folder of run directories, or of collected results where there are none")
+    parser.add_argument("study", help="its name: a folder in outputs/, or in results/ where the runs are missing")
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the collected studies")
     arguments = parser.parse_args()

@@ -1,6 +1,6 @@
 """Train the runs of a study that are not finished, and write its report.
 
-The study is a file of conf/study/. Any group or setting can be overridden for all its runs: key=value.
+A study is a file in conf/study/. Overrides, key=value, change a group or setting for all its runs.
 """
 
 import sys

@@ -8,7 +8,7 @@ from warmuplab.base.arguments import Parser
 def main() -> int:
     """Read the command line, upload and say what became of the runs; the exit status."""
     parser = Parser(__doc__)
-    parser.add_argument("study", help="a folder of run directories")
+    parser.add_argument("study", help="its name: a folder in outputs/")
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories")
     arguments = parser.parse_args()
     from warmuplab.config.messages import one_line_errors

@@ -1,1 +1,1 @@
-"""What a run can be told: schema, checks, composing from `conf/`, the command that trains again, errors in a line."""
+"""The settings of a run: schema, checks, composing from `conf/`, the command that repeats a run, errors in one line."""

@@ -1,6 +1,6 @@
-"""Which values a run can have: every setting checked, the first wrong one said in a line.
+"""Which values a run can have: every setting is checked, and the first wrong one ends in one line.
 
-Which corpora and optimizers there are is known where they are: `data.corpora`, `population.optimizers`.
+The names of corpora and optimizers are checked where these are defined: `data.corpora`, `population.optimizers`.
 """
 
 import math

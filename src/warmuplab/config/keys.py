@@ -1,19 +1,17 @@
 """Which keys of a configuration a run's name depends on, and which of them came after the first records.
 
-A run is named after everything it was told, but for the keys listed here, which cannot change its result. Whatever is
-added to the schema is therefore part of the name, unless it is put on one of these lists; and being `schema.added`, it
+A run is named after all its settings except the keys listed here, which cannot change its result. A key that is added
+to the schema is therefore part of the name, unless it is put on one of these lists; declared with `schema.added`, it
 renames no run that was recorded before.
 """
 
-import dataclasses
-import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache
 from typing import Any
 
 from warmuplab.config.overrides import flat, nested
-from warmuplab.config.schema import ADDED, RunConfig
+from warmuplab.config.schema import ORIGINAL, RunConfig, settings_of
 from warmuplab.schedules import ADDED_OPTIONS
 
 # A key stands for itself, or for all keys of its group.
@@ -64,32 +62,16 @@ def completed(config: Mapping[Any, Any]) -> dict[str, Any]:
 def introduced(config: Mapping[Any, Any]) -> dict[str, Any]:
     """The dotted keys that came later, with the value that each was introduced with.
 
-    Those of a decay are told by the name of the decay in the nested `config`.
+    Those of a decay are found by the name of the decay in the nested `config`.
     """
     schedule = config.get("schedule")
     decay = schedule.get("decay") if isinstance(schedule, Mapping) else None
     name = decay.get("name") if isinstance(decay, Mapping) else None
     options = {f"schedule.decay.{key}": value for key, value in ADDED_OPTIONS.get(str(name), {}).items()}
-    return dict(_added(RunConfig)) | options
+    return _added(RunConfig) | options
 
 
 @cache
-def _added(kind: type) -> tuple[tuple[str, Any], ...]:
-    return tuple(_walk(kind, ""))
-
-
-def _walk(kind: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+def _added(kind: type) -> dict[str, Any]:
     """The added keys of a dataclass and of the groups in it; of an added group, all keys."""
-    kinds = typing.get_type_hints(kind)
-    for part in dataclasses.fields(kind):
-        name, is_added = f"{prefix}{part.name}", bool(part.metadata.get(ADDED))
-        default = part.default_factory() if is_added and callable(part.default_factory) else None
-        if dataclasses.is_dataclass(kinds[part.name]):
-            whole = flat(dataclasses.asdict(default)) if dataclasses.is_dataclass(default) else None  # type: ignore[arg-type]
-            yield from (
-                _walk(kinds[part.name], f"{name}.")
-                if whole is None
-                else ((f"{name}.{key}", value) for key, value in whole.items())
-            )
-        elif is_added:
-            yield name, default
+    return flat({each.name: each.introduced for each in settings_of(kind) if each.introduced is not ORIGINAL})

@@ -1,10 +1,8 @@
 """Which keys and options a command line can name: from the schema, the decays and the files in `conf/`."""
 
-import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import yaml
 
 from warmuplab.config.compose import CONFIG_FOLDER
 from warmuplab.config.keys import OUTSIDE_IDENTITY, is_among
-from warmuplab.config.schema import RunConfig
+from warmuplab.config.schema import RunConfig, settings_of
 from warmuplab.config.suggestions import Key
 from warmuplab.schedules import DECAYS
 
@@ -23,7 +21,11 @@ HYDRA_KEYS = ("hydra.mode", "hydra.sweeper.grids", *(f"hydra.launcher.{name}" fo
 
 def settings(command: str = "train") -> list[Key]:
     """Every key, the ones that determine a run's numbers first; `command` may have some of its own in `conf/`."""
-    listed = [Key(name, kind, int(is_among(name, OUTSIDE_IDENTITY))) for name, kind in _fields(RunConfig, "")]
+    listed = [
+        Key(name, _kind(held), int(is_among(name, OUTSIDE_IDENTITY)))
+        for name, held, _ in settings_of(RunConfig)
+        if typing.get_origin(held) is not dict  # a decay's options are known by their own names
+    ]
     own = CONFIG_FOLDER / f"{command}.yaml"
     listed += [Key(name, "int", 0) for name in _top_level(own) if name not in {key.name for key in listed}]
     for decay in DECAYS.values():
@@ -41,16 +43,10 @@ def groups() -> dict[str, tuple[str, ...]]:
     return {group: tuple(names) for group, names in options.items()}
 
 
-def _fields(kind: Any, prefix: str) -> Iterator[tuple[str, str]]:
-    """Every dotted key of a dataclass, and the word for what it takes."""
-    kinds = typing.get_type_hints(kind)
-    for part in dataclasses.fields(kind):
-        held = kinds[part.name]
-        if dataclasses.is_dataclass(held):
-            yield from _fields(held, f"{prefix}{part.name}.")
-        elif typing.get_origin(held) is not dict:  # a decay's options are known by their own names
-            options = typing.get_args(held) if isinstance(held, types.UnionType) else (held,)
-            yield f"{prefix}{part.name}", getattr(options[0], "__name__", "")
+def _kind(held: Any) -> str:
+    """The word for what a setting takes: of `int | None` the first."""
+    options = typing.get_args(held) if isinstance(held, types.UnionType) else (held,)
+    return getattr(options[0], "__name__", "")
 
 
 def _top_level(path: Path) -> list[str]:

@@ -61,7 +61,7 @@ def one_line_errors() -> Iterator[None]:
         with naming("standard output"):
             sys.stdout.flush()
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on with what is not finished", file=sys.stderr)
+        print("interrupted; the same command continues with the runs that are not finished", file=sys.stderr)
         raise SystemExit(130) from None
     except RunFailedError as error:
         _end("failed", str(error), 1)
@@ -98,7 +98,7 @@ def _said(error: Exception) -> str | None:
         case UnicodeDecodeError():
             path = _local(error, "full_path")  # of the file that Hydra was reading
             line = 1 + error.object[: error.start].count(b"\n")
-            return path and f"{os.path.relpath(path)}: not text in UTF-8 (line {line}); write the file anew"
+            return path and f"{os.path.relpath(path)}: not text in UTF-8 (line {line}); save it as UTF-8"
         case MissingConfigException() if error.missing_cfg_file is not None:
             group, _, option = error.missing_cfg_file.rpartition("/")
             return f"{group}={option}: no such option; {_choice(option, error.options or ())}"
@@ -109,7 +109,10 @@ def _said(error: Exception) -> str | None:
         case OmegaConfBaseException():
             return _not_valid(error)
         case HydraException():
-            return str(error)
+            return _of_hydra(str(error))
+        case UserWarning() if absent := re.match(r"provider=hydra.searchpath.*path=(.*) is not available", str(error)):
+            given = _as_given("hydra.searchpath")
+            return f"{given}: there is no folder {absent[1]}; name one that exists, or leave hydra.searchpath out"
         case ValueError() if "Config group override" in str(error):
             return _no_option(str(getattr(_local(error, "override"), "input_line", "")))
         case ValueError() if str(error).startswith(NO_MODE_TWICE):
@@ -122,6 +125,12 @@ def _said(error: Exception) -> str | None:
         case AssertionError() | TypeError() | AttributeError():
             return _not_usable(error)
     return None
+
+
+def _of_hydra(text: str) -> str:
+    if absent := re.match(r"Additional config directory '(.*)' not found", text):
+        return f"--config-dir={absent[1]}: no such folder; name one that exists, or leave --config-dir out"
+    return text
 
 
 def _not_usable(error: Exception) -> str | None:

@@ -1,17 +1,22 @@
-"""What a run can be told: the same dataclasses for a single run, a sweep and a worker.
+"""The settings of a run: the same dataclasses for a single run, a sweep and a worker.
 
 The settings and their defaults live in `conf/`; these dataclasses are the schema that a composed configuration is held
 against. A setting that is added here later is declared with `added`, so that the runs recorded before keep their names;
 `keys` says which settings a run's name depends on.
 """
 
+import dataclasses
+import typing
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from warmuplab import schedules
 
 ADDED = "added"
+ORIGINAL = object()
+"""In place of the value that a key was introduced with: it was there from the first record on."""
 
 
 def added(value: Any) -> Any:
@@ -21,6 +26,33 @@ def added(value: Any) -> Any:
     that value the key is left out of a run's identity, and it is filled in where an older record is read.
     """
     return field(default_factory=lambda: deepcopy(value), metadata={ADDED: True})
+
+
+class Setting(NamedTuple):
+    """A key of the schema that takes a value; a key that holds further keys is a group."""
+
+    name: str
+    """Dotted, as typed on a command line."""
+    kind: Any
+    """The type of its value, as annotated."""
+    introduced: Any
+    """The value that it, or its group, was `added` with; else `ORIGINAL`."""
+
+
+def settings_of(kind: Any, prefix: str = "", introduced: Any = ORIGINAL) -> Iterator[Setting]:
+    """Every setting of a dataclass and of the groups in it.
+
+    `prefix` comes before each name; `introduced` is the group that `kind` was added with, where it was.
+    """
+    kinds = typing.get_type_hints(kind)
+    for part in dataclasses.fields(kind):
+        value = ORIGINAL if introduced is ORIGINAL else getattr(introduced, part.name)
+        if part.metadata.get(ADDED) and callable(part.default_factory):
+            value = part.default_factory()
+        if dataclasses.is_dataclass(kinds[part.name]):
+            yield from settings_of(kinds[part.name], f"{prefix}{part.name}.", value)
+        else:
+            yield Setting(f"{prefix}{part.name}", kinds[part.name], value)
 
 
 @dataclass
@@ -56,7 +88,7 @@ class ModelConfig:
     norm: str
     """Place of layer normalisation: `post` (after the residual sum, as published) or `pre` (Xiong et al. 2020)."""
     final_norm: bool
-    """Whether the decoder ends in a layer normalisation of its own; what pre-LN's encoder does anyhow."""
+    """Whether the decoder ends in a layer normalisation of its own; the encoder of pre-LN always does."""
 
 
 @dataclass

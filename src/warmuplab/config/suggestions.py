@@ -1,6 +1,6 @@
-"""What someone meant who typed a key, a group or an option that there is not: candidates in, a suggestion out.
+"""What is likely meant by a key, group or option that does not exist: candidates in, a suggestion out.
 
-Nothing is suggested where nothing is near: a wrong guess costs more than none.
+Without a near candidate nothing is suggested: a wrong guess costs more than none.
 """
 
 import re

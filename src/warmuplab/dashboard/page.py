@@ -31,6 +31,8 @@ SCRIPTS = (
     "words.js",
     "plots.js",
     "legend.js",
+    "cells.js",
+    "picking.js",
     "overview.js",
     "curves.js",
     "zoom.js",

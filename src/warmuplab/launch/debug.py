@@ -6,7 +6,7 @@ from warmuplab.worker import train_population
 
 
 def run(populations: Sweep, slots: int, show: Show) -> None:
-    """Train all populations, `slots` or not: this process trains one at a time."""
+    """Train all populations one at a time, whatever `slots` says, as there is only this process."""
     for population in populations.among(WAITING):
         population.state = TRAINING
         trained = train_population(population.runs, population.file.name, _reporter(population, populations, show))

@@ -1,4 +1,4 @@
-"""A sweep as people watch it: a live table in a terminal, a plain line now and then in a pipe or a log."""
+"""The progress of a sweep: a live table in a terminal, a plain line from time to time in a pipe or a log."""
 
 import sys
 import time

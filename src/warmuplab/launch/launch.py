@@ -83,10 +83,10 @@ def _say_what_is_left_out(runs: list[Run], to_train: list[Run], say: Say) -> Non
     skipped = [run for run in runs if run.run_id not in trained]
     if not skipped:
         return
-    say(f"{plural(len(skipped), 'run')} of {len(runs)} finished before and not trained again (overwrite=true would).")
+    say(f"{plural(len(skipped), 'run')} of {len(runs)} finished before; overwrite=true trains such runs again.")
     otherwise = [run for run in skipped if run.has_other_probes]
     if otherwise:
-        say(f"{plural(len(otherwise), 'run')} of them with other probes; overwrite=true measures again.")
+        say(f"{plural(len(otherwise), 'run')} of them with other probes; overwrite=true trains and measures again.")
     here = environment.commit()
     others = [
         run
@@ -94,4 +94,4 @@ def _say_what_is_left_out(runs: list[Run], to_train: list[Run], say: Say) -> Non
         if (run.summary or {}).get("commit") != here["commit"] or (run.summary or {}).get("dirty")
     ]
     if others:
-        say(f"{plural(len(others), 'run')} of them with another commit of the code or with uncommitted changes.")
+        say(f"{plural(len(others), 'run')} of them by another commit of the code, or with uncommitted changes in it.")

@@ -1,1 +1,1 @@
-"""What a run is and what it left on disk: where the training wing and the reading wing meet."""
+"""The identity of a run and its files on disk: used by the training wing and the reading wing alike."""

@@ -60,7 +60,7 @@ def read_config(directory: Path) -> dict[str, Any]:
 
 
 def evidence_of(directory: Path) -> dict[str, Any]:
-    """What a run was told, by dotted keys, as far as it says something about the run; empty where it left nothing."""
+    """The settings of a run, by dotted keys, as far as they describe the run; empty where it has no record of them."""
     try:
         config = read_config(directory)
     except (OSError, ValueError, OmegaConfBaseException):

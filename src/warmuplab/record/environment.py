@@ -32,7 +32,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware(device: str) -> dict[str, Any]:
-    """The machine as a reader wants to know it; `device` is `cpu` or `cuda`."""
+    """The machine, described for a reader; `device` is `cpu` or `cuda`."""
     import torch
 
     facts: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""How far a population is, and what it measured so far: said while it trains, to whoever watches."""
+"""How far a population is and what it measured so far, reported while it trains."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""One number per question: what a run is summed up in."""
+"""The summary of a run: one number per value."""
 
 import math
 from dataclasses import asdict

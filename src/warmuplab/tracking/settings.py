@@ -44,18 +44,21 @@ def check(tracker: TrackerConfig) -> None:
     if not 1 <= len(name) <= 128 or any(character in name for character in _NOT_IN_A_PROJECT_NAME):
         remedy = f"use 1 to 128 characters, none of {' '.join(_NOT_IN_A_PROJECT_NAME)}"
         raise ConfigError("tracker.project", name, "not a name for a W&B project", remedy)
-    if mode != "online":
-        return
-    wandb = quiet_wandb(mode)
-    problem = "W&B knows no account here"
+    problem = account_problem() if mode == "online" else None
+    if problem is not None:
+        field = "tracker.mode" if tracker.mode else "WANDB_MODE"
+        remedy = "run `wandb login`, set WANDB_API_KEY, or use tracker.mode=offline"
+        raise ConfigError(field, mode, problem, remedy)
+
+
+def account_problem() -> str | None:
+    """Why nothing can be uploaded to W&B from here; None where an account is known. Asks no server."""
+    wandb = quiet_wandb("online")
     try:
         known = wandb.login(prompt=False, verify=False)
     except wandb.errors.Error as error:
-        known, problem = False, str(error)
-    if not known:
-        field = "tracker.mode" if tracker.mode else "WANDB_MODE"
-        remedy = "run `wandb login`, set WANDB_API_KEY, or use tracker.mode=offline"
-        raise ConfigError(field, mode, problem.rstrip("."), remedy)
+        return str(error).rstrip(".")
+    return None if known else "W&B knows no account here"
 
 
 def tracker_of(directory: Path) -> TrackerConfig:

@@ -29,7 +29,7 @@ CONNECTIONS = 8  # W&B runs that begin or end at the same time: each waits for t
 SECONDS_TO_END = FINISH_SECONDS + 10.0  # after training, for everything that is still under way
 SECONDS_TO_ABANDON = 5.0  # when training was interrupted: a person waits for the prompt
 
-Message = tuple[str, int, Mapping[str, np.ndarray]]  # the arguments of `tracking.Follow`
+Message = tuple[str, int, Mapping[str, np.ndarray]]  # the arguments of `record.progress.Follow`
 
 
 class Stream:
@@ -44,7 +44,7 @@ class Stream:
         self._thread = threading.Thread(target=self._feed, daemon=True)
 
     def rows(self, started: str, first_step: int, series_TxM: Mapping[str, np.ndarray]) -> None:
-        """Hand over new rows; see `tracking.Follow`. Returns at once."""
+        """Hand over new rows; see `record.progress.Follow`. Returns at once."""
         self._messages.put((started, first_step, series_TxM))
 
     def __enter__(self) -> Self:

@@ -1,7 +1,7 @@
 """Offline runs go to W&B: every finished record of a study, once.
 
 A W&B run's id follows from the record, and publishing continues the run of that id behind the rows that the server has,
-so repeating this, also after it was interrupted, adds nothing twice. A mark in the record's `wandb/` spares the asking.
+so repeating this, also after it was interrupted, adds nothing twice. A mark in the record's `wandb/` saves a request.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from warmuplab.base.errors import ConfigError
 from warmuplab.config.rerun import again
 from warmuplab.record.run import COMPLETE, read_summary
 from warmuplab.tracking.publishing import publish
-from warmuplab.tracking.settings import check, tracker_of
+from warmuplab.tracking.settings import account_problem, check, tracker_of
 from warmuplab.tracking.view import identity_of
 
 MARK = "uploaded"
@@ -47,7 +47,10 @@ def sync(study: str, outputs: Path) -> Synced:
         raise ConfigError("STUDY", study, f"no finished run in {folder}", f"train it first: {again('sweep', study)}")
     wanted = [path for path in finished if tracker_of(path).name != "none"]
     if wanted:
-        check(dataclasses.replace(tracker_of(wanted[0]), mode="online"))
+        check(dataclasses.replace(tracker_of(wanted[0]), mode="offline"))
+        problem = account_problem()
+        if problem is not None:
+            raise ConfigError("STUDY", study, problem, "run `wandb login` or set WANDB_API_KEY, then sync again")
     uploaded = known = 0
     for path in wanted:
         mark = f"{identity_of(path, finished[path])} {server()}\n"

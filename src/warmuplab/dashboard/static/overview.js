@@ -1,47 +1,6 @@
 // The map of the study: a cell per warmup and peak rate, a map per setting.
 
-const MOST_MAPS = 6; // settings drawn at once; beyond, one is chosen
-const cursor = { map: 0, x: 0, y: 0 }; // of the keyboard
-
 let overviewCells = [];
-
-/** Settings of the maps on the page. */
-function mapSettings() {
-  const { setting } = DATA.roles;
-  return setting.length <= MOST_MAPS ? setting : [state.setting];
-}
-
-/** Runs shown, by the place that their roles give them. */
-function cellRuns() {
-  const cells = new Map();
-  for (const run of shown()) {
-    const [setting, rate, warmup] = RUNS[run].roles;
-    if (setting === null) continue;
-    const key = JSON.stringify([setting, rate, warmup]);
-    if (!cells.has(key)) cells.set(key, []);
-    cells.get(key).push(run);
-  }
-  return cells;
-}
-
-const runsAt = (cells, setting, rate, warmup) => cells.get(JSON.stringify([setting, rate, warmup])) || [];
-
-/** A cell per setting, rate and warmup: its runs and the mean of the metric over them. */
-function computeCells() {
-  const byPlace = cellRuns();
-  const cells = [];
-  for (const setting of mapSettings()) {
-    for (const rate of DATA.roles.rate) {
-      for (const warmup of DATA.roles.warmup) {
-        const runs = runsAt(byPlace, setting, rate, warmup);
-        const values = runs.map((run) => valueOf(state.metric, run)).filter((value) => value !== null);
-        const mean = values.length ? values.reduce((a, b) => a + b) / values.length : null;
-        cells.push({ setting, rate, warmup, runs, values, mean });
-      }
-    }
-  }
-  return cells;
-}
 
 /** How the map is laid out in the width there is. */
 function mapShape() {
@@ -103,34 +62,6 @@ function mapTrace(setting, place, shape, limits) {
     showscale: place === 0,
     colorbar: { thickness: 9, len: 1, outlinewidth: 0, tickfont: { color: COLOURS.muted, size: 10.5 }, x: 1.01, xpad: 4, nticks: 6 },
   };
-}
-
-/** The mean, and below it what did not train. */
-function cellText(cell, width) {
-  if (!cell.runs.length) return "";
-  if (width < 26) return "";
-  const text = cell.mean === null ? "–" : number(cell.mean, 2);
-  const bad = ["diverged", "stuck", "failed"].map((outcome) => [outcome, countOf(cell, outcome)]).filter(([, n]) => n);
-  if (!bad.length || width < 46) return text;
-  const [outcome, count] = bad[0];
-  const all = count === cell.runs.length;
-  return `${text}<br><span style="font-size:9px">${all ? outcome : `${count} ${outcome}`}</span>`;
-}
-
-const countOf = (cell, outcome) => cell.runs.filter((run) => RUNS[run].outcome === outcome).length;
-
-function cellHover(cell) {
-  const { label, unit } = DATA.values[state.metric];
-  const parts = [cell.setting, cell.warmup === "none" ? "no warmup" : cell.warmup && `${cell.warmup} warmup`, cell.rate && `peak lr ${cell.rate}`];
-  const lines = [`<b>${plotText(parts.filter(Boolean).join(" · "))}</b>`];
-  if (cell.values.length) {
-    const ends = [Math.min(...cell.values), Math.max(...cell.values)].map((value) => number(value));
-    const span = cell.values.length > 1 ? ` (${ends[0]}–${ends[1]})` : "";
-    lines.push(`${plotText(label)}: ${number(cell.mean)}${span} ${plotText(unit)}`);
-  }
-  const outcomes = [...new Set(cell.runs.map((run) => RUNS[run].outcome))];
-  lines.push(plotText(outcomes.map((outcome) => `${countOf(cell, outcome)} ${outcome}`).join(", ")));
-  return lines.join("<br>");
 }
 
 function mapLayout(shape, limits) {
@@ -217,53 +148,6 @@ function overviewShapes() {
 }
 
 const drawFrames = () => Plotly.relayout(byId("overview"), { shapes: overviewShapes() });
-
-/** Select the cell, its row or its column, as the switch below the map says. */
-function pickCell(map, x, y, adding) {
-  const setting = mapSettings()[map];
-  const [rate, warmup] = [DATA.roles.rate[y], DATA.roles.warmup[x]];
-  const cells = overviewCells.filter(
-    (cell) =>
-      cell.setting === setting &&
-      (state.pick === "warmup" || cell.rate === rate) &&
-      (state.pick === "rate" || cell.warmup === warmup),
-  );
-  const runs = cells.flatMap((cell) => cell.runs);
-  if (runs.length) select(runs, adding);
-}
-
-function onMapKey(event) {
-  const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-  if (event.key in moves) moveCursor(...moves[event.key]);
-  else if (event.key === "Enter") pickCell(cursor.map, cursor.x, cursor.y, event.ctrlKey);
-  else if (event.key === " ") pickCell(cursor.map, cursor.x, cursor.y, true);
-  else return;
-  event.preventDefault();
-}
-
-/** Move the keyboard's cell, from the edge of a map into the next one. */
-function moveCursor(dx, dy) {
-  const columns = DATA.roles.warmup.length;
-  const maps = mapSettings().length;
-  cursor.x += dx;
-  if (cursor.x < 0 || cursor.x >= columns) {
-    const next = cursor.map + dx;
-    if (next >= 0 && next < maps) {
-      cursor.map = next;
-      cursor.x = dx > 0 ? 0 : columns - 1;
-    }
-  }
-  cursor.x = Math.min(Math.max(cursor.x, 0), columns - 1);
-  cursor.y = Math.min(Math.max(cursor.y + dy, 0), DATA.roles.rate.length - 1);
-  const cell = overviewCells.find(
-    (it) =>
-      it.setting === mapSettings()[cursor.map] &&
-      it.rate === DATA.roles.rate[cursor.y] &&
-      it.warmup === DATA.roles.warmup[cursor.x],
-  );
-  say(overviewWords([cell], state.metric) + ` ${[cell.setting, cell.warmup, cell.rate].filter(Boolean).join(", ")}`);
-  drawFrames();
-}
 
 function startOverview() {
   const menu = byId("overview-metric");

@@ -1,4 +1,4 @@
-"""The claims beyond the notes: of papers on why warmup helps, and on what could take its place."""
+"""Claims of papers, beyond those of the notes: why warmup helps, and what could replace it."""
 
 from warmuplab.claims.claim import Claim, Comparison
 from warmuplab.claims.forms import at_best, within

@@ -49,16 +49,21 @@ def norm_label(place: object) -> str:
     return _NORMS.get(str(place), str(place))
 
 
-def warmup_label(shape: str | None = None, fraction: float | None = None, steps: float | None = None) -> str:
+def warmup_label(
+    shape: str | None = None, fraction: float | None = None, steps: float | None = None, window: float | None = None
+) -> str:
     """A warmup in a column of that name: `none`, `10 %`, `400 steps`, `10 % cosine`, `equal early area (10 %)`.
 
-    The shape is named unless it is linear; where a warmup has no length of its own, the shape is its name.
+    The shape is named unless it is linear; where a warmup has no length of its own, the shape is its name. `window` is
+    the fraction of the steps over which areas are equal, told where it tells arms apart: `equal early area (10 %), over
+    5 %`.
     """
     if shape == "none" or fraction == 0 or steps == 0:
         return NO_WARMUP
     length = f"{100 * fraction:g} %" if fraction is not None else f"{steps:g} steps" if steps is not None else ""
     if shape == "equal_area":
-        return f"{EQUAL_AREA} ({length})" if length else EQUAL_AREA
+        over = f", over {100 * window:g} %" if window is not None else ""
+        return (f"{EQUAL_AREA} ({length})" if length else EQUAL_AREA) + over
     named = shape if shape and not (length and shape == "linear") else ""
     return " ".join(filter(None, [length, named]))
 

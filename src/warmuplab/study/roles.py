@@ -172,7 +172,8 @@ def _order(row: dict[Any, Any], keys: Sequence[str]) -> list[tuple[bool, bool, f
 def _warmup_label(row: dict[str, Any]) -> str:
     """The words for a warmup, and whatever else tells warmups apart."""
     told = {key.removeprefix(WARMUP): value for key, value in row.items() if not pd.isna(value)}
-    label = warmup_label(*(told.pop(name, None) for name in ("shape", "fraction", "steps")))
+    own = ("shape", "fraction", "steps", *(("window",) if told.get("shape") == "equal_area" else ()))
+    label = warmup_label(**{name: told.pop(name, None) for name in own})
     if label == NO_WARMUP:
         return label
     return (

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ RUN = (
     "training.validate_every=20",
     "probes=full",
     "schedule.peak_lr=2e-2",
+    "model.depth=2",
 )
 
 
@@ -83,16 +85,53 @@ def test_the_summary_follows_from_the_tables(
         early = metrics["probe/loss"][: summary["early_steps"]]
         assert values["spike/max_rise"] == pytest.approx((early - early.cummin()).max())
         np.testing.assert_allclose(metrics["stability/jitter"], jitter.local_jitter(metrics["train/loss"]))
-        snapshots = layers[(layers["stack"] == "decoder") & (layers["step"] < EARLY) & (layers["step"] > 0)]
-        assert values["stability/decoder_cka_drift_last"] == pytest.approx(snapshots["stability/cka_drift"].mean())
+        assert metrics["lr"].iloc[0] == 0  # so nothing moved until the snapshot at step 1
+        snapshots = layers[(layers["stack"] == "decoder") & (layers["step"] < EARLY) & (layers["step"] > 1)]
+        drift = snapshots["stability/cka_drift"].dropna()
+        assert len(drift) > 2
+        assert values["stability/decoder_cka_drift_last"] == pytest.approx(drift.mean())
         for level in LEVELS:
             reached = values[f"probe/reached_{name_of(level)}"]
             lowest = metrics["probe/loss"].min()
             assert reached in (0, 1)
             assert reached <= (lowest <= small_corpus.unigram_entropy - level)
-            assert (values[f"overfit/gap_sum_to_{name_of(level)}"] is None) == (not reached)
+            in_window = reached and values[f"probe/steps_to_{name_of(level)}"] <= EARLY
+            assert (values[f"overfit/gap_sum_to_{name_of(level)}"] is None) == (not in_window)
         assert values["probe/reached_0.25_below"] == 1  # so the test has something to tell
         assert values["probe/reached_3_below"] == 0
+
+
+def test_measures_equal_a_computation_from_the_files_in_plain_numpy(
+    records_of: list[tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]],
+) -> None:
+    for metrics, layers, summary in records_of:
+        values, early = summary["values"], metrics["step"].to_numpy() < EARLY
+        assert values["stability/log_kl_path"] == pytest.approx(
+            np.log(metrics["stability/kl"].to_numpy(np.float64)[early].sum()), rel=1e-6
+        )
+        for name in ("sharpness", "preconditioned_sharpness"):
+            sharpness_T = metrics[f"curvature/{name}"].to_numpy(np.float64)
+            steps = np.flatnonzero(~np.isnan(sharpness_T) & early)
+            area = sum(
+                (sharpness_T[low] + sharpness_T[high]) / 2 * (high - low) for low, high in pairwise(steps.tolist())
+            )
+            assert values[f"curvature/{name}_mean"] == pytest.approx(area / (steps[-1] - steps[0]))
+        assert values["curvature/edge_first"] == metrics["curvature/edge"][0] == 0
+        assert np.isnan(metrics["curvature/preconditioned_edge"][0])
+        assert values["curvature/preconditioned_edge_first"] == metrics["curvature/preconditioned_edge"][1] > 0
+        per_epoch = summary["corpus"]["steps_per_epoch"]
+        assert values["overfit/passes"] == pytest.approx(STEPS / per_epoch)
+        crossed = values["probe/steps_to_0.25_below"]
+        assert values["overfit/passes_at_0.25_below"] == pytest.approx(crossed / per_epoch)
+        deepest = layers["layer"].max()
+        logs = {}
+        for which, layer in (("first", 0), ("last", deepest)):
+            rows = layers[(layers["stack"] == "decoder") & (layers["layer"] == layer) & (layers["step"] > 1)]
+            steps, drift = rows["step"].to_numpy(), rows["stability/initial_drift"].to_numpy(np.float64)
+            logs[which] = np.interp(crossed, steps, np.log(drift))
+            assert values[f"stability/decoder_log_drift_{which}_at_0.25_below"] == pytest.approx(logs[which])
+        difference = values["stability/decoder_log_drift_last_minus_first_at_0.25_below"]
+        assert difference == pytest.approx(logs["last"] - logs["first"], abs=1e-9)
 
 
 def test_every_value_has_a_name_of_the_contract(

@@ -138,13 +138,14 @@ class Trainer:
         """Metrics, metrics of the layers (None where not measured) and summary of every member."""
         bucket_T = [self.batches.sampler.bucket_at(step) for step in range(self.steps)]
         tables = [with_derived(table).assign(**{"data/bucket": bucket_T}) for table in self.metrics.tables(self._rates)]
+        per_epoch = self.batches.sampler.steps_per_epoch
         layers = self._probes.layer_tables() if self._probes is not None else [None] * len(tables)
         diverged_at = [step if step >= 0 else None for step in self.population.diverged_at_M.tolist()]
         return [
             (
                 metrics,
                 of_layers,
-                summarise(metrics, self.early_steps, step, self._unigram_entropy, of_layers),
+                summarise(metrics, self.early_steps, step, self._unigram_entropy, of_layers, per_epoch),
             )
             for metrics, of_layers, step in zip(tables, layers, diverged_at, strict=True)
         ]

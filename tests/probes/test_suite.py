@@ -40,7 +40,7 @@ CURVATURE = {f"curvature/{prefix}{name}" for prefix in ("", "preconditioned_") f
 NAMES = {"none": TRAINING, "loss": TRAINING | {"probe/loss"}, "default": DEFAULT, "full": DEFAULT | CURVATURE}
 OF_LAYERS = {
     f"stability/{name}" for name in ("cka_drift", "weight_change", "grad_norm", "update_to_weight", "attention_logit")
-}
+} | {"stability/initial_drift"}
 
 
 @pytest.fixture(autouse=True)
@@ -164,10 +164,18 @@ def test_a_row_per_snapshot_and_layer(small_corpus: TokenizedCorpus) -> None:
         assert {0, 1, 2, STEPS - 1} <= set(steps) <= set(np.flatnonzero(metrics["probe/loss"].notna()))
         places = [(step, stack, layer) for step in steps for stack in ("encoder", "decoder") for layer in (0, 1)]
         assert list(layers[["step", "stack", "layer"]].itertuples(index=False, name=None)) == places
-        between = ["stability/cka_drift", "stability/weight_change"]
-        assert layers.loc[layers["step"] == 0, between].isna().all(axis=None)
-        assert layers.loc[layers["step"] > 0].notna().all(axis=None)
-        assert layers.loc[layers["step"] == 0].drop(columns=between).notna().all(axis=None)
+        between, moves = ["stability/cka_drift", "stability/weight_change"], metrics.loc[0, "lr"] > 0
+        snapshots = layers[layers["stability/grad_norm"].notna()]
+        assert {0, 1, STEPS - 1} <= set(snapshots["step"])
+        assert layers["stability/initial_drift"].notna().all()
+        assert layers.drop(snapshots.index)[[*OF_LAYERS - {"stability/initial_drift"}]].isna().all(axis=None)
+        assert snapshots.loc[snapshots["step"] == 0, between].isna().all(axis=None)
+        assert snapshots.loc[snapshots["step"] == 1, between].notna().all(axis=None) == moves
+        assert snapshots.loc[snapshots["step"] > 1].notna().all(axis=None)
+        at_rest = [*between] if moves else [*between, "stability/update_to_weight"]
+        assert snapshots.loc[snapshots["step"] == 0].drop(columns=at_rest).notna().all(axis=None)
+        if not moves:
+            assert snapshots.loc[snapshots["step"] == 0, at_rest].isna().all(axis=None)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from warmuplab.config.schema import ProbesConfig
 from warmuplab.probes import memorisation
-from warmuplab.probes.timetable import SNAPSHOTS, Timetable, make_timetable, snapshot_steps
+from warmuplab.probes.timetable import DRIFTS, SNAPSHOTS, Timetable, make_timetable, snapshot_steps
 from warmuplab.training import early_steps
 
 steps_st, fraction_st, every_st = st.integers(1, 600), st.floats(0, 1), st.integers(1, 700)
@@ -46,6 +46,43 @@ def test_snapshots_are_a_few_of_the_steps_that_are_due_with_both_ends(steps: int
     for target in (0.0, *spaced(steps - 1)):  # none that is due lies nearer to it
         nearest = min(abs(step - target) for step in table.due)
         assert min(abs(step - target) for step in table.snapshots) == pytest.approx(nearest, abs=1e-6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=steps_st, fraction=fraction_st, every=every_st)
+@example(steps=1, fraction=1.0, every=16)
+@example(steps=2, fraction=0.0, every=1000)
+@example(steps=600, fraction=0.0, every=1)
+def test_drift_is_measured_at_the_snapshots_and_evenly_between(steps: int, fraction: float, every: int) -> None:
+    table, early = timetable(steps, fraction, every), early_steps(fraction, steps)
+    assert table.snapshots <= table.drifts <= table.due
+    assert len(table.drifts) <= DRIFTS + SNAPSHOTS + 1
+    for inside in (True, False):
+        due = sorted(step for step in table.due if (step < early) == inside)
+        missed = [sum(low < step < high for step in due) for low, high in pairwise(sorted(table.drifts & {*due}))]
+        most = -(-len(due) // (DRIFTS // 2))  # the stride where the half of them are there
+        assert max(missed, default=0) < max(1, most)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=steps_st, fraction=fraction_st, every=every_st)
+@example(steps=1, fraction=1.0, every=16)
+@example(steps=20, fraction=0.0, every=16)
+def test_curvature_is_measured_at_the_snapshots_and_the_first_two_steps(
+    steps: int, fraction: float, every: int
+) -> None:
+    table = timetable(steps, fraction, every)
+    assert table.curvature == table.snapshots | ({0, 1} & set(range(steps)))
+
+
+def test_the_times_of_the_default_probes() -> None:
+    """In the study `quick`: what is committed per run, and how far apart two snapshots of the drift are."""
+    table = timetable(200, 0.2, 16)
+    drifts = sorted(table.drifts)
+    assert len(drifts) == 36
+    assert len(table.curvature) == len(table.snapshots) == 13
+    assert max(high - low for low, high in pairwise(drifts) if high < 40) == 2
+    assert max(high - low for low, high in pairwise(drifts)) == 16
 
 
 def test_snapshots_are_log_spaced() -> None:
@@ -100,6 +137,7 @@ def test_measured_steps_cost_more_and_no_step_less_than_one(curvature: bool) -> 
     times = timetable(200, 0.2, 16)
     cost_T = times.cost(200, curvature)
     assert cost_T.shape == (200,)
-    assert all((cost_T[step] > 1) == (step in times.due | times.memorisation) for step in range(200))
+    measured = times.due | times.memorisation | (times.curvature if curvature else frozenset())
+    assert all((cost_T[step] > 1) == (step in measured) for step in range(200))
     assert cost_T.min() == 1
-    assert (cost_T[sorted(times.snapshots)].min() > cost_T[sorted(times.due - times.snapshots)].max()) == curvature
+    assert (cost_T[sorted(times.curvature)].min() > cost_T[sorted(times.due - times.curvature)].max()) == curvature

@@ -110,6 +110,34 @@ def test_the_early_window_is_summed_and_nothing_else() -> None:
     assert values["stability/kl_max"] == pytest.approx(0.1)
 
 
+def test_the_path_has_a_logarithm_where_it_has_a_length() -> None:
+    values = values_of(table(stability_kl=np.full(STEPS, 0.3), probe_loss=np.full(STEPS, 8.0)))
+    assert values["stability/log_kl_path"] == pytest.approx(math.log(3.0))
+    for standing in (np.zeros(STEPS), np.full(STEPS, -1e-9)):  # rounding can take it below 0
+        values = values_of(table(stability_kl=standing, probe_loss=np.full(STEPS, 8.0)))
+        assert values["stability/kl_path"] is not None
+        assert values["stability/log_kl_path"] is None
+
+
+def test_sharpness_is_averaged_over_the_time_of_the_early_window() -> None:
+    metrics = table(
+        curvature_sharpness=sparse({0: 8.0, 1: 4.0, 2: 4.0, 8: 10.0, 12: 1000.0}),
+        curvature_preconditioned_sharpness=sparse({1: 5.0, 2: 1.0, 4: 1.0, 12: 1000.0}),
+        curvature_edge=sparse({0: 0.0, 1: 2.0, 8: 3.0}),
+        curvature_preconditioned_edge=sparse({1: 14.0, 2: 1.0}),
+    )
+    values = values_of(metrics)
+    assert values["curvature/sharpness_mean"] == pytest.approx((6 + 4 + 6 * 7) / 8)
+    assert values["curvature/preconditioned_sharpness_mean"] == pytest.approx((3 + 2) / 3)
+    assert values["curvature/edge_first"] == 0  # defined at step 0, where a warmup has no rate
+    assert values["curvature/preconditioned_edge_first"] == 14
+    assert values_of(metrics, diverged_at=9)["curvature/sharpness_mean"] is None  # the window has no rest
+    assert values_of(metrics, diverged_at=EARLY)["curvature/sharpness_mean"] == values["curvature/sharpness_mean"]
+    assert values_of(metrics, diverged_at=9)["curvature/preconditioned_edge_first"] == 14
+    never = values_of(table(curvature_edge=sparse({}), curvature_sharpness=sparse({12: 3.0})))
+    assert never["curvature/edge_first"] is never["curvature/sharpness_mean"] is None
+
+
 def test_an_early_window_that_was_not_measured_to_its_end_has_no_sum() -> None:
     steps = np.arange(STEPS)
     metrics = table(overfit_gap=np.where(steps < 7, 0.5, NAN), stability_kl=np.where(steps < 7, 0.5, NAN))
@@ -140,17 +168,94 @@ def test_matched_levels_read_and_sum_where_the_probe_loss_gets_there() -> None:
     assert values["probe/reached_1_below"] == 1
     assert values["overfit/gap_sum_to_1_below"] == pytest.approx(12.5)
     assert values["stability/kl_path_to_1_below"] == pytest.approx(20 * 0.1 + 5 * 0.2)
+    assert values["stability/log_kl_path_to_1_below"] == pytest.approx(math.log(3))
     assert values["overfit/memorisation_at_1_below"] == pytest.approx(-0.3)
     assert values["probe/steps_to_1.5_below"] == pytest.approx(30)
     assert values["overfit/memorisation_at_1.5_below"] == pytest.approx(-0.4)
     # Never reached: censored at the number of steps, and nothing is read there.
     assert values["probe/steps_to_2_below"] == STEPS
     assert values["probe/reached_2_below"] == 0
-    for name in ("overfit/gap_sum_to", "stability/kl_path_to", "overfit/memorisation_at"):
+    for name in (
+        "overfit/gap_sum_to",
+        "stability/kl_path_to",
+        "stability/log_kl_path_to",
+        "overfit/memorisation_at",
+    ):
         assert values[f"{name}_2_below"] is None
     assert {name for name in values if name.startswith("probe/")} == {
         f"probe/{what}_{levels.name_of(level)}" for level in levels.LEVELS for what in ("steps_to", "reached")
     }
+
+
+def test_a_sum_until_a_level_takes_every_step_before_it() -> None:
+    steps = np.arange(STEPS)
+    loss = np.maximum(6.5 - 0.1 * steps, 3.2)  # 1 nat below the entropy at step 25, 1.5 at step 30
+    known = (steps < 26) | (steps % 4 == 0)
+    metrics = table(
+        probe_loss=loss,
+        overfit_gap=np.where(known, 0.5, NAN),
+        stability_kl=np.where(known, 0.1, NAN),
+    )
+    values = values_of(metrics)
+    assert values["overfit/gap_sum_to_1_below"] == pytest.approx(12.5)
+    assert values["stability/log_kl_path_to_1_below"] == pytest.approx(math.log(2.5))
+    assert values["probe/reached_1.5_below"] == 1
+    for name in ("overfit/gap_sum", "stability/kl_path", "stability/log_kl_path"):
+        assert values[f"{name}_to_1.5_below"] is None
+
+
+def test_passes_over_the_training_data_where_a_level_is_reached() -> None:
+    metrics = table(probe_loss=np.maximum(6.5 - 0.1 * np.arange(STEPS), 3.2), overfit_memorisation=sparse({4: 0.0}))
+    values = values_of(metrics, steps_per_epoch=16)
+    assert values["overfit/passes_at_1_below"] == pytest.approx(25 / 16)
+    assert values["overfit/passes_at_1.5_below"] == pytest.approx(30 / 16)
+    assert values["overfit/passes_at_3_below"] is None
+    assert values["overfit/passes"] == 2.5
+    assert values_of(metrics, diverged_at=36, steps_per_epoch=16)["overfit/passes"] == 2.25
+    without = metrics.drop(columns="overfit/memorisation")
+    for other in (values_of(without, steps_per_epoch=16), values_of(metrics)):
+        assert not any(name.startswith("overfit/passes") for name in other)
+
+
+def drifts(**of_layers: dict[int, float]) -> pd.DataFrame:
+    """Drift from before training at some steps, of layers such as `encoder_0`."""
+    rows = [
+        {
+            "step": step,
+            "stack": name.split("_")[0],
+            "layer": int(name.split("_")[1]),
+            "stability/initial_drift": value,
+        }
+        for name, values in of_layers.items()
+        for step, value in values.items()
+    ]
+    return pd.DataFrame(rows).sort_values("step", kind="stable")
+
+
+def test_drift_from_before_training_is_read_where_the_probe_loss_reaches_a_level() -> None:
+    metrics = table(probe_loss=np.maximum(6.5 - 0.1 * np.arange(STEPS), 3.2))  # 1 nat below at step 25, 1.5 at step 30
+    layers = drifts(
+        encoder_0={0: 0.0, 20: 1e-4, 30: 1e-2, 39: 0.5},
+        encoder_1={0: 0.0, 20: 9.0, 30: 9.0, 39: 9.0},  # neither the first nor the last
+        encoder_2={0: 0.0, 20: 1e-2, 30: 1e-1, 39: 0.5},
+        decoder_0={0: 0.0, 20: 0.0, 30: 1e-1, 39: 0.5},
+        decoder_1={0: 0.0, 20: 1e-2, 30: 1e-1},
+    )
+    values = values_of(metrics, layers=layers)
+    name = "stability/{}_log_drift_{}_at_{}_below"
+    assert values[name.format("encoder", "first", 1)] == pytest.approx(math.log(1e-3))
+    assert values[name.format("encoder", "last", 1)] == pytest.approx(math.log(10**-1.5))
+    assert values[name.format("encoder", "last_minus_first", 1)] == pytest.approx(1.5 * math.log(10))
+    assert values[name.format("encoder", "last_minus_first", 1.5)] == pytest.approx(math.log(10))
+    assert values[name.format("decoder", "last", 1)] == pytest.approx(math.log(10**-1.5))
+    for which in ("first", "last_minus_first"):  # the drift before the level is 0
+        assert values[name.format("decoder", which, 1)] is None
+    assert values[name.format("decoder", "first", 1.5)] == pytest.approx(math.log(0.1))
+    assert {values[name.format("encoder", which, 2)] for which in ("first", "last", "last_minus_first")} == {None}
+    beyond = values_of(metrics.assign(**{"probe/loss": 6.5 - 0.09 * np.arange(STEPS)}), layers=layers)
+    assert beyond["probe/steps_to_1.5_below"] > 30
+    assert beyond[name.format("decoder", "last", 1.5)] is None  # behind the last snapshot
+    assert beyond[name.format("decoder", "first", 1.5)] is not None
 
 
 def test_a_level_reached_before_memorisation_is_defined_has_none() -> None:
@@ -259,7 +364,7 @@ def test_layers_are_the_last_against_the_first_over_early_snapshots() -> None:
     assert values["stability/encoder_update_to_weight_last"] == pytest.approx(0.4)
     assert values["stability/encoder_update_to_weight_last_minus_first"] == pytest.approx(0.2)
     assert values["stability/decoder_update_to_weight_last_minus_first"] == pytest.approx(-0.2)
-    # The first snapshot has nothing to be compared with, which is no gap in the measurements.
+    # The first snapshot has nothing to be compared with in any layer, which is no gap in the measurements.
     assert values["stability/encoder_cka_drift_first"] == pytest.approx(0.02)
     assert values["stability/encoder_cka_drift_last"] == pytest.approx(0.06)
     assert values["stability/encoder_cka_drift_last_minus_first"] == pytest.approx(0.04)
@@ -268,6 +373,32 @@ def test_layers_are_the_last_against_the_first_over_early_snapshots() -> None:
     assert values["stability/decoder_cka_drift_last_minus_first"] is None
     assert values["stability/encoder_weight_change_last"] is None
     assert values["stability/encoder_grad_norm_last_minus_first"] == 0
+
+
+def test_a_snapshot_that_nothing_led_to_counts_for_nothing() -> None:
+    """As behind a step at rate 0, and as at the snapshots of the drift from before training."""
+    update = {"encoder.0": 0.1, "encoder.1": 0.3}
+    rest = pd.DataFrame(
+        [row | {"stability/update_to_weight": NAN} for row in layer_rows(1, {}, update)]
+        + layer_rows(2, {"encoder.0": 0.2, "encoder.1": 0.4}, update)
+    )
+    values = values_of(table(), layers=rest)
+    assert values["stability/encoder_cka_drift_first"] == pytest.approx(0.2)
+    assert values["stability/encoder_cka_drift_last"] == pytest.approx(0.4)
+    assert values["stability/encoder_update_to_weight_last_minus_first"] == pytest.approx(0.2)
+    assert values["stability/encoder_grad_norm_first"] == 1
+
+
+def test_a_run_that_diverged_in_the_early_window_has_no_mean_over_it() -> None:
+    """What it measured before would look like a mean over the window."""
+    died = LAYERS[LAYERS["step"] < 5]
+    unmeasured = dict.fromkeys((name for name in died if name.startswith("stability/")), NAN)
+    for layers in (died, pd.concat([died, died.assign(step=7, **unmeasured)])):
+        values = values_of(table(), diverged_at=6, layers=layers)
+        of_layers = {name: value for name, value in values.items() if name.startswith(("stability/en", "stability/de"))}
+        assert len(of_layers) == 2 * 4 * 3
+        assert set(of_layers.values()) == {None}
+    assert values_of(table(), diverged_at=EARLY, layers=died)["stability/encoder_cka_drift_first"] is not None
 
 
 def test_one_snapshot_in_the_early_window_has_nothing_between_two() -> None:

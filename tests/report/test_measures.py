@@ -1,6 +1,7 @@
 """Measurements of the arms: means of what their runs hold, read at a stated level, with what is missing said."""
 
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -43,7 +44,7 @@ def test_the_level_is_the_deepest_that_three_in_four_trained_runs_reach(arranged
 def test_every_number_is_the_mean_of_the_runs_that_have_one(arranged: Arms) -> None:
     level, rows = measures.common_level(arranged), table_of(arranged)
     assert [(row["Setting"], row["Peak lr"], row["Warmup"]) for row in rows] == arranged.keys
-    columns = {"KL path": f"stability/kl_path_to_{level}", "Early − unseen": f"overfit/memorisation_at_{level}"}
+    columns = {"log KL path": f"stability/log_kl_path_to_{level}", "Early − unseen": f"overfit/memorisation_at_{level}"}
     for row in rows:
         runs = arranged.of(row["Setting"], row["Peak lr"], row["Warmup"])
         for title, column in columns.items():
@@ -56,6 +57,42 @@ def test_every_number_is_the_mean_of_the_runs_that_have_one(arranged: Arms) -> N
         if never and len(runs) == 2 and not failed:
             assert float(row["Steps"].removeprefix("≥ ")) <= 20
     assert any(row["Steps"].startswith("≥ ") for row in rows)
+
+
+def test_the_path_to_the_level_is_shown_where_most_trained_runs_have_one(arranged: Arms) -> None:
+    level = measures.common_level(arranged)
+    path = f"stability/log_kl_path_to_{level}"
+    trained = arranged.runs["outcome"] == "trained"
+    for share, title in ((0.4, "log early KL path"), (0.6, "log KL path")):
+        known = trained & (trained.cumsum() <= share * trained.sum())
+        runs = arranged.runs.assign(**{path: known.map({True: 1.5, False: float("nan")})})
+        header = measures.measure_tables(replace(arranged, runs=runs))["Early training"].header
+        assert [name for name in header if "KL path" in name] == [title]
+
+
+def test_at_how_many_passes_memorisation_was_read_is_said(arranged: Arms) -> None:
+    level = measures.common_level(arranged)
+    runs = arranged.runs.assign(**{f"overfit/passes_at_{level}": [float(n) for n in range(len(arranged.runs))]})
+    said = " ".join(measures.legend(replace(arranged, runs=runs), "Early training"))
+    assert f"after {(len(runs) - 1) / 2:.2f} passes over the training data" in said
+    assert f"from 0.00 to {len(runs) - 1:.2f}" in said
+    unknown = arranged.runs.drop(columns=f"overfit/passes_at_{level}")
+    assert "passes" not in " ".join(measures.legend(replace(arranged, runs=unknown), "Early training"))
+
+
+def test_curvature_and_drift_have_tables_of_their_own(arranged: Arms) -> None:
+    level = measures.common_level(arranged)
+    values = {
+        "curvature/sharpness_mean": 12.34,
+        "curvature/preconditioned_edge_first": 14.5678,
+        f"stability/decoder_log_drift_last_minus_first_at_{level}": 0.755,
+    }
+    tables = measures.measure_tables(replace(arranged, runs=arranged.runs.assign(**values)))
+    row = dict(zip(tables["Curvature"].header, tables["Curvature"].rows[0], strict=True))
+    assert (row["Sharpness"], row["Preconditioned edge at start"]) == ("12.3", "14.568")
+    drift = tables["Drift of the layers from before training, at the same held-out loss"]
+    assert drift.header[-2:] == ["Steps", "decoder, last − first"]
+    assert "Curvature" not in measures.measure_tables(arranged)
 
 
 def test_pairs_are_counted_in_the_direction_of_the_measure(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from support.composing import ROOT
+from support.composing import ROOT, composed
 from support.synthetic_study import ENTROPY, leave, small_study
 from warmuplab.base.words import MISSING, rate_label
 from warmuplab.dashboard.payload import assemble
@@ -162,6 +162,15 @@ def test_the_largest_rate_is_one_at_which_every_seed_trained(study: results.Stud
         "post-LN: largest peak rate at which every seed trained: 1e-3 without warmup; 1e-3 with 10 % warmup.",
         "pre-LN: largest peak rate at which every seed trained: 1e-3 without warmup; 1.6e-2 with 10 % warmup.",
     ]
+
+
+def test_the_caveat_on_smaller_steps_names_the_controls_to_type(study: results.Study) -> None:
+    (said,) = (line for line in sentences.does_not_show(study, roles.arrange(study)) if "Smaller steps" in line)
+    for window in ("0.05", "0.2"):  # of memorisation, and the early window
+        overrides = f"schedule/warmup=equal_area schedule.warmup.window={window}"
+        assert f"`{overrides}`" in said
+        warmup = composed(*overrides.split()).schedule.warmup
+        assert (warmup.shape, warmup.window) == ("equal_area", float(window))
 
 
 def test_failed_runs_are_listed_and_cannot_inject_markup(study: results.Study) -> None:

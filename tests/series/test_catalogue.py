@@ -11,15 +11,20 @@ from warmuplab.series.catalogue import (
     AT_LEVELS,
     BY_LAYER,
     EARLY_LARGEST,
+    EARLY_MEAN,
     EARLY_SUM,
+    FIRST,
     LARGEST,
     LAST,
+    LOG_BY_LAYER,
+    LOG_EARLY_SUM,
     METRICS,
     OF_LAYERS,
     SERIES,
 )
 
-REDUCTIONS = (AT_LEVELS, BY_LAYER, EARLY_LARGEST, EARLY_SUM, LARGEST, LAST)
+REDUCTIONS = (AT_LEVELS, BY_LAYER, EARLY_LARGEST, EARLY_MEAN, EARLY_SUM, FIRST, LARGEST, LAST)
+REDUCTIONS += (LOG_BY_LAYER, LOG_EARLY_SUM)
 
 RUNS = {
     "full": ("probes=full",),
@@ -49,15 +54,22 @@ def test_a_value_of_nothing_in_the_catalogue_has_no_words() -> None:
         "stability/encoder_colour_last",
         "spike/probe_colour",
         "lr_sum_to_x",
+        "overfit/log_gap_sum",
+        "grad/norm_mean",
+        "curvature/sharpness_first",
+        "stability/decoder_log_drift_middle_at_1_below",
     ):
         assert values.describe(name) is None
 
 
-def test_values_are_told_apart_by_their_labels() -> None:
+def test_values_are_told_apart_by_their_labels(small_corpus: TokenizedCorpus) -> None:
     columns: list[str] = []
     for study in ("quick", "claims", "schedules"):
         columns += pd.read_parquet(ROOT / "results" / study / "runs.parquet").columns.tolist()
     names = sorted({name for name in columns if "/" in name})
+    trainer = trainer_of(small_corpus, [("seed=0",)], "probes=full", "training.steps=8")
+    trainer.run(lambda _: None)
+    names = sorted({*names, *trainer.results()[0][2]["values"]})
     words = {name: values.describe(name) for name in names}
     assert [name for name, of in words.items() if of is None] == []
     labels = [of.label for name, of in words.items() if of is not None]
@@ -72,6 +84,7 @@ def test_every_entry_is_whole() -> None:
         assert set(metric.reductions) <= set(REDUCTIONS)
     assert SERIES["grad/norm"].reductions == (LARGEST,)
     assert SERIES["stability/kl"].early_sum == "stability/kl_path"
+    assert SERIES["stability/kl"].log_early_sum == "stability/log_kl_path"
     assert SERIES["overfit/gap"].early_sum == "overfit/gap_sum"
 
 

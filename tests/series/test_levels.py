@@ -9,7 +9,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from warmuplab.series.levels import LEVELS, crossing, name_of, sum_until, value_at
+from warmuplab.series.levels import (
+    LEVELS,
+    crossing,
+    crossings,
+    log_value_at,
+    logarithm,
+    name_of,
+    sum_until,
+    time_average,
+    value_at,
+)
 
 NAN = math.nan
 
@@ -48,14 +58,15 @@ def looped_crossing(loss: "pd.Series[float]", level: float) -> float | None:
 
 
 def looped_sum(values: "pd.Series[float]", stop: float) -> float | None:
-    """Adds step by step what was last measured; of the step that holds `stop`, the part before it."""
-    if math.isnan(values[0]) if len(values) else True:
+    """Adds step by step what was measured there; of the step that holds `stop`, the part before it."""
+    known = dict(measured(values))
+    if 0 not in known:
         return None
-    total, last = 0.0, 0.0
+    total = 0.0
     for step in range(math.ceil(stop)):
-        if step < len(values) and not math.isnan(values[step]):
-            last = values[step]
-        total += last * min(1.0, stop - step)
+        if step not in known:
+            return None
+        total += known[step] * min(1.0, stop - step)
     return total
 
 
@@ -120,8 +131,10 @@ def test_crossings_of_level_2_by_hand(loss: "pd.Series[float]", expected: float 
         (series(1, 2, 4), 3.0, 7.0),
         (series(1, 2, 4), 1.5, 2.0),
         (series(1, 2, 4), 0.0, 0.0),
-        (series(1, None, None, 4, None), 4.5, 9.0),  # three ones, one and a half fours
-        (series(1, 2, None), 10.0, 19.0),  # the last measurement stands for what follows
+        (series(1, None, None, 4, None), 3.5, None),  # a measurement stands for its own step only
+        (series(1, None, None, 4, None), 1.0, 1.0),
+        (series(1, 2, None), 2.5, None),  # half a step is not measured
+        (series(1, 2), 3.0, None),
         (series(None, 2, 4), 2.0, None),  # the beginning was not measured
         (series(None), 0.0, None),
         (series(), 1.0, None),
@@ -131,12 +144,66 @@ def test_sums_by_hand(values: "pd.Series[float]", stop: float, expected: float |
     assert sum_until(values, stop) == expected
 
 
-def test_the_sum_over_sparse_measurements_estimates_that_over_all() -> None:
-    steps = np.arange(400)
-    dense = pd.Series(np.exp(-steps / 100))
-    sparse = dense.where((steps < 40) | (steps % 16 == 0))
-    assert sum_until(sparse, 300.0) == pytest.approx(float(dense[:300].sum()), rel=0.08)
-    assert sum_until(sparse, 40.0) == pytest.approx(float(dense[:40].sum()))
+def test_sums_go_by_the_step_and_not_by_the_place_of_a_row() -> None:
+    """As of the curves of a collected study, which have rows where something was measured."""
+    curve = pd.Series([1.0, 2.0, 4.0, 8.0], index=[0, 1, 2, 16])
+    assert sum_until(curve, 3.0) == 7.0
+    assert sum_until(curve, 3.5) is None
+
+
+def looped_log(values: "pd.Series[float]", step: float) -> float | None:
+    """Geometric between the measurements on either side."""
+    known = measured(values)
+    for at, value in known:
+        if at == step:
+            return math.log(value) if value > 0 else None
+    for (left, low), (right, high) in pairwise(known):
+        if left < step < right:
+            if low <= 0 or high <= 0:
+                return None
+            return math.log(low * (high / low) ** ((step - left) / (right - left)))
+    return None
+
+
+@settings(max_examples=200, deadline=None)
+@given(values=values_st, step=st.floats(-2, 35))
+@example(values=series(1, None, 5), step=1.0)
+@example(values=series(0, 5, 0), step=1.0)
+def test_log_value_at_equals_a_loop(values: "pd.Series[float]", step: float) -> None:
+    expected = looped_log(values, step)
+    assert log_value_at(values, step) == (None if expected is None else pytest.approx(expected, abs=1e-9))
+
+
+def test_a_logarithm_is_of_what_is_above_0() -> None:
+    assert logarithm(math.e) == pytest.approx(1)
+    assert [logarithm(value) for value in (None, 0.0, -1.0)] == [None] * 3
+
+
+@settings(max_examples=200, deadline=None)
+@given(values=values_st)
+def test_the_average_over_time_is_that_of_the_line_through_the_measurements(values: "pd.Series[float]") -> None:
+    known = measured(values)
+    found = time_average(values)
+    if len(known) < 2:
+        assert found == (known[0][1] if known else None)
+        return
+    area = sum((low + high) / 2 * (right - left) for (left, low), (right, high) in pairwise(known))
+    assert found == pytest.approx(area / (known[-1][0] - known[0][0]), abs=1e-9)
+
+
+def test_dense_measurements_do_not_weigh_more() -> None:
+    steps = np.array([0, 1, 2, 4, 8, 16, 32])
+    straight = pd.Series(100.0 - steps, index=steps)
+    assert time_average(straight) == pytest.approx(84)
+    assert straight.mean() > 90
+
+
+def test_every_level_has_its_crossing() -> None:
+    loss = series(6, 5, 4, 3, 2.5)
+    found = crossings(loss, 5.0)
+    assert found == {name_of(level): crossing(loss, 5.0 - level) for level in LEVELS}
+    assert found["1_below"] == 2
+    assert found["3_below"] is None
 
 
 def test_names_of_levels() -> None:

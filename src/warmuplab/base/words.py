@@ -54,17 +54,21 @@ def warmup_label(
     fraction: float | None = None,
     steps: float | None = None,
     layers: str | Sequence[str] | None = None,
+    window: float | None = None,
 ) -> str:
     """A warmup in a column of that name: `none`, `10 %`, `400 steps`, `10 % cosine`, `equal early area (10 %)`.
 
     The shape is named unless it is linear; where a warmup has no length of its own, the shape is its name. The part of
-    the network that follows it comes last: `10 % (decoder)`, `equal early area (10 %, decoder)`.
+    the network that follows it comes last: `10 % (decoder)`, `equal early area (10 %, decoder)`. `window` is the
+    fraction of the steps over which areas are equal, told where it tells arms apart: `equal early area (10 %), over
+    5 %`.
     """
     if shape == "none" or fraction == 0 or steps == 0:
         return NO_WARMUP
     length = f"{100 * fraction:g} %" if fraction is not None else f"{steps:g} steps" if steps is not None else ""
     if shape == "equal_area":
-        return _with_details(EQUAL_AREA, length, layers_label(layers))
+        over = f", over {100 * window:g} %" if window is not None else ""
+        return _with_details(EQUAL_AREA, length, layers_label(layers)) + over
     named = shape if shape and not (length and shape == "linear") else ""
     return _with_details(" ".join(filter(None, [length, named])), layers_label(layers))
 

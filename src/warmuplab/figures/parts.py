@@ -80,6 +80,18 @@ def by_seed(series: pd.DataFrame) -> "dict[int, pd.Series[float]]":
     }
 
 
+def estimated_sum(series: "pd.Series[float]", stop: float) -> float | None:
+    """The sum over the steps before `stop`, with each measurement for its step and those up to the next.
+
+    Of a series that is thinned, or measured now and then, no more can be known.
+    """
+    if series.empty or series.index[0] > 0:
+        return None
+    starts = series.index.to_numpy(dtype=np.float64)
+    ends = np.minimum(np.append(starts[1:], max(stop, starts[-1])), stop)
+    return float((series.to_numpy(dtype=np.float64) * np.clip(ends - starts, 0.0, None)).sum())
+
+
 def steps_of(series: pd.DataFrame, points: int = POINTS) -> Floats:
     """Steps to draw a curve at: as many as there are, or `points` of equal distance."""
     first, last = int(series["step"].min()), int(series["step"].max())

@@ -1,6 +1,7 @@
-"""Depth stability: how fast each layer of the encoder and of the decoder changes, at log-spaced snapshots.
+"""Depth stability: how fast each layer of the encoder and of the decoder changes, and how far it has come.
 
-For a layer with weights w (all of its blocks) and output X on the probe batch, tokens by width:
+For a layer with weights w (all of its blocks) and output X on the probe batch, tokens by width, at log-spaced
+snapshots:
 
 * `stability/cka_drift`: 1 - linear CKA of X at the previous snapshot and X now (Kornblith et al. 2019, section 3),
   blind to rotations and to a common scale: CKA(X, Y) = |Y^T X|^2 / (|X^T X| |Y^T Y|) with Frobenius norms and X, Y
@@ -11,7 +12,12 @@ For a layer with weights w (all of its blocks) and output X on the probe batch, 
 * `stability/attention_logit`: the largest attention logit of the layer, as in `warmuplab.probes.distribution`.
 
 The first two span the steps between two snapshots, of which there are more the later the snapshot is, and are null at
-the first.
+the first. Where no weight of a member moved, as in the first step of a warmup, whose rate is 0, they are null too, and
+`update_to_weight` is: standing still there is no sign of stability, and must not count as 0 in a mean.
+
+At the steps of a timetable of its own, denser and fixed before training:
+
+* `stability/initial_drift`: 1 - linear CKA of X before training and X now, 0 where the output is the same.
 """
 
 from collections.abc import Callable
@@ -39,13 +45,15 @@ class DepthProbe:
         """Compare with the last snapshot and take a new one; `seen` holds activations."""
         weights_MxP = self._population.weights_MxP.detach().clone()
         activations = {layer: centred(output) for layer, output in seen.activations.items()}
-        for layer, columns in self._columns.items():
+        for layer in self._columns:
             self._record("stability/attention_logit", step, layer, seen.attention_logits[layer])
-            if self._weights_MxP is not None:
+        if self._weights_MxP is not None:
+            moved_M = moved(self._weights_MxP, weights_MxP)
+            for layer, columns in self._columns.items():
                 drift_M = 1 - alignment(self._activations[layer], activations[layer])
-                self._record("stability/cka_drift", step, layer, drift_M)
+                self._record("stability/cka_drift", step, layer, drift_M.where(moved_M, torch.nan))
                 change_M = relative_change(self._weights_MxP[:, columns], weights_MxP[:, columns])
-                self._record("stability/weight_change", step, layer, change_M)
+                self._record("stability/weight_change", step, layer, change_M.where(moved_M, torch.nan))
         self._weights_MxP, self._activations = weights_MxP, activations
 
     def after_step(self, step: int, grad_norm_M: torch.Tensor) -> None:
@@ -54,11 +62,30 @@ class DepthProbe:
         assert gradient_MxP is not None
         assert self._weights_MxP is not None
         unclipped_M = grad_norm_M / torch.linalg.vector_norm(gradient_MxP, dim=1)  # clipping scaled all layers alike
+        moved_M = moved(self._weights_MxP, weights_MxP)
         for layer, columns in self._columns.items():
             norm_M = torch.linalg.vector_norm(gradient_MxP[:, columns], dim=1)
             self._record("stability/grad_norm", step, layer, norm_M * unclipped_M)
             update_M = relative_change(self._weights_MxP[:, columns], weights_MxP[:, columns])
-            self._record("stability/update_to_weight", step, layer, update_M)
+            self._record("stability/update_to_weight", step, layer, update_M.where(moved_M, torch.nan))
+
+
+class InitialDriftProbe:
+    """Compares the output of every layer with that before training."""
+
+    def __init__(self, record: RecordLayer) -> None:
+        self._record = record
+        self._initial: dict[str, tuple[torch.Tensor, Centred]] = {}
+
+    def before_step(self, step: int, seen: Observation) -> None:
+        """Measure with the weights that `step` starts from; `seen` holds activations. The first call is at step 0."""
+        if not self._initial:
+            self._initial = {layer: (output, centred(output)) for layer, output in seen.activations.items()}
+        for layer, (initial_MxNxD, initial) in self._initial.items():
+            output_MxNxD = seen.activations[layer]
+            drift_M = 1 - alignment(initial, centred(output_MxNxD))
+            same_M = (output_MxNxD == initial_MxNxD).all(2).all(1)  # rounding would leave a drift of 1e-16
+            self._record("stability/initial_drift", step, layer, drift_M.masked_fill(same_M, 0.0))
 
 
 class Centred(NamedTuple):
@@ -85,6 +112,11 @@ def alignment(x: Centred, y: Centred) -> torch.Tensor:
 
 def _squared(a_MxNxD: torch.Tensor, b_MxNxE: torch.Tensor) -> torch.Tensor:
     return torch.bmm(a_MxNxD.transpose(1, 2), b_MxNxE).square().sum((1, 2))
+
+
+def moved(before_MxP: torch.Tensor, after_MxP: torch.Tensor) -> torch.Tensor:
+    """Whether any weight of a member changed, `(M,)`."""
+    return (before_MxP != after_MxP).any(1)
 
 
 def relative_change(before_MxP: torch.Tensor, after_MxP: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population.metrics import LayerMetrics, Metrics
 from warmuplab.population.population import Population, Step
 from warmuplab.probes.curvature import CurvatureProbe
-from warmuplab.probes.depth import DepthProbe
+from warmuplab.probes.depth import DepthProbe, InitialDriftProbe
 from warmuplab.probes.distribution import DistributionProbe, log_unigram
 from warmuplab.probes.memorisation import GeneralisationProbe, MemorisationProbe
 from warmuplab.probes.observation import Observation, ProbeBatch
@@ -45,6 +45,7 @@ class Probes:
         self._overfitting = OverfittingProbe(population, batches, corpus, self._record)
         self._memorisation = MemorisationProbe(population, batches, corpus, seeds, steps, sentences, self._record)
         self._depth = DepthProbe(population, self._record_layer)
+        self._initial_drift = InitialDriftProbe(self._record_layer)
         self._curvature = (
             CurvatureProbe(population, self._generalisation.held_out, config.optimizer, self._record)
             if config.probes.curvature
@@ -57,10 +58,12 @@ class Probes:
         """Measure what is due with the weights that `step` starts from."""
         if step in self._timetable.memorisation:
             self._memorisation.before_step(step)
+        if self._curvature is not None and step in self._timetable.curvature:
+            self._curvature.before_step(step)
         if step not in self._timetable.due:
             return
         if self._after is None or self._after[0] != step - 1:
-            self._before = self._probe_batch.observe(with_activations=step in self._timetable.snapshots)
+            self._before = self._probe_batch.observe(with_activations=step in self._timetable.drifts)
         else:
             self._before = self._after[1]  # the weights have not changed since
         self._record("probe/loss", step, self._before.loss_M)
@@ -68,14 +71,14 @@ class Probes:
         self._overfitting.before_step(step)
         if step in self._timetable.snapshots:
             self._depth.before_step(step, self._before)
-            if self._curvature is not None:
-                self._curvature.before_step(step)
+        if step in self._timetable.drifts:
+            self._initial_drift.before_step(step, self._before)
 
     def after_step(self, step: int, batch: Batch, result: Step) -> None:
         """Measure what is due with the weights that `step` left, trained on `batch` with `result`."""
         if step not in self._timetable.due:
             return
-        after = self._probe_batch.observe(with_activations=step + 1 in self._timetable.snapshots)
+        after = self._probe_batch.observe(with_activations=step + 1 in self._timetable.drifts)
         assert self._before is not None
         self._distribution.after_step(step, self._before, after)
         self._overfitting.after_step(step, batch, result.loss_M)

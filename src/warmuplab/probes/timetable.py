@@ -8,7 +8,14 @@ costs about 0.4 and one over the probe batch, whose sentences are alike in lengt
   held-out batch of its bucket before and after it: 1.0 of a step over a fifth of the steps, 1.3 over a sixteenth;
 * *memorisation*, twice as many sentences as the probe batch: every `probes.every`-th step, twice as often in the early
   window, and the first step at which it is defined: 0.5 of a step;
-* *snapshots* of all layers, at `SNAPSHOTS` of the steps above: some norms and small products, 0.1 of a step.
+* *snapshots* of all layers, at `SNAPSHOTS` of the steps above, log-spaced: some norms and small products, 0.1
+  of a step;
+* *the drift of all layers from before training*, at the snapshots and `DRIFTS` more of the steps above, spaced evenly
+  within the early window and evenly behind it, so that it can be read at a held-out loss that is reached anywhere:
+  small products, 0.05 of a step.
+
+Curvature (`probes=full`) is measured at the snapshots and at step 1, the first that has a second moment behind it. It
+costs about `CURVATURE_COST` steps each time, which no budget holds.
 """
 
 from dataclasses import dataclass
@@ -20,6 +27,7 @@ from warmuplab.config.schema import ProbesConfig
 from warmuplab.probes import memorisation
 
 SNAPSHOTS = 12  # about: log-spaced ones that fall on the same step are one
+DRIFTS = 48  # at most, beside the snapshots; a loss is crossed between two of them, a few steps apart in a short run
 DUE_COST, MEMORISATION_COST, CURVATURE_COST = 1.4, 1.0, 40.0  # steps that they take as long as, for estimates of time
 
 
@@ -30,7 +38,11 @@ class Timetable:
     due: frozenset[int]
     """For what is measured at every step of the early window and every so often afterwards."""
     snapshots: frozenset[int]
-    """For the layers and the curvature; all of them are due."""
+    """For the layers, log-spaced; all of them are due."""
+    drifts: frozenset[int]
+    """For the drift of the layers from before training: the snapshots, and evenly spaced steps that are due."""
+    curvature: frozenset[int]
+    """Steps 0 and 1, and the snapshots."""
     memorisation: frozenset[int]
 
     def cost(self, steps: int, curvature: bool) -> NDArray[np.float64]:
@@ -38,7 +50,7 @@ class Timetable:
         cost_T = np.ones(steps)
         cost_T[list(self.due)] += DUE_COST
         cost_T[list(self.memorisation)] += MEMORISATION_COST
-        cost_T[list(self.snapshots)] += CURVATURE_COST if curvature else 0.0
+        cost_T[list(self.curvature)] += CURVATURE_COST if curvature else 0.0
         return cost_T
 
 
@@ -49,9 +61,12 @@ def make_timetable(probes: ProbesConfig, steps: int, early_steps: int) -> Timeta
     first = memorisation.first_step(steps)
     often = max(1, probes.every // 2)
     remembered = {step for step in range(first, steps) if step % (often if step < early_steps else probes.every) == 0}
+    snapshots = frozenset(snapshot_steps(sorted(due)))
     return Timetable(
         frozenset(due),
-        frozenset(snapshot_steps(sorted(due))),
+        snapshots,
+        snapshots | frozenset(drift_steps(sorted(due), early_steps)),
+        snapshots | frozenset(range(min(2, steps))),
         frozenset(step for step in remembered | {first, last} if first <= step <= last),
     )
 
@@ -62,3 +77,18 @@ def snapshot_steps(due: list[int]) -> list[int]:
     steps = np.array(due)
     nearest: list[int] = np.unique(steps[np.abs(steps - targets[:, None]).argmin(axis=1)]).tolist()
     return nearest
+
+
+def drift_steps(due: list[int], early_steps: int) -> list[int]:
+    """At most `DRIFTS` of `due`: every n-th of the early window and every m-th behind it.
+
+    What is behind it gets half of them at most, and the early window the rest: there a layer drifts fastest.
+    """
+    early, late = ([step for step in due if (step < early_steps) == inside] for inside in (True, False))
+    late = _every(late, DRIFTS // 2 if early else DRIFTS)
+    return _every(early, DRIFTS - len(late)) + late
+
+
+def _every(steps: list[int], most: int) -> list[int]:
+    """Every n-th of `steps` from the first on, with the smallest n that leaves `most` at most."""
+    return steps[:: -(-len(steps) // most)] if steps else []

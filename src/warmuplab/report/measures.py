@@ -32,6 +32,8 @@ class Column:
     sign: int = -1
     """Whether the steadier run has less of it (-1) or more (1)."""
     digits: int = 2
+    otherwise: "Column | None" = None
+    """What to show where most trained runs lack the value."""
 
     @property
     def meaning(self) -> str:
@@ -49,9 +51,14 @@ GROUPS = {
             sign=1,
         ),
         Column(
-            "stability/kl_path_to_{level}",
-            "KL path",
+            "stability/log_kl_path_to_{level}",
+            "log KL path",
             "moved its output distribution along a shorter path until the level",
+            otherwise=Column(
+                "stability/log_kl_path",
+                "log early KL path",
+                "moved its output distribution along a shorter path in the early window",
+            ),
         ),
         Column("stability/kl_max", "Largest KL", "made a smaller largest move of its output distribution"),
     ),
@@ -67,6 +74,27 @@ GROUPS = {
         Column("stability/decoder_grad_norm_last_minus_first", "Gradient", digits=3),
         Column("stability/decoder_update_to_weight_last_minus_first", "Update/weight", digits=4),
     ),
+    "Drift of the layers from before training, at the same held-out loss": (
+        Column("stability/encoder_log_drift_last_minus_first_at_{level}", "log drift, encoder, last − first"),
+        Column("stability/decoder_log_drift_last_at_{level}", "decoder, last"),
+        Column(
+            "stability/decoder_log_drift_last_minus_first_at_{level}",
+            "decoder, last − first",
+            "had a last decoder layer that had drifted less, against the first, at the level",
+        ),
+    ),
+    "Curvature": (
+        Column("curvature/sharpness_mean", "Sharpness", digits=1),
+        Column("curvature/preconditioned_sharpness_mean", "Preconditioned", digits=1),
+        Column("curvature/edge_first", "Edge at start", digits=3),
+        Column(
+            "curvature/preconditioned_edge_first",
+            "Preconditioned edge at start",
+            "started further below the edge of stability",
+            digits=3,
+        ),
+        Column("curvature/preconditioned_edge_max", "Largest such edge"),
+    ),
     "The largest of the run, and the state at its end": (
         Column("stability/attention_logit_max", "Attention logit", digits=1),
         Column("stability/log_z_max", "log Z", digits=1),
@@ -77,7 +105,6 @@ GROUPS = {
         Column("stability/distance_uniform", "KL to uniform"),
         Column("stability/distance_unigram", "KL to unigram"),
         Column("overfit/generalisation_gap", "Gen. gap"),
-        Column("curvature/preconditioned_edge_max", "Edge"),
     ),
 }
 
@@ -101,13 +128,20 @@ def in_words(level: str) -> str:
 def measured(arms: Arms, group: str) -> list[Column]:
     """The measures of a group that the study has values of, with the level in their columns."""
     level = common_level(arms)
-    there = []
-    for measure in GROUPS[group]:
-        value = measure.value.format(level=level)
-        readable = AT_LEVEL not in measure.value or level is not None
-        if readable and value in arms.runs and arms.runs[value].notna().any():
-            there.append(replace(measure, value=value))
-    return there
+    options = (_option(arms, measure, level) for measure in GROUPS[group])
+    return [measure for measure in options if _share(arms.runs, measure.value) > 0]
+
+
+def _option(arms: Arms, measure: Column, level: str | None) -> Column:
+    """The measure with the level in its name, or what to show instead of it."""
+    read = measure if level is None else replace(measure, value=measure.value.format(level=level))
+    trained = arms.runs[arms.runs["outcome"] == "trained"]
+    return read if read.otherwise is None or _share(trained, read.value) >= 0.5 else read.otherwise
+
+
+def _share(runs: pd.DataFrame, value: str) -> float:
+    """The share of the runs that have a value."""
+    return float(runs[value].notna().mean()) if value in runs and len(runs) else 0.0
 
 
 def measure_tables(arms: Arms) -> dict[str, ResultTable]:
@@ -141,8 +175,24 @@ def legend(arms: Arms, group: str) -> list[str]:
             f"*The level*: {in_words(level)}, on the fixed held-out batch; the deepest that three in four trained runs"
             " reach. *Steps*: until there; ≥ where a run never got there and counts with its whole length."
         )
-    lines += [f"*{measure.title}*: {measure.meaning}." for measure in measured(arms, group)]
+    for measure in measured(arms, group):
+        lines.append(f"*{measure.title}*: {measure.meaning}.")
+        if measure.value.startswith("overfit/memorisation"):
+            lines[-1] += _passes(arms, level)
     return [*lines, "Means over seeds; a number of runs in brackets where not all of the arm have a value."]
+
+
+def _passes(arms: Arms, level: str | None) -> str:
+    """At how many passes over the training data a value at the level was read; empty where that is not known."""
+    value = f"overfit/passes_at_{level}"
+    if not _share(arms.runs, value):
+        return ""
+    passes = arms.runs[value]
+    return (
+        f" It was read after {number(passes.median())} passes over the training data (median; from"
+        f" {number(passes.min())} to {number(passes.max())}): within the first pass hardly any sentence has been"
+        " seen twice."
+    )
 
 
 def _level_of(arms: Arms, group: str) -> str | None:

@@ -18,6 +18,8 @@ from warmuplab.report import measures
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms, paired_differences
 
+EARLY_FRACTION = "probes.early_fraction"
+
 
 def shows(study: Study, arms: Arms) -> list[str]:
     """What came out, one sentence or two per finding."""
@@ -183,8 +185,20 @@ def _smaller_steps(study: Study, arms: Arms) -> Iterator[str]:
         yield (
             f"Over the early window the mean learning rate is {listed(ratios)}. Smaller steps overfit less and move the"
             " output distribution and the layers less by themselves, so less of that is not the warmup's own effect"
-            " until it is compared at the same early rate."
+            f" until it is compared at the same early rate. {_controls(study)}"
         )
+
+
+def _controls(study: Study) -> str:
+    """How to train the arms that are compared at the same early rate: over the window that each measure looks at."""
+    told = study.manifest["varying"].get(EARLY_FRACTION) or [study.manifest["configuration"].get(EARLY_FRACTION)]
+    of_gap = f"{told[0]:g}" if len(told) == 1 and told[0] else "FRACTION"  # a word to replace where runs differ
+    control = "schedule/warmup=equal_area schedule.warmup.window"
+    return (
+        f"The control is no warmup at a lower rate, over the window that a measure looks at: `{control}=0.05` for"
+        f" memorisation, which asks about the first 5 % of the steps, and `{control}={of_gap}` for what is measured"
+        " over the early window."
+    )
 
 
 def _one_size(study: Study) -> Iterator[str]:

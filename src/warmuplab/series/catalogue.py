@@ -12,9 +12,15 @@ PER_TOKEN, NATS, STEPS = "nats per token", "nats", "steps"
 LAST = "last"  # as last measured; a diverged run has none
 LARGEST = "largest"  # over the run
 EARLY_SUM = "early sum"  # over the steps of the early window, and until each held-out level
+LOG_EARLY_SUM = "log of the early sum"  # the natural logarithm of each of these sums
 EARLY_LARGEST = "early largest"  # in the early window
+EARLY_MEAN = "early mean"  # over time, from the first to the last measurement in the early window
+FIRST = "first"  # at the first step at which it is defined
 AT_LEVELS = "at levels"  # where each held-out level is reached
 BY_LAYER = "by layer"  # mean over the snapshots in the early window, of a stack's first layer and of its last
+LOG_BY_LAYER = "log by layer"  # natural logarithm where each held-out level is reached, of the same two layers
+
+INITIAL_DRIFT, LOG_DRIFT = "stability/initial_drift", "log_drift"  # the second: its logarithm in summary values
 
 LR, LR_ELSEWHERE = "lr", "lr/elsewhere"
 STABILITY = "Wortsman et al. 2023, section 3.1"
@@ -38,13 +44,16 @@ class Metric:
     """How a run is summed up in it."""
     total: str = ""
     """Name of its early sum, where `<name>_sum` would not do."""
-    spans_snapshots: bool = False
-    """Of a layer: whether it compares two snapshots, so that the first snapshot has none."""
 
     @property
     def early_sum(self) -> str:
         """The name of its sum over the early window."""
         return self.total or f"{self.name}_sum"
+
+    @property
+    def log_early_sum(self) -> str:
+        """The name of the natural logarithm of that sum."""
+        return self.early_sum.replace("/", "/log_")
 
 
 _SERIES = (
@@ -136,7 +145,7 @@ _SERIES = (
         NATS,
         "KL(before || after) of a step, of the output distribution on the fixed held-out batch",
         "Kullback and Leibler 1951; Schulman et al. 2015, section 3",
-        (EARLY_SUM, EARLY_LARGEST),
+        (EARLY_SUM, LOG_EARLY_SUM, EARLY_LARGEST),
         total="stability/kl_path",
     ),
     Metric(
@@ -191,7 +200,7 @@ _SERIES = (
         "",
         "largest eigenvalue of the Hessian of the loss on the fixed held-out batch",
         "Cohen et al. 2021, section 2",
-        (LARGEST, LAST),
+        (LARGEST, LAST, EARLY_MEAN),
     ),
     Metric(
         "curvature/edge",
@@ -199,7 +208,7 @@ _SERIES = (
         "",
         "sharpness times the learning rate, in units of the value from which gradient descent diverges",
         "Cohen et al. 2021, section 2",
-        (LARGEST,),
+        (LARGEST, FIRST),
     ),
     Metric(
         "curvature/preconditioned_sharpness",
@@ -207,7 +216,7 @@ _SERIES = (
         "",
         "sharpness as Adam sees it, of the Hessian divided by the root of Adam's second moment",
         "Cohen et al. 2022, section 2",
-        (LARGEST, LAST),
+        (LARGEST, LAST, EARLY_MEAN),
     ),
     Metric(
         "curvature/preconditioned_edge",
@@ -215,7 +224,7 @@ _SERIES = (
         "",
         "preconditioned sharpness times the learning rate, in units of the value from which Adam diverges",
         "Cohen et al. 2022, section 2",
-        (LARGEST,),
+        (LARGEST, FIRST),
     ),
 )
 
@@ -227,7 +236,14 @@ _OF_LAYERS = (
         "1 - linear CKA of a layer's output at the last snapshot and at this one",
         "Kornblith et al. 2019, section 3",
         (BY_LAYER,),
-        spans_snapshots=True,
+    ),
+    Metric(
+        INITIAL_DRIFT,
+        "Drift from the initial activations (1 - CKA)",
+        "",
+        "1 - linear CKA of a layer's output before training and now",
+        "Kornblith et al. 2019, section 3",
+        (LOG_BY_LAYER,),
     ),
     Metric(
         "stability/weight_change",
@@ -235,7 +251,6 @@ _OF_LAYERS = (
         "",
         "relative change of a layer's weights since the last snapshot",
         reductions=(BY_LAYER,),
-        spans_snapshots=True,
     ),
     Metric(
         "stability/grad_norm",

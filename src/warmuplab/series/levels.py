@@ -5,13 +5,12 @@ Runs that learn at different speeds are compared at the same held-out loss inste
 that is not yet learning, and a stuck run stays at it.
 """
 
+import math
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 LEVELS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)  # nats below the unigram entropy
-
-Floats = NDArray[np.float64]
 
 
 def name_of(level: float) -> str:
@@ -39,6 +38,11 @@ def crossing(loss: "pd.Series[float]", level: float) -> float | None:
     return float(steps[first - 1] + share * (steps[first] - steps[first - 1]))
 
 
+def crossings(loss: "pd.Series[float]", unigram_entropy: float) -> dict[str, float | None]:
+    """By the name of each of `LEVELS` the step at which `loss` first gets below it, see `crossing`."""
+    return {name_of(level): crossing(loss, unigram_entropy - level) for level in LEVELS}
+
+
 def value_at(series: "pd.Series[float]", step: float) -> float | None:
     """A series at a step, linear between measurements; None outside of them."""
     measured = series.dropna()
@@ -48,15 +52,42 @@ def value_at(series: "pd.Series[float]", step: float) -> float | None:
 
 
 def sum_until(series: "pd.Series[float]", stop: float) -> float | None:
-    """The sum of a per-step quantity over the steps before `stop`, which may have a fraction; None where unmeasured.
+    """The sum of a per-step quantity over the steps before `stop`, of which the last may count in part.
 
-    A measurement stands for its step and those up to the next measurement, so the sum is exact where every step is
-    measured, and an estimate where every sixteenth is.
+    None where one of these steps was not measured: a measurement stands for its own step only. `series` is indexed by
+    step.
+    """
+    values = series.reindex(range(max(1, math.ceil(stop)))).to_numpy(dtype=np.float64)
+    if np.isnan(values).any():
+        return None
+    return float((values * np.clip(stop - np.arange(len(values)), 0.0, 1.0)).sum())
+
+
+def log_value_at(series: "pd.Series[float]", step: float) -> float | None:
+    """The natural logarithm of a series at a step, linear in it between the measurements on either side.
+
+    None outside of the measurements, and where one of these two is not above 0. `series` is indexed by step.
+    """
+    measured = series.dropna().astype(np.float64)
+    steps = measured.index.to_numpy(dtype=np.float64)
+    beside = measured.iloc[np.searchsorted(steps, step, "right") - 1 : np.searchsorted(steps, step) + 1]
+    if (beside <= 0).any():
+        return None
+    return value_at(beside.map(math.log), step)
+
+
+def logarithm(value: float | None) -> float | None:
+    """The natural logarithm; None of nothing, and of what is not above 0."""
+    return None if value is None or value <= 0 else math.log(value)
+
+
+def time_average(series: "pd.Series[float]") -> float | None:
+    """The mean over the time from the first to the last measurement, by the trapezoid rule; None without any.
+
+    Unlike their mean it does not depend on how densely the steps were measured. `series` is indexed by step.
     """
     measured = series.dropna()
-    if measured.empty or measured.index[0] > 0:
-        return None
-    starts = measured.index.to_numpy(dtype=np.float64)
-    ends = np.append(starts[1:], max(stop, starts[-1]))
-    spans: Floats = np.clip(np.minimum(ends, stop) - starts, 0.0, None)
-    return float((measured.to_numpy() * spans).sum())
+    if len(measured) < 2:
+        return None if measured.empty else float(measured.iloc[0])
+    steps = measured.index.to_numpy(dtype=np.float64)
+    return float(np.trapezoid(measured.to_numpy(dtype=np.float64), steps) / (steps[-1] - steps[0]))

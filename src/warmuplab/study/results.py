@@ -16,6 +16,7 @@ from warmuplab.base.files import read_json
 from warmuplab.config.keys import introduced
 from warmuplab.config.overrides import nested
 from warmuplab.config.rerun import again
+from warmuplab.study.later import with_later_values
 
 RUNS, CURVES, MANIFEST = "runs.parquet", "curves.parquet", "manifest.json"
 # Results that were collected before there were these have them not.
@@ -96,6 +97,7 @@ def load(study: str, results: Path) -> Study:
     runs = read_table(study, folder / RUNS, ("run_id", "seed", "status", *FACTS))
     if runs.empty:
         raise _damaged(study, folder / RUNS, "it has no rows")
+    runs = with_later_values(runs, manifest["corpora"])
     return Study(study, folder, runs, read_table(study, folder / CURVES, CURVE_COLUMNS), manifest)
 
 

@@ -179,7 +179,8 @@ def _shared_warmup(study: Study) -> dict[str, Any]:
 def _warmup_label(row: dict[str, Any]) -> str:
     """The words for a warmup, and whatever else tells warmups apart."""
     told = {key.removeprefix(WARMUP): value for key, value in row.items() if not pd.isna(value)}
-    label = warmup_label(*(told.pop(name, None) for name in ("shape", "fraction", "steps", "layers")))
+    own = ("shape", "fraction", "steps", "layers", *(("window",) if told.get("shape") == "equal_area" else ()))
+    label = warmup_label(**{name: told.pop(name, None) for name in own})
     if label == NO_WARMUP:
         return label
     return (

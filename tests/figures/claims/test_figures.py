@@ -38,8 +38,7 @@ from warmuplab.figures.claims.three_arms import (
 )
 from warmuplab.figures.files import compact, draw_of_claims
 from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES
-from warmuplab.figures.parts import LOOKS, mean_and_interval, on_steps, warmup_of
-from warmuplab.series import levels
+from warmuplab.figures.parts import LOOKS, estimated_sum, mean_and_interval, on_steps, warmup_of
 from warmuplab.study.results import LAYERS, SPIKES, Study
 
 ENTROPY = 5.5
@@ -167,7 +166,7 @@ def test_every_figure_that_a_claim_names_exists() -> None:
     assert {claim.figure for claim in CLAIMS if claim.figure} <= set(CLAIM_FIGURES)
 
 
-PATH = Followed("stability/kl", levels.sum_until, "stability/kl_path_to_")
+PATH = Followed("stability/kl", estimated_sum, "stability/kl_path_to_")
 NAMES = [*CLAIM_FIGURES, f"{DIFFERENCES}lost-time", f"{DIFFERENCES}post-ln-needs-it"]
 
 

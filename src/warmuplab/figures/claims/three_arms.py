@@ -31,6 +31,7 @@ from warmuplab.figures.parts import (
     draw_band,
     draw_bars,
     entropy_of,
+    estimated_sum,
     mean_and_interval,
     warmup_of,
 )
@@ -90,7 +91,7 @@ def draw_distribution_path(evidence: Evidence) -> Figure | None:
     """KL divergences of all steps so far, by the held-out loss reached; None without the probe."""
     return _draw_at_levels(
         evidence,
-        Followed("stability/kl", levels.sum_until, "stability/kl_path_to_"),
+        Followed("stability/kl", estimated_sum, "stability/kl_path_to_"),
         "Path of the output distribution, at matched progress",
         "KL path so far [nats/token]",
         "Sum of KL(before || after) of the steps until the held-out loss is reached: longer is less steady. After the"

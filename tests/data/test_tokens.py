@@ -1,5 +1,7 @@
 """Tokens: sentences come back whole, the cache is keyed by all that determines it."""
 
+import dataclasses
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +80,25 @@ def test_unigram_entropy_equals_a_count_by_hand(small_corpus: tokens.TokenizedCo
     total = sum(counts.values())
     entropy = -sum(n / total * np.log(n / total) for n in counts.values())
     assert small_corpus.unigram_entropy == pytest.approx(entropy, rel=1e-12)
+
+
+def test_a_test_split_is_tokenized_and_changes_nothing_else(small_folder: Path, tmp_path: Path) -> None:
+    """Nor is a cache from before it was there read as if the corpus had none."""
+    folder, cache = tmp_path / "corpus", tmp_path / "cache"
+    shutil.copytree(small_folder, folder)
+    data = composed("data=multi30k", f"data.path={folder}", "data.vocabulary_size=300").data
+    before = tokens.load(data, cache)
+    assert (before.test, before.test_fingerprint) == (None, None)
+    for language, text in (("en", "sources unseen\n"), ("de", "targets unseen as well\n")):
+        (folder / f"test.{language}").write_text(text)
+    for _ in range(2):  # tokenized, and from the cache
+        after = tokens.load(data, cache)
+        assert after.test is not None
+        assert len(after.test) == 1
+        assert after.test.target_NxT[0, 0] == tokens.START
+        assert after.test.source_NxS[0, after.test.source_lengths_N[0] - 1] == tokens.END
+        assert (after.fingerprint, after.vocabulary_size) == (before.fingerprint, before.vocabulary_size)
+        for ours, theirs in ((after.train, before.train), (after.validation, before.validation)):
+            for part in dataclasses.fields(tokens.Split):
+                assert np.array_equal(getattr(ours, part.name), getattr(theirs, part.name))
+    assert len(list(cache.iterdir())) == 2

@@ -23,6 +23,7 @@ OUTSIDE_IDENTITY = (
     *HOW_IT_IS_MEASURED,
     *HOW_IT_IS_COMPUTED,
     "data.name",  # the corpus counts by its fingerprint
+    "data.revision",
 )
 
 

@@ -62,7 +62,10 @@ class DataConfig:
     name: str
     """Which corpus: one of `data.corpora.CORPORA`."""
     path: str | None
-    """Folder with line-aligned `train.<language>[.gz]` and `val.<language>[.gz]`; null: the corpus's own place."""
+    """Folder with line-aligned `train.<language>[.gz]` and `val.<language>[.gz]`; null: the corpus's own place.
+
+    `test.<language>[.gz]` or `test_2016_flickr.<language>[.gz]`, if there, is its test split.
+    """
     source_language: str
     """Language translated from, as in the file names and the columns of the Hub."""
     target_language: str
@@ -71,6 +74,8 @@ class DataConfig:
     """Entries of the byte-pair vocabulary shared by both languages, special tokens included."""
     max_length: int
     """Longest sentence kept, in tokens with the end marker; pairs with a longer side are left out."""
+    revision: str | None = added(None)
+    """Commit, tag or branch of a dataset of the Hub; null: the commit that `data.corpora.CORPORA` names."""
 
 
 @dataclass

@@ -1,15 +1,13 @@
 """Corpora: sentence pairs in their original text, split and deduplicated.
 
-A corpus with official splits keeps them, and its validation split is the held-out set. Any other is split by a hash of
-the source sentence, so that no source text is in both.
+A corpus with official splits keeps them: its validation split is the held-out set, and its test split, where it has
+one, is read once at the end of a run by nothing that tunes. Any other is split in two by a hash of the source sentence,
+so that no source text is in both; it has no test split, since another division would rename every run on it.
 """
 
 import gzip
 import hashlib
 import json
-import os
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,9 +16,10 @@ from pathlib import Path
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import reason
 from warmuplab.config.schema import DataConfig
+from warmuplab.data import hub
 
 HELD_OUT_SHARE = 0.1  # of the source sentences, where a corpus has no official split
-HUB_TIMEOUT_SECONDS = 5.0
+TEST_FILES = ("test", "test_2016_flickr")  # names of a local test split without the language, the first there is
 
 Pairs = list[tuple[str, str]]
 
@@ -31,15 +30,37 @@ class Corpus:
 
     train: Pairs
     validation: Pairs
+    test: Pairs | None = None
+    """None where the corpus has no test split."""
+    revision: str | None = None
+    """Commit of the Hub's dataset that the text was read from; None where it is from elsewhere, or not known."""
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that change with any sentence of either split."""
-        text = json.dumps([self.train, self.validation], ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """16 hexadecimal digits that change with any sentence of the training or the validation split.
+
+        Runs are named after it. No run learns or decides anything from the test split, so that is not in it.
+        """
+        return _digest([self.train, self.validation])
+
+    @cached_property
+    def test_fingerprint(self) -> str | None:
+        """16 hexadecimal digits that change with any sentence of the test split; None where there is none."""
+        return None if self.test is None else _digest([self.test])
 
 
-Read = Callable[[DataConfig], Corpus]
+@dataclass(frozen=True)
+class Source:
+    """Where the text of a corpus comes from."""
+
+    read: Callable[[DataConfig], Corpus]
+    licence: str
+    """What the text may be used for: an SPDX identifier, or the terms where there is none."""
+
+
+def _digest(splits: list[Pairs]) -> str:
+    text = json.dumps(splits, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def load(data: DataConfig) -> Corpus:
@@ -47,11 +68,11 @@ def load(data: DataConfig) -> Corpus:
     if data.name not in CORPORA:
         raise ConfigError("data.name", data.name, "there is no such corpus", f"choose one of {', '.join(CORPORA)}")
     try:
-        corpus = CORPORA[data.name](data)
+        corpus = CORPORA[data.name].read(data)
     except OSError as error:
         raise ConfigError("data", data.name, reason(error), "make its files readable, or use another corpus") from error
-    for split, pairs in (("training", corpus.train), ("validation", corpus.validation)):
-        if not pairs:
+    for split, pairs in (("training", corpus.train), ("validation", corpus.validation), ("test", corpus.test)):
+        if pairs is not None and not pairs:
             raise ConfigError(
                 "data.path" if data.path else "data",
                 data.path or data.name,
@@ -106,25 +127,34 @@ def _jupyterlab(data: DataConfig) -> Pairs:
     return pairs
 
 
-def _from_package(pairs: Callable[[DataConfig], Pairs]) -> Read:
+def _from_package(pairs: Callable[[DataConfig], Pairs], licence: str) -> Source:
     """A corpus that an installed package holds, which has no official splits and lies nowhere else."""
 
     def read(data: DataConfig) -> Corpus:
+        problem = "this corpus comes from a package"
         if data.path is not None:
-            problem = "this corpus comes from a package"
             raise ConfigError("data.path", data.path, problem, "use data=multi30k with data.path=")
+        if data.revision is not None:
+            raise ConfigError("data.revision", data.revision, problem, "use data.revision=null")
         return split_by_source(pairs(data))
 
-    return read
+    return Source(read, licence)
 
 
-def _from_hub(dataset: str) -> Read:
-    """A translation set of the Hugging Face Hub, or the same as line-aligned files in `data.path`."""
+def _from_hub(dataset: str, revision: str, licence: str) -> Source:
+    """A translation set of the Hugging Face Hub at a commit, or the same as line-aligned files in `data.path`."""
 
     def read(data: DataConfig) -> Corpus:
-        return _hub(dataset, data) if data.path is None else _line_aligned(Path(data.path), data)
+        if data.path is None:
+            splits, commit = hub.read(dataset, revision, data)
+            test = _distinct(splits["test"]) if "test" in splits else None
+            return Corpus(_distinct(splits["train"]), _distinct(splits["validation"]), test, commit)
+        if data.revision is not None:
+            problem = "files in data.path have no revision"
+            raise ConfigError("data.revision", data.revision, problem, "use data.revision=null")
+        return _line_aligned(Path(data.path), data)
 
-    return read
+    return Source(read, licence)
 
 
 def _line_aligned(folder: Path, data: DataConfig) -> Corpus:
@@ -132,7 +162,22 @@ def _line_aligned(folder: Path, data: DataConfig) -> Corpus:
         raise ConfigError(
             "data.path", folder, "no such folder", "give the folder that holds train.en[.gz], val.en[.gz] and so on"
         )
-    return Corpus(_distinct(_aligned(folder, "train", data)), _distinct(_aligned(folder, "val", data)))
+    train, validation = (_distinct(_aligned(folder, split, data)) for split in ("train", "val"))
+    return Corpus(train, validation, _local_test(folder, data))
+
+
+def _local_test(folder: Path, data: DataConfig) -> Pairs | None:
+    """The first of `TEST_FILES` of which there is a file in either language; None where there is no such file."""
+    languages = (data.source_language, data.target_language)
+    for split in TEST_FILES:
+        found = [_path_of(folder, f"{split}.{language}") for language in languages]
+        if all(found):
+            return _distinct(_aligned(folder, split, data))
+        for path, language in zip(found, reversed(languages), strict=True):
+            if path is not None:
+                problem = f"{path.name} is there, {split}.{language}[.gz] is not"
+                raise ConfigError("data.path", folder, problem, f"add the other file, or move {path.name} elsewhere")
+    return None
 
 
 def _aligned(folder: Path, split: str, data: DataConfig) -> Iterable[tuple[str, str]]:
@@ -149,67 +194,35 @@ def _aligned(folder: Path, split: str, data: DataConfig) -> Iterable[tuple[str, 
     return zip(source, target, strict=True)
 
 
+def _path_of(folder: Path, name: str) -> Path | None:
+    """The file of that name or, else, its compressed form."""
+    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+
+
 def _lines(folder: Path, name: str) -> list[str]:
-    for path, opener in ((folder / name, open), (folder / f"{name}.gz", gzip.open)):
-        if path.is_file():
-            try:
-                with opener(path, "rt", encoding="utf-8", newline="\n") as file:
-                    return [line.rstrip("\r\n") for line in file]
-            except (OSError, EOFError, UnicodeDecodeError) as error:
-                raise ConfigError(
-                    "data.path", folder, f"{path.name} cannot be read: {error}", "repair the file"
-                ) from None
-    raise ConfigError(
-        "data.path",
-        folder,
-        f"no {name} or {name}.gz in it",
-        "add the file, or set data.source_language and data.target_language",
-    )
-
-
-def _hub(dataset: str, data: DataConfig) -> Corpus:
-    """Official splits of a Hub dataset whose columns are named by language; from the local cache when offline."""
-    if not _hub_answers():
-        os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when the library is imported
-    import datasets
-
-    datasets.disable_progress_bars()
-    try:
-        splits = datasets.load_dataset(dataset)
-        columns = [
-            (splits[split][data.source_language], splits[split][data.target_language])
-            for split in ("train", "validation")
-        ]
-    except KeyError as error:
+    path = _path_of(folder, name)
+    if path is None:
         raise ConfigError(
-            "data.source_language", data.source_language, f"{dataset} has no {error}", "use the languages it has"
-        ) from None
-    except Exception as error:  # the library raises a dozen unrelated types for "not available"
-        raise ConfigError(
-            "data",
-            data.name,
-            f"{dataset} is neither in the local cache nor can the Hugging Face Hub be reached ({type(error).__name__})",
-            "use data=jupyterlab, or data.path=FOLDER with local files",
-        ) from None
-    return Corpus(*(_distinct(zip(source, target, strict=True)) for source, target in columns))
-
-
-def _hub_answers() -> bool:
-    """Whether the Hub can be reached: asked once, since the library would retry for 23 s before it gives up."""
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "on", "yes"}:
-        return False
-    request = urllib.request.Request(os.environ.get("HF_ENDPOINT", "https://huggingface.co"), method="HEAD")
+            "data.path",
+            folder,
+            f"no {name} or {name}.gz in it",
+            "add the file, or set data.source_language and data.target_language",
+        )
+    opener = gzip.open if path.name == f"{name}.gz" else open
     try:
-        urllib.request.urlopen(request, timeout=HUB_TIMEOUT_SECONDS).close()
-    except urllib.error.HTTPError:
-        return True  # it answered, if only to refuse this request
-    except (OSError, ValueError):
-        return False
-    return True
+        with opener(path, "rt", encoding="utf-8", newline="\n") as file:
+            return [line.rstrip("\r\n") for line in file]
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise ConfigError("data.path", folder, f"{path.name} cannot be read: {error}", "repair the file") from None
 
 
-# Every corpus, by the name that `conf/data/` gives it: how it is read.
-CORPORA: dict[str, Read] = {
-    "jupyterlab": _from_package(_jupyterlab),
-    "multi30k": _from_hub("bentrevett/multi30k"),
+# Every corpus, by the name that `conf/data/` gives it: how it is read, and its licence.
+CORPORA: dict[str, Source] = {
+    "jupyterlab": _from_package(_jupyterlab, licence="BSD-3-Clause"),
+    "multi30k": _from_hub(
+        "bentrevett/multi30k",
+        revision="4589883f3d09d4ef6361784e03f0ead219836469",  # of 24 March 2023
+        # Its README of July 2026 (github.com/multi30k/dataset) passes on the terms of Flickr30k; the Hub names none.
+        licence="non-commercial research and education only (terms of Flickr30k)",
+    ),
 }

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from warmuplab.data import corpora
 
 PADDING, START, END = 0, 1, 2
 SPECIAL_TOKENS = ("<pad>", "<start>", "<end>")
-_CACHE_VERSION = 1  # raise it when the same text would yield other ids
+_CACHE_VERSION = 2  # raise it when the same text would yield other ids, or a file would hold other splits
 
 Ids = npt.NDArray[np.int64]
 
@@ -50,6 +51,12 @@ class TokenizedCorpus:
     """Entries of the vocabulary, at most what the configuration asked for."""
     train: Split
     validation: Split
+    test: Split | None
+    """For `test/loss` at the end of a run and nothing else; None where the corpus has none."""
+    test_fingerprint: str | None
+    """Of the text of the test split; see `Corpus.test_fingerprint`."""
+    revision: str | None
+    """See `Corpus.revision`."""
 
     @property
     def unigram_entropy(self) -> float:
@@ -69,36 +76,40 @@ def load(data: DataConfig, cache: Path) -> TokenizedCorpus:
     import tokenizers
 
     corpus = corpora.load(data)
-    key = json.dumps(
-        [_CACHE_VERSION, tokenizers.__version__, corpus.fingerprint, data.vocabulary_size, data.max_length]
-    )
+    text = [corpus.fingerprint, corpus.test_fingerprint]
+    key = json.dumps([_CACHE_VERSION, tokenizers.__version__, *text, data.vocabulary_size, data.max_length])
     path = cache / f"{data.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
     with usable_folder("outputs", cache.parent, "outputs=FOLDER"):
         check_folder(cache)
         if not path.exists():
             _write(path, _tokenize(corpus, data))
-        return _read(path, corpus.fingerprint)
+        return _read(path, corpus)
 
 
-def _read(path: Path, fingerprint: str) -> TokenizedCorpus:
+def _read(path: Path, corpus: corpora.Corpus) -> TokenizedCorpus:
     try:
-        return _splits(path, fingerprint)
+        return _splits(path, corpus)
     except (ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ConfigError("outputs", path, f"the file is damaged ({error})", "remove it; it is made again") from error
 
 
-def _splits(path: Path, fingerprint: str) -> TokenizedCorpus:
+def _splits(path: Path, corpus: corpora.Corpus) -> TokenizedCorpus:
     with np.load(path) as arrays:
-        splits = [
-            Split(
-                *(
-                    arrays[f"{split}_{part}"].astype(np.int64)
-                    for part in ("source", "target", "source_lengths", "target_lengths")
-                )
-            )
-            for split in ("train", "validation")
-        ]
-        return TokenizedCorpus(fingerprint, int(arrays["vocabulary_size"]), *splits)
+        train, validation = (_split(arrays, name) for name in ("train", "validation"))
+        return TokenizedCorpus(
+            corpus.fingerprint,
+            int(arrays["vocabulary_size"]),
+            train,
+            validation,
+            None if corpus.test is None else _split(arrays, "test"),
+            corpus.test_fingerprint,
+            corpus.revision,
+        )
+
+
+def _split(arrays: Mapping[str, Any], name: str) -> Split:
+    parts = ("source", "target", "source_lengths", "target_lengths")
+    return Split(*(arrays[f"{name}_{part}"].astype(np.int64) for part in parts))
 
 
 def _write(path: Path, arrays: dict[str, Any]) -> None:
@@ -109,7 +120,9 @@ def _write(path: Path, arrays: dict[str, Any]) -> None:
 def _tokenize(corpus: corpora.Corpus, data: DataConfig) -> dict[str, Any]:
     tokenizer = _train_tokenizer(corpus.train, data.vocabulary_size)
     arrays: dict[str, Any] = {"vocabulary_size": tokenizer.get_vocab_size()}
-    for name, pairs in (("train", corpus.train), ("validation", corpus.validation)):
+    for name, pairs in (("train", corpus.train), ("validation", corpus.validation), ("test", corpus.test)):
+        if pairs is None:
+            continue
         sources, targets = (
             [encoding.ids for encoding in tokenizer.encode_batch(list(side))] for side in zip(*pairs, strict=True)
         )

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 import torch
 
 from support.composing import QUICK, composed
-from support.short_runs import sentences_at, trainer_of
-from warmuplab import training
+from support.short_runs import PlainTransformer, all_sentences, sentences_at, trainer_of
+from warmuplab import training, worker
+from warmuplab.data import tokens
 from warmuplab.data.batches import probe_indices
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.record.run import Run
@@ -211,3 +213,65 @@ def test_the_probe_batch_is_the_same_for_all_seeds_and_schedules(small_corpus: T
     first = [metrics.loc[0, "probe/loss"] for metrics, *_ in trainer.results()]
     assert first[0] == first[1] != first[2]
     assert len(sentences_at(small_corpus.validation, probe_indices(small_corpus.validation, 8))) == 8
+
+
+def with_test_split(folder: Path, to: Path) -> Path:
+    """A copy of a corpus in files, with its validation split, a sentence less, as its test split."""
+    shutil.copytree(folder, to)
+    for language in ("en", "de"):
+        lines = (to / f"val.{language}").read_text().splitlines(keepends=True)
+        (to / f"test_2016_flickr.{language}").write_text("".join(lines[1:]))
+    return to
+
+
+def test_a_test_split_changes_neither_the_name_of_a_run_nor_a_bit_of_it(small_folder: Path, tmp_path: Path) -> None:
+    """With all that reads a corpus: every probe, and a ramp of the learning rate with what is read off it."""
+    found = []
+    for name in ("with", "without"):
+        folder = with_test_split(small_folder, tmp_path / name) if name == "with" else small_folder
+        told = ("data=multi30k", f"data.path={folder}", f"outputs={tmp_path / name / 'outputs'}", "schedule=ramp")
+        run = worker.prepare(composed(*RUN[:-1], *told))
+        assert worker.train_population([run], "a-population", lambda _: None)
+        found.append((run.run_id, *read(run.directory)))
+    (one, metrics, layers, summary), (other, its_metrics, its_layers, its_summary) = found
+    assert one == other
+    pd.testing.assert_frame_equal(metrics.drop(columns="test/loss"), its_metrics, check_exact=True)
+    pd.testing.assert_frame_equal(layers, its_layers, check_exact=True)
+    assert metrics["test/loss"].notna().to_numpy().nonzero()[0].tolist() == [STEPS - 1]
+    assert summary["values"].pop("test/loss") == metrics["test/loss"].iloc[-1]
+    for key in ("values", "trained", "spikes", "status"):
+        assert summary[key] == its_summary[key]
+    assert its_summary["corpus"]["test_fingerprint"] is None
+    assert re.fullmatch("[0-9a-f]{16}", summary["corpus"].pop("test_fingerprint"))
+    assert summary["corpus"].items() < its_summary["corpus"].items()
+    assert "Flickr30k" in summary["corpus"]["licence"]
+    assert summary["corpus"]["revision"] is None  # local files
+
+
+def test_the_test_loss_is_that_of_a_plain_model_on_the_whole_test_split(small_folder: Path, tmp_path: Path) -> None:
+    """Per member, after the last step; a diverged member has none."""
+    data = composed(*QUICK, "data=multi30k", f"data.path={with_test_split(small_folder, tmp_path / 'corpus')}").data
+    corpus = tokens.load(data, tmp_path / "cache")
+    members = (("seed=0",), ("seed=1", "schedule.peak_lr=1e30"), ("seed=2",))
+    trainer = trainer_of(corpus, members, "hardware.dtype=float64", "training.label_smoothing=0.1")
+    trainer.run(lambda _: None)
+    assert corpus.test is not None
+    sentences = all_sentences(corpus.test)
+    for m, (metrics, _, summary) in enumerate(trainer.results()):
+        if m == 1:
+            assert summary["status"] == "diverged"
+            assert summary["values"]["test/loss"] is None
+            assert metrics["test/loss"].isna().all()
+        else:
+            plain = PlainTransformer(trainer.population.model, trainer.population.weights_MxP[m].detach())
+            assert summary["values"]["test/loss"] == pytest.approx(plain.loss(sentences), rel=1e-9)
+
+
+def test_the_test_loss_is_null_where_all_members_diverge_early(small_folder: Path, tmp_path: Path) -> None:
+    data = composed(*QUICK, "data=multi30k", f"data.path={with_test_split(small_folder, tmp_path / 'corpus')}").data
+    corpus = tokens.load(data, tmp_path / "cache")
+    trainer = trainer_of(corpus, [("schedule.peak_lr=1e30",)], "training.steps=40", "training.validate_every=5")
+    trainer.run(lambda _: None)
+    ((metrics, _, summary),) = trainer.results()
+    assert metrics["val/loss"].iloc[-1:].isna().all()
+    assert summary["values"]["test/loss"] is None

@@ -12,7 +12,8 @@ import torch
 
 from warmuplab.base.portions import whole_portion
 from warmuplab.config.schema import RunConfig
-from warmuplab.data.batches import TrainingBatches, validation_batches
+from warmuplab.data.batches import TrainingBatches, evaluation_batches
+from warmuplab.data.corpora import CORPORA
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population.metrics import Metrics
 from warmuplab.population.population import Elsewhere, Population
@@ -46,7 +47,10 @@ def train(
         "population": {"name": population_name, "members": [run.run_id for run in runs]},
         "corpus": {
             "name": runs[0].config.data.name,
+            "licence": CORPORA[runs[0].config.data.name].licence,
+            "revision": corpus.revision,
             "fingerprint": corpus.fingerprint,
+            "test_fingerprint": corpus.test_fingerprint,
             "unigram_entropy": corpus.unigram_entropy,
             "sentences": len(corpus.train),
             "vocabulary_size": corpus.vocabulary_size,
@@ -98,7 +102,8 @@ class Trainer:
         )
         device, members = self.population.device, len(runs)
         self.batches = TrainingBatches(corpus.train, self._training.batch_size, seeds, device)
-        self._validation = validation_batches(corpus.validation, members, VALIDATION_BATCH_SIZE, device)
+        self._validation = evaluation_batches(corpus.validation, members, VALIDATION_BATCH_SIZE, device)
+        self._test = evaluation_batches(corpus.test, members, VALIDATION_BATCH_SIZE, device) if corpus.test else []
         self.metrics = Metrics(members, self.steps, device, self.population.weights_MxP.dtype)
         self._probes = self._make_probes(config, corpus, seeds)
         cost_T = np.ones(self.steps) if self._probes is None else self._probes.cost()
@@ -125,12 +130,15 @@ class Trainer:
         for step in range(self.steps):
             loss_M = self._train_step(step)
             validated = self._validate_after(step)
+            ends = step == self.steps - 1 or (validated and not self.population.alive_M.any())
+            if ends and self._test:
+                self.metrics.record("test/loss", self.steps - 1, self.population.mean_losses(self._test))
             now = time.perf_counter()
             if step == 0 or step == self.steps - 1 or now - last_report > SECONDS_BETWEEN_REPORTS:
                 report(self._progress(step, loss_M, now - began))
                 last_report = now
                 self._hand_over_rows(step + 1)
-            if validated and not self.population.alive_M.any():
+            if ends:
                 break
         return time.perf_counter() - began
 

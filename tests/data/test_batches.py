@@ -125,7 +125,7 @@ def test_a_batch_holds_its_sentences_whole(small_corpus: TokenizedCorpus) -> Non
 
 
 def test_validation_reads_every_sentence_once(small_corpus: TokenizedCorpus) -> None:
-    read = batches.validation_batches(small_corpus.validation, members=2, batch_size=16, device=CPU)
+    read = batches.evaluation_batches(small_corpus.validation, members=2, batch_size=16, device=CPU)
     sentences = [row[row != PADDING].tolist() for batch in read for row in batch.label_MxBxT[1]]
     expected = [
         row[1 : n + 1].tolist()

@@ -57,6 +57,14 @@ def test_trained_is_ending_a_fifth_of_a_nat_below_the_unigram_entropy(final: flo
     assert summarise(metrics, EARLY, None, ENTROPY)["trained"] is expected
 
 
+def test_nothing_but_its_own_value_follows_from_the_test_loss() -> None:
+    without, bad = (summarise(table(**test), EARLY, None, ENTROPY) for test in ({}, {"test_loss": sparse({39: 99.0})}))
+    assert bad["values"].pop("test/loss") == 99.0
+    assert "test/loss" not in without["values"]
+    assert bad == without
+    assert bad["trained"]
+
+
 def test_status_and_early_window() -> None:
     finished = summarise(table(), EARLY, None, ENTROPY)
     assert (finished["status"], finished["diverged_at"], finished["early_steps"]) == ("finished", None, EARLY)

@@ -1,5 +1,6 @@
 """The report: every number follows from the collected files, no run is dropped, whatever a study varies."""
 
+import dataclasses
 import itertools
 import shutil
 import statistics
@@ -179,6 +180,25 @@ def test_failed_runs_are_listed_and_cannot_inject_markup(study: results.Study) -
     section = text.partition("## Failed runs")[2].partition("##")[0]
     assert all(run_id in section for run_id in failed)
     assert "<b>" not in text
+
+
+def test_the_text_that_was_learned_is_told_once_with_its_licence(study: results.Study) -> None:
+    """Also where some runs have a record from before the licence, the commit and the test split were kept."""
+    known = study.manifest["corpora"][0] | {"revision": "c" * 40}
+    older = {key: known[key] for key in ("name", "fingerprint", "unigram_entropy", "sentences", "runs")}
+    smaller = older | {"unigram_entropy": 5.5}
+    told = [line for line in page._reproduction(with_corpora(study, older, known)).split("\n\n") if "Corpus" in line]
+    assert told == [
+        f"Corpus `jupyterlab`: fingerprint 0123456789abcdef, that of its test split fedcba9876543210, on the"
+        f" Hugging Face Hub commit {'c' * 40}, unigram entropy 6.0000 nats per token. Licence: BSD-3-Clause."
+    ]
+    (one, other) = page._corpora({"corpora": [older, smaller]})
+    assert one == "Corpus `jupyterlab`: fingerprint 0123456789abcdef, unigram entropy 6.0000 nats per token."
+    assert "5.5000 nats" in other
+
+
+def with_corpora(study: results.Study, *records: dict[str, Any]) -> results.Study:
+    return dataclasses.replace(study, manifest=study.manifest | {"corpora": list(records)})
 
 
 def test_the_results_alone_give_the_same_report_and_figures(study: results.Study, tmp_path: Path) -> None:

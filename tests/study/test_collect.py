@@ -137,6 +137,8 @@ def test_the_manifest_says_how_and_with_what(collected: tuple[Path, results.Stud
     assert manifest["wall_seconds"] == 90
     assert manifest["steps"] == [20]
     assert manifest["corpora"][0]["unigram_entropy"] == ENTROPY
+    assert manifest["corpora"][0]["licence"] == "BSD-3-Clause"
+    assert manifest["corpora"][0]["test_fingerprint"] == "fedcba9876543210"
     assert manifest["varying"]["schedule.peak_lr"] == [1e-3, 1.6e-2]
     assert manifest["configuration"]["training.batch_size"] == 64
     assert manifest["commits"] == [{"commit": "1234567890abcdef1234567890abcdef12345678", "dirty": False, "runs": 15}]

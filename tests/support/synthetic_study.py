@@ -24,7 +24,10 @@ ENTROPY = 6.0
 FACTS = {
     "corpus": {
         "name": "jupyterlab",
+        "licence": "BSD-3-Clause",
+        "revision": None,
         "fingerprint": "0123456789abcdef",
+        "test_fingerprint": "fedcba9876543210",
         "unigram_entropy": ENTROPY,
         "sentences": 2808,
         "vocabulary_size": 2000,

@@ -154,7 +154,7 @@ class TrainingBatches:
         return self._split.gather(drawn[self._member_of], (bucket.source_bound, bucket.target_bound))
 
 
-def validation_batches(split: Split, members: int, batch_size: int, device: torch.device) -> list[Batch]:
+def evaluation_batches(split: Split, members: int, batch_size: int, device: torch.device) -> list[Batch]:
     """The whole split in batches of similar lengths, the same sentences for all `members`."""
     order = np.lexsort((split.source_lengths_N, split.target_lengths_N))
     on_device = DeviceSplit(split, device)

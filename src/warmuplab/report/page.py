@@ -200,14 +200,36 @@ def _reproduction(study: Study) -> str:
         )
     if manifest["versions"]:
         parts.append(f"Versions: {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}.")
-    parts += dict.fromkeys(
-        f"Corpus `{corpus['name']}`: fingerprint {corpus['fingerprint']}, unigram entropy"
-        f" {number(corpus['unigram_entropy'], 4)} nats per token."
-        for corpus in manifest["corpora"]
-    )
+    parts += _corpora(manifest)
     again = f"{'python scripts/report.py' if CHECKOUT else 'warmuplab report'} {study.name}"
     parts.append(f"This page and its figures come from the tables that are collected in `results/`: `{again}`.")
     return "\n\n".join(parts)
+
+
+def _corpora(manifest: Mapping[str, Any]) -> list[str]:
+    """What is known of each text. Runs of another batch size, and those of before its licence was kept, share it."""
+    texts: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for corpus in manifest["corpora"]:
+        mark = (corpus["name"], corpus["fingerprint"], corpus["unigram_entropy"])
+        texts.setdefault(mark, []).append(corpus)
+    return [_corpus(records) for records in texts.values()]
+
+
+def _corpus(records: Sequence[Mapping[str, Any]]) -> str:
+    """A text by the `records` that runs have of it, which agree in its name, fingerprint and entropy."""
+
+    def told(fact: str, words: str) -> list[str]:
+        values = dict.fromkeys(str(record[fact]) for record in records if record.get(fact) is not None)
+        return [f"{words} {listed(values)}"] if values else []
+
+    facts = [
+        f"fingerprint {records[0]['fingerprint']}",
+        *told("test_fingerprint", "that of its test split"),
+        *told("revision", "on the Hugging Face Hub commit"),
+        f"unigram entropy {number(records[0]['unigram_entropy'], 4)} nats per token",
+    ]
+    sentences = [f"Corpus `{records[0]['name']}`: {', '.join(facts)}", *told("licence", "Licence:")]
+    return f"{'. '.join(sentences)}."
 
 
 def _figure(name: str) -> str:

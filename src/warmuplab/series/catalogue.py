@@ -68,6 +68,13 @@ _SERIES = (
     ),
     Metric("val/loss", "Held-out loss, whole split", PER_TOKEN, "loss on the whole held-out split, after the step"),
     Metric(
+        "test/loss",
+        "Test loss, whole split",
+        PER_TOKEN,
+        "loss on the whole test split after the last step, where the corpus has one; nothing is chosen by it",
+        reductions=(LAST,),
+    ),
+    Metric(
         LR,
         "Learning rate",
         "",

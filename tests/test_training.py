@@ -18,6 +18,7 @@ from warmuplab import training, worker
 from warmuplab.data import tokens
 from warmuplab.data.batches import probe_indices
 from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
 from warmuplab.series import jitter, spikes
 from warmuplab.series.levels import LEVELS, name_of
@@ -275,3 +276,32 @@ def test_the_test_loss_is_null_where_all_members_diverge_early(small_folder: Pat
     ((metrics, _, summary),) = trainer.results()
     assert metrics["val/loss"].iloc[-1:].isna().all()
     assert summary["values"]["test/loss"] is None
+
+
+CALM = ("seed=1",)
+BLOWS_UP = ("seed=0", "schedule.peak_lr=1e6")
+
+
+@pytest.mark.parametrize(
+    ("steps", "warmup", "last_loss_is_finite"),
+    [(2, "schedule.warmup.fraction=0.5", True), (3, "schedule.warmup.fraction=0.34", False)],
+    ids=["last update", "last but one"],
+)
+def test_a_run_that_blows_up_at_its_end_has_diverged_at_its_last_step(
+    small_corpus: TokenizedCorpus, steps: int, warmup: str, last_loss_is_finite: bool
+) -> None:
+    """What the last update broke shows in no training loss; what the one before it broke shows in the last one."""
+    shared = ("model.width=8", f"training.steps={steps}", warmup, "probes=none")
+    trainer = trainer_of(small_corpus, [BLOWS_UP, CALM], *shared)
+    undisturbed = trainer_of(small_corpus, [CALM, CALM], *shared)
+    seen: list[Progress] = []
+    trainer.run(seen.append)
+    undisturbed.run(lambda _: None)
+    (metrics, _, summary), (its_metrics, _, its_summary) = trainer.results()
+    assert (summary["status"], summary["diverged_at"], summary["trained"]) == ("diverged", steps - 1, False)
+    assert summary["values"]["train/loss"] is None
+    assert summary["values"]["val/loss"] is None
+    assert np.isfinite(metrics["train/loss"].iloc[-1]) == last_loss_is_finite
+    assert its_summary["status"] == "finished"
+    pd.testing.assert_frame_equal(its_metrics, undisturbed.results()[1][0], check_exact=True)
+    assert (seen[-1].diverged, seen[-1].loss) == (1, pytest.approx(its_metrics["train/loss"].iloc[-1]))

@@ -174,7 +174,10 @@ class Trainer:
         """Measure `val/loss` with the weights that `step` left, where it is due."""
         if (step + 1) % self._training.validate_every and step + 1 < self.steps:
             return False
-        self.metrics.record("val/loss", step, self.population.mean_losses(self._validation))
+        loss_M = self.population.mean_losses(self._validation)
+        if step + 1 == self.steps:
+            self.population.finish(loss_M)
+        self.metrics.record("val/loss", step, self.population.nan_where_diverged(loss_M))
         if self._probes is not None:
             self._probes.after_validation(step)
         return True
@@ -190,7 +193,7 @@ class Trainer:
 
     def _progress(self, step: int, loss_M: torch.Tensor, seconds: float) -> Progress:
         alive = int(self.population.alive_M.sum())
-        loss = float(loss_M.nanmean()) if alive else None
+        loss = float(self.population.nan_where_diverged(loss_M).nanmean()) if alive else None
         diverged, spiking, work = len(loss_M) - alive, self._spiking(step), float(self._work_T[step])
         return Progress(step + 1, self.steps, loss, diverged, len(loss_M), spiking, seconds, work)
 

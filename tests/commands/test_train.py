@@ -1,6 +1,7 @@
 """The command line: every wrong input is one line on standard error, status 2, and leaves no run directory."""
 
 import errno
+import json
 import runpy
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from support.composing import QUICK, ROOT, composed
 from warmuplab import training, worker
 from warmuplab.commands.hydra_command import hydra_command
 from warmuplab.commands.schedule import show_run
-from warmuplab.commands.train import describe, train_one
+from warmuplab.commands.train import train_one
 from warmuplab.config.mapping import from_mapping
 from warmuplab.config.messages import RunFailedError
 from warmuplab.record import writing
@@ -344,9 +345,16 @@ def test_a_failed_run_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert refused(monkeypatch, capsys, "failing", status=1) == "failed: outputs/single/x\n"
 
 
-def test_a_loss_that_is_not_finite_at_the_last_step_is_said() -> None:
-    values = {"val/loss": None, "spike/count": None}
-    assert describe({"status": "finished", "values": values, "timings": {"seconds": 0}}).endswith("loss not finite")
+def test_a_run_that_blows_up_in_its_last_update_has_diverged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = ("schedule.peak_lr=1e6", "schedule.warmup.fraction=0.5", "training.steps=2", "model.width=8", "probes=none")
+    monkeypatch.setattr(sys, "argv", ["train.py", *QUICK, *told, f"outputs={tmp_path}"])
+    hydra_command(train_one)()
+    assert capsys.readouterr().out.splitlines()[-1] == "diverged at step 1"
+    (path,) = tmp_path.glob("single/*/summary.json")
+    summary = json.loads(path.read_text())
+    assert (summary["status"], summary["diverged_at"], summary["values"]["val/loss"]) == ("diverged", 1, None)
 
 
 def test_the_benchmark_has_seeds_of_its_own(

@@ -361,3 +361,20 @@ def test_a_batch_is_left_as_it_was(small_corpus: TokenizedCorpus) -> None:
     one.step(batch)
     for part in ("source_MxBxS", "input_MxBxT", "label_MxBxT"):
         assert torch.equal(getattr(batch, part), getattr(copy, part))
+
+
+def test_after_the_last_step_weights_and_loss_must_be_finite(small_corpus: TokenizedCorpus) -> None:
+    seeds = [0, 1, 2, 3]
+    lr_MxT = rates(SCHEDULES[0]).repeat(4, 1)
+    finished = population(small_corpus, seeds, lr_MxT)
+    batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"))
+    for step in range(STEPS):
+        if step == 5:
+            with torch.no_grad():
+                finished.weights_MxP[3, 7] = torch.inf
+        finished.step(batches.at(step))
+    with torch.no_grad():
+        finished.weights_MxP[1, 11] = torch.nan
+    finished.finish(torch.tensor([4.0, 4.0, torch.inf, torch.nan]))
+    assert finished.alive_M.tolist() == [True, False, False, False]
+    assert finished.diverged_at_M.tolist() == [-1, STEPS - 1, STEPS - 1, 5]

@@ -38,8 +38,8 @@ def describe(summary: dict[str, Any]) -> str:
     spikes = "" if values["spike/count"] is None else f", spikes: {values['spike/count']}"
     rise = values.get("spike/max_rise")
     rises = "" if rise is None else f", it rose by up to {rise:.2f} nats early on"
-    loss = "not finite" if values["val/loss"] is None else f"{values['val/loss']:.3f}"
-    return f"finished in {duration(summary['timings']['seconds'])}: held-out loss {loss}{rises}{spikes}"
+    took = duration(summary["timings"]["seconds"])
+    return f"finished in {took}: held-out loss {values['val/loss']:.3f}{rises}{spikes}"
 
 
 def main() -> int:

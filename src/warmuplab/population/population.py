@@ -80,7 +80,10 @@ class Population:
         self.step_number = 0
         self.alive_M = torch.ones(len(seeds), dtype=torch.bool, device=self.device)
         self.diverged_at_M = torch.full((len(seeds),), -1, device=self.device)
-        """Step at which a member's loss or gradient was first not finite; -1 while it is alive."""
+        """Step at which a member's loss or gradient was first not finite, the last one where `finish` found it.
+
+        -1 while it is alive.
+        """
 
     def step(self, batch: Batch) -> Step:
         """Train every member that has not diverged on its part of `batch`."""
@@ -92,12 +95,21 @@ class Population:
         gradient_MxP = self.weights_MxP.grad
         assert gradient_MxP is not None
         grad_norm_M = torch.linalg.vector_norm(gradient_MxP, dim=1)
-        self._freeze_diverged(loss_M, grad_norm_M)
+        self._freeze_diverged(loss_M.isfinite() & grad_norm_M.isfinite(), self.step_number)
         if self._clip_norm is not None:
             clip_per_member_(gradient_MxP, grad_norm_M, self._clip_norm)
         update_relative_M = self._update()
         self.step_number += 1
         return Step(*(self.nan_where_diverged(value_M) for value_M in (loss_M, grad_norm_M, update_relative_M)))
+
+    @torch.no_grad()
+    def finish(self, final_loss_M: torch.Tensor) -> None:
+        """After the last step: a member whose weights or `final_loss_M` are not finite has diverged at that step.
+
+        What an update breaks shows in the loss of the next step, and the last one has none. Waits for no device.
+        """
+        finite_M = self.weights_MxP.isfinite().all(dim=1) & final_loss_M.isfinite()
+        self._freeze_diverged(finite_M, self.step_number - 1)
 
     @torch.no_grad()
     def losses(self, batch: Batch) -> torch.Tensor:
@@ -138,10 +150,9 @@ class Population:
         divisor_MxP: torch.Tensor = unbiased_MxP.sqrt_().add_(settings["eps"])
         return divisor_MxP
 
-    def _freeze_diverged(self, loss_M: torch.Tensor, grad_norm_M: torch.Tensor) -> None:
-        finite_M = loss_M.isfinite() & grad_norm_M.isfinite()
+    def _freeze_diverged(self, finite_M: torch.Tensor, step: int) -> None:
         newly_diverged_M = self.alive_M & ~finite_M
-        self.diverged_at_M = torch.where(newly_diverged_M, self.step_number, self.diverged_at_M)
+        self.diverged_at_M = torch.where(newly_diverged_M, step, self.diverged_at_M)
         self.alive_M = self.alive_M & finite_M
 
     @torch.no_grad()

@@ -60,7 +60,8 @@ def summarise(
     by is taken out of it where `metrics` has a column `data/bucket`. `values` holds, None where undefined or not
     measured:
 
-    * `train/loss`, the mean of the last steps; `val/loss`, the last one, and `val/loss_min`;
+    * `train/loss`, the mean of the last steps, and `val/loss`, the last one, None for a run that diverged;
+      `val/loss_min`;
     * what `series.catalogue` says of each metric: the largest over the run (`grad/norm_max`), the last measured
       (`stability/entropy`), the first (`curvature/edge_first`), and over the early window the sum (`overfit/gap_sum`,
       `stability/kl_path`, and its natural logarithm `stability/log_kl_path`), the largest (`stability/kl_max`) and the
@@ -85,9 +86,11 @@ def summarise(
       window has no such mean.
     """
     losses = metrics["train/loss"].to_numpy()
+    last_losses = losses[-max(1, whole_portion(FINAL_SHARE, len(losses))) :]
+    finished = diverged_at is None  # one that diverged in its last update has finite training losses to the end
     values: Values = {
-        "train/loss": _finite(losses[-max(1, whole_portion(FINAL_SHARE, len(losses))) :].mean()),
-        "val/loss": _finite(metrics["val/loss"].iloc[-1]),
+        "train/loss": _finite(last_losses.mean()) if finished else None,
+        "val/loss": _finite(metrics["val/loss"].iloc[-1]) if finished else None,
         "val/loss_min": _finite(metrics["val/loss"].min()),
     }
     largest, last, first = ([m.name for m in reduced_by(how) if m.name in metrics] for how in (LARGEST, LAST, FIRST))
@@ -115,7 +118,7 @@ def summarise(
         values |= _of_layers(layers[layers["step"] < early_steps], whole_window)
     final = values["val/loss"]
     return {
-        "status": "finished" if diverged_at is None else "diverged",
+        "status": "finished" if finished else "diverged",
         "diverged_at": diverged_at,
         "trained": final is not None and final <= unigram_entropy - TRAINED_MARGIN,
         "early_steps": early_steps,

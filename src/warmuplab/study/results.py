@@ -25,7 +25,7 @@ EPISODES, SPIKES, LAYERS = "episodes.parquet", "spikes.parquet", "layers.parquet
 # Columns of `runs.parquet` that every study has, beside `run_id`, `seed` and `status`.
 FACTS = {
     "trained": "boolean",  # whether it ended well below the unigram entropy
-    "diverged_at": "Int64",  # step of the first loss that was not finite
+    "diverged_at": "Int64",  # step of the first loss, or the last update, that was not finite
     "error": "str",  # of a failed run
     "early_steps": "Int64",  # length of the early window
     "unigram_entropy": "float64",  # of the corpus, nats per token

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,19 +35,21 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def finding_of(folder: Path, onsets: list[int | None], diverge_at: int | None = None) -> Finding:
-    """What is found in the records of ramps whose loss falls until its onset and then zigzags."""
+def finding_of(
+    folder: Path, onsets: list[int | None], diverge_at: int | None = None, steps: int = STEPS, every: int = 2
+) -> Finding:
+    """What is found in the records of ramps whose loss falls until its onset and then rises at one in `every` steps."""
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        overrides = [f"seeds={len(onsets)}", f"outputs={folder}"]
+        overrides = [f"seeds={len(onsets)}", f"outputs={folder}", f"training.steps={steps}"]
         configs = find_lr.ramp_configs(compose("find_lr", overrides))
     runs = [Run(config, f"ramp-s{config.seed}") for config in configs]
     for run, onset in zip(runs, onsets, strict=True):
-        steps = np.arange(STEPS)
-        rises = (steps >= (STEPS if onset is None else onset)) & ((steps - (onset or 0)) % 2 == 0)
+        step = np.arange(steps)
+        rises = (step >= (steps if onset is None else onset)) & ((step - (onset or 0)) % every == 0)
         loss = 8 + 0.01 * np.concatenate([[0.0], np.cumsum(np.where(rises, 1.0, -1.0))[:-1]])
-        loss[diverge_at if diverge_at is not None else STEPS :] = np.nan
+        loss[diverge_at if diverge_at is not None else steps :] = np.nan
         metrics = pd.DataFrame(
-            {"step": steps, "lr": learning_rates(run.config.schedule, STEPS), "probe/loss": loss, "train/loss": loss}
+            {"step": step, "lr": learning_rates(run.config.schedule, steps), "probe/loss": loss, "train/loss": loss}
         )
         facts = {"status": "finished", "diverged_at": diverge_at, "corpus": {"unigram_entropy": 6.0}}
         writing.finish(run, metrics, facts)
@@ -89,6 +93,61 @@ def test_without_an_onset_no_rate_is_made_up(
     png, _, record = find_lr.write(finding)
     assert json.loads(record.read_text())["suggested_peak_lr"] is None
     assert png.stat().st_size > 10_000
+
+
+LATE = 180  # 20 steps before the end of a ramp of 200: the search ends 25 steps before it
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (
+            {"onsets": [LATE, LATE, LATE]},
+            "jitter sets in at 2.4e-01, where the search for it ends, or later. Type schedule.decay.end_lr=10, or a"
+            " slower ramp: training.steps=400.",
+        ),
+        (
+            {"onsets": [92, LATE, LATE]},  # the median is among those
+            "jitter sets in at 2.4e-01, where the search for it ends, or later. Type schedule.decay.end_lr=10, or a"
+            " slower ramp: training.steps=400.",
+        ),
+        (
+            {"onsets": [130, 130], "diverge_at": 150},
+            "jitter sets in at 1.3e-02, so close before the loss stopped being finite that the search ends there, or"
+            " later. Type a slower ramp: training.steps=400.",
+        ),
+        (
+            {"onsets": [1, 1], "steps": 2000},
+            "jitter sets in at 1.0e-05, where the search for it begins, or earlier. Type"
+            " schedule.decay.start_lr=1e-06.",
+        ),
+    ],
+    ids=["last", "mostly last", "diverged", "first"],
+)
+def test_an_onset_at_an_end_of_the_search_is_not_suggested_but_what_to_type(
+    tmp_path: Path, told: dict[str, Any], said: str
+) -> None:
+    finding = finding_of(tmp_path, every=1, **told)
+    assert finding.suggested is None
+    assert find_lr.suggestion(finding) == f"No peak rate suggested: {said}"
+    for override in re.findall(r"[\w.]+=[\w.-]+\w", said):  # what it says to type is no mistake
+        with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+            assert find_lr.ramp_configs(compose("find_lr", [override]))
+    lower = figure.make_figure(finding).axes[1]
+    marked = {line.get_xdata()[0] for line in lower.lines if line.get_linestyle() == ":"}
+    assert marked == {reading.edge_lr for reading in finding.readings if reading.edge}
+    (label,) = (text.get_text() for text in lower.get_legend().get_texts())
+    assert ("begins" if "begins" in said else "ends") in label
+    record = json.loads(find_lr.write(finding)[-1].read_text())
+    assert record["suggested_peak_lr"] is None
+    assert [seed["edge_lr"] for seed in record["seeds"]] == [reading.edge_lr for reading in finding.readings]
+
+
+def test_a_few_seeds_at_an_end_of_the_search_count_as_above_or_below_the_others(tmp_path: Path) -> None:
+    above = finding_of(tmp_path / "above", [80, 92, LATE], every=1)
+    assert above.suggested == pytest.approx(1e-5 * 1e5 ** (92 / STEPS), rel=0.02)
+    below = finding_of(tmp_path / "below", [800, 1, 920], steps=2000, every=1)
+    assert below.suggested == pytest.approx(1e-5 * 1e5 ** (800 / 2000), rel=0.02)
 
 
 def test_the_figure_marks_the_onset_and_drawn_again_is_the_same_file(tmp_path: Path) -> None:
@@ -141,6 +200,17 @@ def test_from_the_command_to_the_files_and_the_second_time_without_training(tmp_
     assert "2 runs of 2 finished before" in again.stdout
     assert again.stdout.splitlines()[-len(lines[start:]) :] == lines[start:]
     assert json_path.read_bytes() == before
+
+
+def test_a_ramp_too_short_to_tell_suggests_nothing_but_the_slower_one_that_tells(tmp_path: Path) -> None:
+    """The 24 steps that jitter must last are two of the five decades of a ramp of 60. Above, 120 steps find a rate."""
+    short = command(*QUICK, "training.steps=60", "seeds=2", f"outputs={tmp_path}", "hydra.launcher.cluster=debug")
+    assert short.returncode == 0, short.stderr
+    assert (
+        "No peak rate suggested: jitter sets in at 8.3e-03, where the search for it ends, or later."
+        " Type schedule.decay.end_lr=10, or a slower ramp: training.steps=120.\n"
+    ) in short.stdout
+    assert "peak_lr=" not in short.stdout
 
 
 @pytest.mark.parametrize(

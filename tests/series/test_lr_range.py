@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from warmuplab.schedules import ExponentialRamp
 from warmuplab.series import lr_range
-from warmuplab.series.lr_range import Spread
+from warmuplab.series.lr_range import Onset, Spread
 
 Floats = NDArray[np.float64]
 STEPS = 200
@@ -37,7 +37,7 @@ def bump(steps: int, where: int, height: float, width: float) -> Floats:
 @pytest.mark.parametrize("onset", [20, 60, 100, 150, 170])
 def test_the_onset_is_exact_where_a_steady_fall_turns_into_a_zigzag(onset: int) -> None:
     rises = (np.arange(STEPS - 1) >= onset) & (np.arange(STEPS - 1) % 2 == onset % 2)
-    assert lr_range.onset_of_rises(walk(rises)) == onset
+    assert lr_range.onset_of_rises(walk(rises)) == Onset(onset, None)
     assert lr_range.read(walk(rises), RATE).jitter == RATE[onset]
 
 
@@ -50,7 +50,7 @@ def test_the_onset_of_random_rises_is_near_the_change(before: float) -> None:
         start = int(rng.integers(30, 160))
         found = lr_range.onset_of_rises(jittery(rng, start, before, 0.45))
         if found is not None:
-            late.append(found - start)
+            late.append(found.step - start)
     assert len(late) >= 194
     assert abs(np.median(late)) <= 2
     assert np.mean(np.abs(late) <= 8) >= 0.85
@@ -75,7 +75,7 @@ def test_the_change_point_is_the_likeliest_of_all() -> None:
         best = max(by_step.values())
         found = lr_range.onset_of_rises(loss)
         assert found is not None
-        assert by_step[found] == pytest.approx(best, abs=1e-9)
+        assert by_step[found.step] == pytest.approx(best, abs=1e-9)
 
 
 def test_no_onset_where_nothing_changes() -> None:
@@ -87,6 +87,37 @@ def test_no_onset_where_nothing_changes() -> None:
         for share in rng.uniform(0, 0.6, 200)
     ]
     assert sum(step is not None for step in found) <= 4
+
+
+def test_an_onset_at_the_end_of_the_search_is_no_rate() -> None:
+    """The last step that leaves 24: an onset behind it looks as if it were there."""
+    last = STEPS - 1 - lr_range.WINDOW
+    for onset, edge in ((last - 1, None), (last, "last"), (last + 3, "last"), (last + 12, "last")):
+        loss = walk(np.arange(STEPS - 1) >= onset)
+        assert lr_range.onset_of_rises(loss) == Onset(min(onset, last), edge)
+        reading = lr_range.read(loss, RATE)
+        assert (reading.jitter, reading.edge) == (None if edge else RATE[onset], edge)
+        assert reading.edge_lr == (RATE[last] if edge else None)
+        assert reading.steepest_fall is not None  # the other rates are read all the same
+
+
+def test_the_search_ends_before_the_loss_stops_being_finite() -> None:
+    loss = walk(np.arange(STEPS - 1) >= 130)
+    loss[150:] = np.inf
+    reading = lr_range.read(loss, RATE)
+    assert (reading.jitter, reading.edge, reading.diverged) == (None, "last", RATE[150])
+    assert reading.edge_lr == RATE[149 - lr_range.WINDOW]
+
+
+def test_an_onset_at_the_first_step_of_the_search_is_no_rate() -> None:
+    """A step that falls against 1,999 that rise is evidence enough; against 199 it is not."""
+    rate = ExponentialRamp(1e-5, 1.0, 2000)(np.arange(2000))
+    for onset, edge in ((1, "first"), (2, None)):
+        loss = walk(np.arange(1999) >= onset)
+        assert lr_range.onset_of_rises(loss) == Onset(onset, edge)
+        reading = lr_range.read(loss, rate)
+        assert (reading.jitter, reading.edge_lr) == ((None, rate[1]) if edge else (rate[2], None))
+    assert lr_range.onset_of_rises(walk(np.arange(STEPS - 1) >= 1)) is None
 
 
 @pytest.mark.parametrize("where", [50, 120, 185, 196])
@@ -178,3 +209,10 @@ def test_a_seed_without_a_rate_counts_as_above_all_others() -> None:
     assert lr_range.spread([1e-3, 4e-3]).median == pytest.approx(2e-3)  # by ratio
     assert lr_range.spread([1e-3, None]) == Spread(None, 1e-3, 1e-3, 1, 2)
     assert lr_range.spread([None, None]) == Spread(None, None, None, 0, 2)
+
+
+def test_a_seed_whose_rate_is_lower_counts_as_below_all_others() -> None:
+    assert lr_range.spread([4e-3, None, 1e-3], below=1) == Spread(pytest.approx(1e-3), 1e-3, 4e-3, 2, 3)
+    assert lr_range.spread([1e-3, None], below=1) == Spread(None, 1e-3, 1e-3, 1, 2)
+    assert lr_range.spread([None, 1e-3, None], below=1) == Spread(pytest.approx(1e-3), 1e-3, 1e-3, 1, 3)
+    assert lr_range.spread([None, None], below=1) == Spread(None, None, None, 0, 2)

@@ -1,5 +1,6 @@
 """The learning-rate finder: a ramp of the rate trained with several seeds, and the peak rate that it suggests."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -21,11 +22,18 @@ if TYPE_CHECKING:
 
 FOLDER = "readings"  # beside the run directories
 MOST_SEEDS = 1000  # more are a mistyped number
-NO_JITTER = {
-    "late": "The loss hardly ever rose: raise schedule.decay.end_lr.",
-    "early": "The loss rose at many steps from the start: lower schedule.decay.start_lr, or raise training.steps.",
-    "diverged": "The loss stopped being finite without jitter before: stay well below the rate where it did.",
-    "mixed": "Fewer than half of the seeds show it: try more seeds or more training.steps.",
+NO_ONSET = {
+    "late": "the loss hardly ever rose. Type schedule.decay.end_lr={higher:g}.",
+    "early": "the loss rose at many steps from the start. Type schedule.decay.start_lr={lower:g}, or a slower ramp:"
+    " training.steps={longer}.",
+    "diverged": "the loss stopped being finite without jitter before. Stay well below the rate where it did.",
+    "mixed": "{found} of {seeds} seeds began to jitter, fewer than half. Type seeds={more} or training.steps={longer}.",
+    "last": "jitter sets in at {edge_lr:.1e}, where the search for it ends, or later. Type"
+    " schedule.decay.end_lr={higher:g}, or a slower ramp: training.steps={longer}.",
+    "last_finite": "jitter sets in at {edge_lr:.1e}, so close before the loss stopped being finite that the search ends"
+    " there, or later. Type a slower ramp: training.steps={longer}.",
+    "first": "jitter sets in at {edge_lr:.1e}, where the search for it begins, or earlier. Type"
+    " schedule.decay.start_lr={lower:g}.",
 }
 
 
@@ -100,14 +108,29 @@ def table(finding: "Finding") -> "Table":
 
 def suggestion(finding: "Finding") -> str:
     """The suggested peak rate in a line, or why there is none."""
-    from warmuplab.record.finding import why
-
     over = finding.spread("jitter")
     if finding.suggested is None:
-        return f"No peak rate suggested: {over.found} of {over.seeds} seeds began to jitter. {NO_JITTER[why(finding)]}"
+        return f"No peak rate suggested: {_no_onset(finding)}"
     seeds = f"{over.found} of {over.seeds}" if over.found < over.seeds else f"{over.seeds}"
     spread = f"{over.low:.1e} to {over.high:.1e} over {seeds} seeds" if over.seeds > 1 else "one seed: no spread"
     return f"Suggested peak rate: schedule.peak_lr={finding.suggested:.1e} ({spread})"
+
+
+def _no_onset(finding: "Finding") -> str:
+    """Why no rate is suggested, and what to type."""
+    from warmuplab.record.finding import why
+
+    config, over, reason = finding.runs[0].config, finding.spread("jitter"), why(finding)
+    ends = [r.edge_lr for r in finding.readings if r.edge_lr is not None and r.edge == reason.partition("_")[0]]
+    return NO_ONSET[reason].format(
+        found=over.found,
+        seeds=over.seeds,
+        more=over.seeds + 4,
+        lower=config.schedule.decay["start_lr"] / 10,
+        higher=config.schedule.decay["end_lr"] * 10,
+        longer=config.training.steps * 2,
+        edge_lr=max(ends, default=math.nan),
+    )
 
 
 def write(finding: "Finding") -> list[Path]:

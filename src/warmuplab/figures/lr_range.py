@@ -18,6 +18,7 @@ from warmuplab.record.finding import ROWS, Finding
 from warmuplab.series import lr_range
 
 COLOURS = {"jitter": style.VERMILION, "steepest_fall": style.GREEN, "rise": style.PURPLE}
+EDGES = {"first": "begins here: jitter sets in here or earlier", "last": "ends here: jitter sets in here or later"}
 HEADROOM = 0.12  # of the losses below the start: what lies above is a loss that blew up, and would flatten the rest
 LETTERS = 110  # of a line of small print
 
@@ -90,6 +91,18 @@ def _draw_rates(upper: Axes, lower: Axes, finding: Finding) -> None:
             axes.axvspan(over.low, over.high, color=COLOURS["jitter"], alpha=0.13, linewidth=0)
     if over.median is not None:
         lower.axvline(over.median, color=COLOURS["jitter"], linewidth=1.3)
+    _draw_edges(lower, finding)
+
+
+def _draw_edges(axes: Axes, finding: Finding) -> None:
+    """A dotted line for every seed whose likeliest onset is where the search begins or ends, and so is none."""
+    for end, words in EDGES.items():
+        rates = [reading.edge_lr for reading in finding.readings if reading.edge == end and reading.edge_lr is not None]
+        for number, rate in enumerate(rates):
+            label = f"the search {words} ({plural(len(rates), 'seed')})" if number == 0 else None
+            axes.axvline(rate, color=COLOURS["jitter"], linewidth=1.3, linestyle=":", label=label)
+        if rates:
+            axes.legend(loc="upper left", fontsize=8)
 
 
 def _title(finding: Finding) -> str:

@@ -36,7 +36,8 @@ class Finding:
 
     def spread(self, mark: str) -> Spread:
         """A rate of the readings over the seeds."""
-        return lr_range.spread([getattr(reading, mark) for reading in self.readings])
+        lower = sum(reading.edge == "first" for reading in self.readings) if mark == "jitter" else 0
+        return lr_range.spread([getattr(reading, mark) for reading in self.readings], lower)
 
     @property
     def suggested(self) -> float | None:
@@ -69,7 +70,16 @@ def _ramp(run: Run) -> pd.DataFrame:
 
 
 def why(finding: Finding) -> str:
-    """Why there is no onset: `mixed`, `diverged`, `early` or `late`."""
+    """Why there is no onset: `mixed`, `diverged`, `early` or `late`, or where the likeliest ones are.
+
+    `first` and `last` are the ends of the search. `last_finite` is the last one too, where the loss stopped being
+    finite soon after: then the ramp is too fast there, and a higher end changes nothing.
+    """
+    at_first, at_last = ([reading for reading in finding.readings if reading.edge == end] for end in ("first", "last"))
+    if at_first or at_last:
+        if len(at_first) > len(at_last):
+            return "first"
+        return "last_finite" if all(reading.diverged is not None for reading in at_last) else "last"
     if finding.spread("jitter").found:
         return "mixed"
     if finding.spread("diverged").median is not None:

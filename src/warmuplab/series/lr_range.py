@@ -16,6 +16,7 @@ rate from the start, and again it named 1e-4. Whether a step raises the loss has
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -26,6 +27,7 @@ from scipy.special import xlog1py, xlogy
 from warmuplab.base.portions import whole_portion
 
 Floats = NDArray[np.float64]
+End = Literal["first", "last"]
 
 WINDOW = 24  # steps over which the share of rises is shown, and that jitter must last
 OFTEN = 0.25  # of the steps after the onset: jitter is at least as many rises; a spike in the last steps has fewer
@@ -47,13 +49,27 @@ class Reading:
     """Where the loss begins to rise."""
     diverged: float | None
     """Where the loss was not finite any more."""
+    edge: End | None
+    """Which end of the search the likeliest onset lies at, if any. Jitter may set in beyond, so `jitter` is `None`."""
+    edge_lr: float | None
+    """The learning rate at that end."""
+
+
+@dataclass(frozen=True)
+class Onset:
+    """The likeliest step for jitter to set in."""
+
+    step: int
+    edge: End | None
+    """Whether it is the first or the last step that the search tries: then it may lie beyond."""
 
 
 @dataclass(frozen=True)
 class Spread:
     """A rate over the seeds: how many of them have it, and their median, smallest and largest.
 
-    A seed that has none counts as above all others; the median is `None` where it would fall among those.
+    A seed that has none counts as above all others, or below them where its rate is known to be lower; the median is
+    `None` where it would fall among those.
     """
 
     median: float | None
@@ -72,9 +88,12 @@ def read(loss: ArrayLike, learning_rate: ArrayLike) -> Reading:
     if loss_T.ndim != 1 or loss_T.shape != lr_T.shape:
         raise ValueError(f"loss {loss_T.shape} and learning_rate {lr_T.shape} must be series of one length")
     loss_T = until_diverged(loss_T)
-    steps = (onset_of_rises(loss_T), steepest_fall(loss_T), start_of_rise(loss_T))
-    diverged = len(loss_T) if len(loss_T) < len(lr_T) else None
-    return Reading(*(None if step is None else float(lr_T[step]) for step in (*steps, diverged)))
+    onset = onset_of_rises(loss_T)
+    edge = None if onset is None else onset.edge
+    likeliest = None if onset is None else float(lr_T[onset.step])
+    steps = (steepest_fall(loss_T), start_of_rise(loss_T), len(loss_T) if len(loss_T) < len(lr_T) else None)
+    others = (None if step is None else float(lr_T[step]) for step in steps)
+    return Reading(likeliest if edge is None else None, *others, edge, None if edge is None else likeliest)
 
 
 def until_diverged(loss_T: Floats) -> Floats:
@@ -95,13 +114,14 @@ def share_of_rises(loss_T: Floats) -> Floats:
     return share_T
 
 
-def onset_of_rises(loss_T: Floats) -> int | None:
+def onset_of_rises(loss_T: Floats) -> Onset | None:
     """The step from which on many steps raise the loss, where before fewer did; `None` where there is no such step.
 
     The share of steps that raise the loss is taken to change once: the step that makes the rises likeliest is the onset
     (the maximum-likelihood change point of a Bernoulli series; Hinkley and Hinkley 1970, Inference about the
     change-point in a sequence of binomial variables). It counts if one rise in four steps follows, over at least 24 of
-    them, and if two shares explain the rises better than one by 8 nats of likelihood.
+    them, and if two shares explain the rises better than one by 8 nats of likelihood. Where the likeliest step is the
+    first or the last that leaves so many, the change may lie beyond, and `edge` says so.
 
     Limits, measured: where the share grows from 0 or 3 % to 45 %, 1 % of onsets are missed and 95 % of those found are
     within 8 steps; 1 of 1,000 series whose share does not change has one. Jitter from the first steps on has none.
@@ -117,8 +137,10 @@ def onset_of_rises(loss_T: Floats) -> int | None:
     gain = _log_likelihood(rises_before, before) + _log_likelihood(rises_after, after)
     gain -= _log_likelihood(rises.sum(), np.array(len(rises)))
     gain[rises_after / after < np.maximum(rises_before / before, OFTEN)] = -np.inf
-    best = int(gain.argmax())
-    return int(before[best]) if gain[best] >= EVIDENCE else None
+    step = int(before[gain.argmax()])
+    if gain.max() < EVIDENCE:
+        return None
+    return Onset(step, "last" if step == last else "first" if step == 1 else None)
 
 
 def steepest_fall(loss_T: Floats) -> int | None:
@@ -149,15 +171,16 @@ def start_of_rise(loss_T: Floats) -> int | None:
     return lowest + window // 2 if 0 < lowest < len(level) - 1 else None
 
 
-def spread(rates: Sequence[float | None]) -> Spread:
-    """Median and range of a rate over seeds, of which some may have none."""
+def spread(rates: Sequence[float | None], below: int = 0) -> Spread:
+    """Median and range of a rate over seeds. Some may have none: of these, `below` are known to have a lower one."""
     found = sorted(rate for rate in rates if rate is not None)
     if not found:
         return Spread(None, None, None, 0, len(rates))
-    ranked = [*found, *[np.inf] * (len(rates) - len(found))]
+    ranked = [*[0.0] * below, *found, *[np.inf] * (len(rates) - len(found) - below)]
     middle = (ranked[(len(ranked) - 1) // 2], ranked[len(ranked) // 2])
-    median = float(np.sqrt(middle[0] * middle[1]))  # rates are compared by their ratio
-    return Spread(median if np.isfinite(median) else None, found[0], found[-1], len(found), len(rates))
+    known = all(0 < rate < np.inf for rate in middle)
+    median = float(np.sqrt(middle[0] * middle[1])) if known else None  # rates are compared by their ratio
+    return Spread(median, found[0], found[-1], len(found), len(rates))
 
 
 def _log_likelihood(rises: NDArray[np.integer], steps: NDArray[np.integer]) -> Floats:

@@ -30,6 +30,8 @@ NO_ONSET = {
     "mixed": "{found} of {seeds} seeds began to jitter, fewer than half. Type seeds={more} or training.steps={longer}.",
     "last": "jitter sets in at {edge_lr:.1e}, where the search for it ends, or later. Type"
     " schedule.decay.end_lr={higher:g}, or a slower ramp: training.steps={longer}.",
+    "last_fast": "jitter sets in at {edge_lr:.1e}, where the search for it ends, or later. Type a slower ramp:"
+    " training.steps={longer}.",
     "last_finite": "jitter sets in at {edge_lr:.1e}, so close before the loss stopped being finite that the search ends"
     " there, or later. Type a slower ramp: training.steps={longer}.",
     "first": "jitter sets in at {edge_lr:.1e}, where the search for it begins, or earlier. Type"

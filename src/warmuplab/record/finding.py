@@ -72,14 +72,18 @@ def _ramp(run: Run) -> pd.DataFrame:
 def why(finding: Finding) -> str:
     """Why there is no onset: `mixed`, `diverged`, `early` or `late`, or where the likeliest ones are.
 
-    `first` and `last` are the ends of the search. `last_finite` is the last one too, where the loss stopped being
-    finite soon after: then the ramp is too fast there, and a higher end changes nothing.
+    `first` and `last` are the ends of the search. Where a higher end of the ramp would not move the last one far enough,
+    it is `last_finite` if the loss stopped being finite soon after, and `last_fast` if the search ends below a tenth of
+    the ramp's end: the steps that jitter must last are more than a decade.
     """
     at_first, at_last = ([reading for reading in finding.readings if reading.edge == end] for end in ("first", "last"))
-    if at_first or at_last:
-        if len(at_first) > len(at_last):
-            return "first"
-        return "last_finite" if all(reading.diverged is not None for reading in at_last) else "last"
+    if len(at_first) > len(at_last):
+        return "first"
+    if at_last:
+        if all(reading.diverged is not None for reading in at_last):
+            return "last_finite"
+        end_lr = finding.runs[0].config.schedule.decay["end_lr"]
+        return "last_fast" if all((reading.edge_lr or 0) < end_lr / 10 for reading in at_last) else "last"
     if finding.spread("jitter").found:
         return "mixed"
     if finding.spread("diverged").median is not None:

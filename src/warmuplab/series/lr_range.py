@@ -89,11 +89,19 @@ def read(loss: ArrayLike, learning_rate: ArrayLike) -> Reading:
         raise ValueError(f"loss {loss_T.shape} and learning_rate {lr_T.shape} must be series of one length")
     loss_T = until_diverged(loss_T)
     onset = onset_of_rises(loss_T)
-    edge = None if onset is None else onset.edge
-    likeliest = None if onset is None else float(lr_T[onset.step])
-    steps = (steepest_fall(loss_T), start_of_rise(loss_T), len(loss_T) if len(loss_T) < len(lr_T) else None)
-    others = (None if step is None else float(lr_T[step]) for step in steps)
-    return Reading(likeliest if edge is None else None, *others, edge, None if edge is None else likeliest)
+    likeliest, edge = (None, None) if onset is None else (onset.step, onset.edge)
+
+    def rate_at(step: int | None) -> float | None:
+        return None if step is None else float(lr_T[step])
+
+    return Reading(
+        jitter=rate_at(likeliest) if edge is None else None,
+        steepest_fall=rate_at(steepest_fall(loss_T)),
+        rise=rate_at(start_of_rise(loss_T)),
+        diverged=rate_at(len(loss_T)) if len(loss_T) < len(lr_T) else None,
+        edge=edge,
+        edge_lr=None if edge is None else rate_at(likeliest),
+    )
 
 
 def until_diverged(loss_T: Floats) -> Floats:

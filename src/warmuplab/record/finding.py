@@ -72,9 +72,9 @@ def _ramp(run: Run) -> pd.DataFrame:
 def why(finding: Finding) -> str:
     """Why there is no onset: `mixed`, `diverged`, `early` or `late`, or where the likeliest ones are.
 
-    `first` and `last` are the ends of the search. Where a higher end of the ramp would not move the last one far enough,
-    it is `last_finite` if the loss stopped being finite soon after, and `last_fast` if the search ends below a tenth of
-    the ramp's end: the steps that jitter must last are more than a decade.
+    `first` and `last` are the ends of the search. Where a higher end of the ramp would not help, `last` is
+    `last_finite` if the loss stopped being finite soon after, and `last_fast` if the search ends below a tenth of the
+    ramp's end, so that the steps that jitter must last are more than a decade.
     """
     at_first, at_last = ([reading for reading in finding.readings if reading.edge == end] for end in ("first", "last"))
     if len(at_first) > len(at_last):

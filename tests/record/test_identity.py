@@ -1,6 +1,7 @@
 """A run keeps its name: those of all committed runs, whatever keys a configuration gets later."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,35 @@ def test_committed_runs_keep_their_names(study: str, runs: int) -> None:
     named = [(identify(config, corpus).run_id, run_id) for config, corpus, run_id in recorded(study)]
     assert len(named) == runs
     assert [new for new, _ in named] == [old for _, old in named]
+
+
+FIRST_QUICK = """
+w0-lr0.008-s0-a2fb19a7
+w0-lr0.008-s1-a3d1feff
+w0-lr0.016-s0-848c3777
+w0-lr0.016-s1-a6f8a582
+w0.1-lr0.008-s0-69c47c33
+w0.1-lr0.008-s1-d02584cf
+w0.1-lr0.016-s0-4387f513
+w0.1-lr0.016-s1-d95831d3
+w0.3-lr0.008-s0-5cbe2bc6
+w0.3-lr0.008-s1-d30fe1d5
+w0.3-lr0.016-s0-7e9a0318
+w0.3-lr0.016-s1-b25e11ca
+"""
+
+
+def test_runs_that_left_a_study_keep_their_names() -> None:
+    """Those of the first `quick` that are in its grid no more, as they were committed."""
+    corpus = next(recorded("quick"))[1]
+    grid = itertools.product((0, 0.1, 0.3), (8e-3, 1.6e-2), (0, 1))
+    names = [
+        identify(
+            composed("+study=quick", f"schedule.warmup.fraction={w}", f"schedule.peak_lr={lr}", f"seed={seed}"), corpus
+        )
+        for w, lr, seed in grid
+    ]
+    assert [run.run_id for run in names] == [f"post_ln-linear-{name}" for name in FIRST_QUICK.split()]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from warmuplab.base.words import NO_WARMUP, OWN_RATE, listed, number, with_warmup
+from warmuplab.base.words import EQUAL_AREA, NO_WARMUP, OWN_RATE, listed, number, with_warmup
 from warmuplab.study.roles import Arms
 
 SMALL_RISE = 0.5  # nats: below it a rise is not worth a sentence
@@ -20,6 +20,7 @@ def takeaway(arms: Arms) -> list[str]:
     lines = []
     for setting in arms.settings:
         table = arms.table[(arms.table["setting"] == setting) & arms.table["loss"].notna()]
+        table = table[~table["warmup"].str.startswith(EQUAL_AREA)]  # a control, neither with warmup nor without
         without = table[table["warmup"] == NO_WARMUP]
         if not without.empty and len(without) < len(table):
             told = [*_losses(table, without), *_largest_rates(table), *_rises(table, without)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from warmuplab.base.words import MISSING, listed, number, plural, warmup_phrase
-from warmuplab.report.tables import ResultTable, roles_of
+from warmuplab.report.tables import ResultTable, roles_of, tells
 from warmuplab.series.levels import LEVELS, name_of
 from warmuplab.series.values import describe
 from warmuplab.study.roles import Arms, paired_differences
@@ -126,10 +126,14 @@ def in_words(level: str) -> str:
 
 
 def measured(arms: Arms, group: str) -> list[Column]:
-    """The measures of a group that the study has values of, with the level in their columns."""
+    """The measures of a group that the study has values of, not all of them zero, with the level in their columns."""
     level = common_level(arms)
     options = (_option(arms, measure, level) for measure in GROUPS[group])
-    return [measure for measure in options if _share(arms.runs, measure.value) > 0]
+    return [measure for measure in options if _share(arms.runs, measure.value) > 0 and _tells(arms, measure)]
+
+
+def _tells(arms: Arms, measure: Column) -> bool:
+    return tells(_mean(arms.of(*key)[measure.value], measure.digits) for key in arms.keys)
 
 
 def _option(arms: Arms, measure: Column, level: str | None) -> Column:

@@ -11,9 +11,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
+from support.composing import composed
 from warmuplab.config import compose as compose_module
 from warmuplab.config import rerun
 from warmuplab.config.compose import CONFIG_FOLDER, compose
+from warmuplab.config.mapping import from_mapping
 from warmuplab.config.rerun import run_command, sweep_command
 
 
@@ -40,6 +42,29 @@ def test_inside_of_a_program_of_hydra_its_state_stays() -> None:
 def test_the_node_of_hydra_is_there_when_asked_for() -> None:
     assert "hydra" not in compose(["+study=quick"])
     assert compose(["+study=quick"], with_hydra=True).hydra.sweeper.grids
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (),
+        ("model=pre_ln", "seed=3", "schedule=wsd", "schedule.warmup.steps=20", "schedule.warmup.fraction=null"),
+        ("schedule.peak_lr=0.3", "optimizer=sgd", "optimizer.momentum=0.5", "schedule/warmup=cosine"),
+        ("schedule=piecewise", "schedule.decay.values=[3e-3,1e30]", "schedule.decay.boundary_fractions=[0.4]"),
+        ("+study=quick", "~schedule.decay.end_factor", "+schedule.decay.end_factor=0.1", "outputs=/some where"),
+    ],
+)
+def test_the_configurations_of_other_tests_are_what_is_composed(overrides: tuple[str, ...]) -> None:
+    """The quick way of `support.composing` and Hydra's own, also the second time."""
+    for _ in range(2):
+        assert composed(*overrides) == from_mapping(compose(overrides))
+
+
+@pytest.mark.parametrize("wrong", ["no_such_key=1", "schedule=no_such_schedule", "+seed=1", "training.stepz=2"])
+def test_the_configurations_of_other_tests_refuse_what_hydra_refuses(wrong: str) -> None:
+    for way in (composed, lambda override: compose([override])):
+        with pytest.raises(HydraException):
+            way(wrong)
 
 
 def test_without_a_checkout_studies_are_retyped_as_console_commands(monkeypatch: pytest.MonkeyPatch) -> None:

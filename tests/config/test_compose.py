@@ -4,6 +4,7 @@ import runpy
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import initialize_config_dir
@@ -15,15 +16,21 @@ from support.composing import composed
 from warmuplab.config import compose as compose_module
 from warmuplab.config import rerun
 from warmuplab.config.compose import CONFIG_FOLDER, compose
-from warmuplab.config.mapping import from_mapping
+from warmuplab.config.mapping import from_mapping, to_mapping
+from warmuplab.config.overrides import flat
 from warmuplab.config.rerun import run_command, sweep_command
+
+
+def another_seed() -> dict[str, Any]:
+    """The default run but for its seed: `run_command` tries all options of a group that a run says nothing about."""
+    return flat(to_mapping(composed("seed=1")))
 
 
 def test_outside_of_hydra_nothing_is_left_behind() -> None:
     assert not GlobalHydra.instance().is_initialized()
     assert compose(["seed=3"]).seed == 3
     sweep_command("quick", {"training.steps": 200}, {})
-    run_command({"seed": 1})
+    run_command(another_seed())
     assert not GlobalHydra.instance().is_initialized()
 
 
@@ -73,7 +80,7 @@ def test_without_a_checkout_studies_are_retyped_as_console_commands(monkeypatch:
     assert rerun.again("report", "quick") == "warmuplab report quick"
     command = rerun.sweep_command("quick", {"training.steps": 5, "data.path": "two words"}, {}) or ""
     assert shlex.split(command) == ["warmuplab", "sweep", "quick", "training.steps=5", "data.path='two words'"]
-    assert (rerun.run_command({"seed": 1}) or "").startswith("warmuplab train seed=1")
+    assert (rerun.run_command(another_seed()) or "").startswith("warmuplab train seed=1")
 
 
 def test_a_folder_above_the_package_is_a_checkout_only_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ difference between two runs; that is as many smallest effects of interest as `sp
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from warmuplab.claims.arm import SEEDS, Arm, Measure
+from warmuplab.claims.claim import Claim
 from warmuplab.claims.contrasts import contrast_of
 from warmuplab.claims.evidence import Missing, Table
 from warmuplab.claims.registry import CLAIMS
@@ -84,15 +86,15 @@ for _comparison in (comparison for claim in CLAIMS for comparison in claim.contr
     for _arm, _measure in read_by(*_comparison.plus, *_comparison.minus):
         UNITS = dict.fromkeys(cells(_arm, _measure), _comparison.smallest_effect or 0.05) | UNITS
 PLACES = {cell: place for place, cell in enumerate(UNITS)}
-_found: dict[tuple[str, str], list[int]] = {}
+_found: dict[tuple[int, str], tuple[Arm, list[int]]] = {}
 
 
 def places(arm: Arm, measure: Measure) -> list[int]:
     """Which rows of a study an arm reads, rate by rate."""
-    key = repr(arm), measure.column
+    key = id(arm), measure.column  # an arm has no hash, and its repr takes long
     if key not in _found:
-        _found[key] = [PLACES[cell] for cell in cells(arm, measure)]
-    return _found[key]
+        _found[key] = arm, [PLACES[cell] for cell in cells(arm, measure)]  # which keeps the arm, and so its id
+    return _found[key][1]
 
 
 class Simulated:
@@ -135,13 +137,37 @@ def favour(claim_id: str, effect: float, spread: float) -> Floats:
 
 
 def simulated(
-    rng: np.random.Generator, studies: int, expected: Floats, spread: float, draw: Draw = normal
+    rng: np.random.Generator,
+    studies: int,
+    expected: Floats,
+    spread: float,
+    draw: Draw = normal,
+    claims: Iterable[Claim] = CLAIMS,
 ) -> Iterator[dict[str, list[Contrast]]]:
-    """The contrasts of so many studies."""
+    """The contrasts of so many studies, by claim."""
     scale = spread * np.array(list(UNITS.values())) / np.sqrt(2)
     for _ in range(studies):
         evidence = Simulated(expected[:, None] + scale[:, None] * draw(rng, (len(PLACES), len(SEEDS))))
-        yield {claim.id: [contrast_of(comparison, evidence) for comparison in claim.contrasts] for claim in CLAIMS}
+        yield {claim.id: [contrast_of(comparison, evidence) for comparison in claim.contrasts] for claim in claims}
+
+
+@cache
+def without_effect(seed: int, studies: int, spread: float) -> list[dict[str, list[Contrast]]]:
+    return list(simulated(np.random.default_rng(seed), studies, no_effect(), spread))
+
+
+def favouring(
+    favoured: Iterable[str], effect: float, seed: int, studies: int, spread: float
+) -> Iterator[dict[str, list[Contrast]]]:
+    """The contrasts of studies in which some claims hold, with the noise of `without_effect`.
+
+    A better arm is needed by no other claim: the contrasts of the others are those without an effect.
+    """
+    claims = [claim for claim in CLAIMS if claim.id in favoured]
+    expected = no_effect() + sum(favour(claim.id, effect, spread) for claim in claims)
+    changed = simulated(np.random.default_rng(seed), studies, expected, spread, claims=claims)
+    for study, of_favoured in zip(without_effect(seed, studies, spread), changed, strict=True):
+        yield study | of_favoured
 
 
 def test_without_noise_a_favoured_claim_has_its_effect_and_all_others_none() -> None:
@@ -153,6 +179,18 @@ def test_without_noise_a_favoured_claim_has_its_effect_and_all_others_none() -> 
             for contrast in contrasts:
                 effect = 8.0 * (contrast.smallest_effect or 0.05) if claim == favoured else 0.0
                 assert contrast.differences == pytest.approx(np.full(10, effect), abs=1e-12)
+
+
+def test_a_favoured_claim_changes_no_contrast_of_another() -> None:
+    expected = no_effect() + sum(favour(claim, 2.0, 4.0) for claim in (*KINDS, *OTHERS))
+    for whole, study in zip(
+        simulated(np.random.default_rng(5), 3, expected, 4.0), favouring((*KINDS, *OTHERS), 2.0, 5, 3, 4.0), strict=True
+    ):
+        assert whole.keys() == study.keys()
+        for claim in whole:
+            for one, other in zip(whole[claim], study[claim], strict=True):
+                assert one.differences.tolist() == other.differences.tolist(), claim
+                assert [side.tolist() for side in one.bounds] == [side.tolist() for side in other.bounds], claim
 
 
 def may_be_decided(study: dict[str, list[Contrast]]) -> bool:
@@ -178,7 +216,7 @@ def decided(study: dict[str, list[Contrast]]) -> list[str]:
 def test_what_is_not_judged_has_no_verdict() -> None:
     tests = sum(1 + len(claim.contrasts) for claim in CLAIMS)
     assert tests * 2 / 2 ** len(SEEDS) > ALPHA
-    studies = list(simulated(np.random.default_rng(0), 60, no_effect() + favour("lost-time", 1.0, 4.0), 4.0))
+    studies = list(favouring(["lost-time"], 1.0, 0, 60, 4.0))
     left_out = [study for study in studies if not may_be_decided(study)]
     assert 0 < len(left_out) < len(studies)
     assert not {"supported", "refuted"} & {verdict for study in left_out for verdict in verdicts_on(study).values()}
@@ -211,8 +249,7 @@ def test_power_for_the_only_effect_of_a_study(effect: float, powers: tuple[float
     0.15 and 0.47. All ten seeds must agree in sign, in each contrast and against each rate of the other arm.
     """
     for claim, power in zip(KINDS, powers, strict=True):
-        expected = no_effect() + favour(claim, effect, 4.0)
-        found = [claim in decided(study) for study in simulated(np.random.default_rng(2), 100, expected, 4.0)]
+        found = [claim in decided(study) for study in favouring([claim], effect, 2, 100, 4.0)]
         assert np.mean(found) == pytest.approx(power, abs=0.12)
 
 
@@ -237,8 +274,7 @@ def test_no_difference(effect: float, shares: tuple[float, float, float]) -> Non
     At an effect of just that size the verdict is false, with a chance of at most 0.05 per claim. Where a margin says
     how much matters, it is never given.
     """
-    expected = no_effect() + sum(favour(claim, effect, 1.0) for claim in KINDS)
-    found = [verdicts_on(study) for study in simulated(np.random.default_rng(4), 200, expected, 1.0)]
+    found = [verdicts_on(study) for study in favouring(KINDS, effect, 4, 200, 1.0)]
     for claim, share in zip(KINDS, (*shares, 0.0), strict=True):
         given = np.mean([verdicts[claim] == "no difference" for verdicts in found])
         assert given == pytest.approx(share, abs=0.04 + 0.06 * (effect < 1))

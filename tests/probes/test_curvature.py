@@ -58,14 +58,16 @@ def measured(*overrides: str) -> tuple[Population, list[tuple[torch.Tensor, torc
 
 
 def dense_hessian(model: Transformer, row_P: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """All rows in one batched backward pass, `(P, P)`."""
     one = Batch(batch.source_MxBxS[:1], batch.input_MxBxT[:1], batch.label_MxBxT[:1])
-
-    def loss(row: torch.Tensor) -> torch.Tensor:
-        return model.losses(row[None], one)[0]
-
+    leaf_P = row_P.detach().requires_grad_()
     with sdpa_kernel(SDPBackend.MATH):
-        hessian: torch.Tensor = torch.autograd.functional.hessian(loss, row_P)
-    return hessian
+        loss = model.losses(leaf_P[None], one)[0]
+    (gradient_P,) = torch.autograd.grad(loss, leaf_P, create_graph=True)
+    unit_PxP = torch.eye(len(leaf_P), dtype=leaf_P.dtype)
+    hessian_PxP: torch.Tensor
+    (hessian_PxP,) = torch.autograd.grad(gradient_P, leaf_P, unit_PxP, is_grads_batched=True)
+    return hessian_PxP
 
 
 @pytest.mark.parametrize("norm", ["post", "pre"])

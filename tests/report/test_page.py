@@ -201,20 +201,28 @@ def with_corpora(study: results.Study, *records: dict[str, Any]) -> results.Stud
     return dataclasses.replace(study, manifest=study.manifest | {"corpora": list(records)})
 
 
-def test_the_results_alone_give_the_same_report_and_figures(study: results.Study, tmp_path: Path) -> None:
-    shutil.copytree(study.folder, tmp_path / "results" / "tiny")
+@pytest.fixture(scope="module")
+def told_again(
+    study: results.Study, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """What the command writes to a folder where the collected tables are alone, and what it prints."""
+    folder = tmp_path_factory.mktemp("again")
+    shutil.copytree(study.folder, folder / "results" / "tiny", ignore=shutil.ignore_patterns("figures", "report.md"))
+    return folder / "results" / "tiny", command("tiny", folder=folder)
+
+
+def test_the_results_alone_give_the_same_report_and_figures(
+    study: results.Study, told_again: tuple[Path, subprocess.CompletedProcess[str]]
+) -> None:
+    folder, _ = told_again
     before = {path.name: path.read_bytes() for path in study.folder.rglob("*") if path.is_file()}
-    for path in [tmp_path / "results/tiny/report.md", *(tmp_path / "results/tiny/figures").iterdir()]:
-        path.unlink()
-    again, _ = collect.update("tiny", tmp_path / "outputs", tmp_path / "results")
-    page.write_report(again)
-    after = {path.name: path.read_bytes() for path in again.folder.rglob("*") if path.is_file()}
+    after = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert after == before
     assert {name for name in after if name.endswith("g")} == {
         f"{figure}.{kind}" for figure in STUDY_FIGURES for kind in ("png", "svg")
     }
     for figure in STUDY_FIGURES:
-        assert f"(figures/{figure}.png)" in text_of(again)
+        assert f"(figures/{figure}.png)" in (folder / "report.md").read_text()
 
 
 def one_seed(outputs: Path) -> None:
@@ -337,8 +345,10 @@ def command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_command_prints_a_table_for_80_columns_and_the_paths(study: results.Study) -> None:
-    finished = command("tiny", folder=study.folder.parents[1])
+def test_the_command_prints_a_table_for_80_columns_and_the_paths(
+    study: results.Study, told_again: tuple[Path, subprocess.CompletedProcess[str]]
+) -> None:
+    _, finished = told_again
     assert finished.returncode == 0, finished.stderr
     assert max(map(len, finished.stdout.splitlines())) <= 80
     assert "…" not in finished.stdout

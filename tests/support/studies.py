@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -117,11 +116,11 @@ def large(folder: Path, runs: int = LARGE_RUNS, steps: int = LARGE_STEPS) -> Stu
 
 def _curves(parts: list[tuple[str, str, np.ndarray, np.ndarray]]) -> pd.DataFrame:
     counts = [len(at) for _, _, at, _ in parts]
-    run_ids, metrics = ([part[column] for part in parts] for column in (0, 1))
+    run_ids, metrics = (pd.Categorical([part[column] for part in parts]) for column in (0, 1))
     return pd.DataFrame(
         {
-            "run_id": pd.Series(np.repeat(np.array(run_ids, dtype=object), counts)).astype("category"),
-            "metric": pd.Series(np.repeat(np.array(metrics, dtype=object), counts)).astype("category"),
+            "run_id": run_ids.take(np.repeat(np.arange(len(parts)), counts)),
+            "metric": metrics.take(np.repeat(np.arange(len(parts)), counts)),
             "step": np.concatenate([part[2] for part in parts]).astype("int32"),
             "value": np.concatenate([part[3] for part in parts]),
         }
@@ -150,10 +149,8 @@ def _long_series(
 def _long_layers(random: np.random.Generator, run_ids: list[str]) -> pd.DataFrame:
     where = [(step, stack, layer) for step in np.unique(np.geomspace(1, LARGE_STEPS, 13).astype(int) - 1)
              for stack in ("encoder", "decoder") for layer in range(4)]  # fmt: skip
-    parts = []
-    for run_id in run_ids:
-        table: Any = pd.DataFrame(where, columns=["step", "stack", "layer"]).assign(run_id=run_id)
-        for name in ("cka_drift", "weight_change", "grad_norm", "update_to_weight", "attention_logit"):
-            table[f"stability/{name}"] = random.uniform(1e-3, 1, len(table)).astype("float32")
-        parts.append(table)
-    return pd.concat(parts, ignore_index=True)
+    table = pd.DataFrame(where * len(run_ids), columns=["step", "stack", "layer"])
+    table["run_id"] = np.repeat(run_ids, len(where))
+    for name in ("cka_drift", "weight_change", "grad_norm", "update_to_weight", "attention_logit"):
+        table[f"stability/{name}"] = random.uniform(1e-3, 1, len(table)).astype("float32")
+    return table

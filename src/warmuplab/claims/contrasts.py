@@ -1,6 +1,5 @@
 """From a comparison to the contrast that is tested: its terms added up seed by seed, with what bounds their mean."""
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -48,5 +47,10 @@ def _sum(parts: list[Floats]) -> Floats:
 
 
 def _sums(parts: list[Floats]) -> Floats:
-    """Every combination of options, [combination, seed]."""
-    return np.array([np.sum(rows, axis=0) for rows in itertools.product(*parts)])
+    """Every combination of options, [combination, seed]; those of the last part vary fastest."""
+    if not parts:
+        return np.zeros(1)
+    sums = parts[0]
+    for part in parts[1:]:
+        sums = (sums[:, None] + part).reshape(-1, part.shape[-1])
+    return np.asarray(sums, dtype=np.float64)

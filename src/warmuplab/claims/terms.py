@@ -210,7 +210,8 @@ class AtReadRate:
     def suggested(self, evidence: Evidence, place: int) -> Floats:
         """The rate that the ramp of each seed suggests for an arm, null where it suggests none or is missing."""
         ramp = self.ramps[place]  # one that diverges has been read up to there
-        read = {run["seed"]: run.get(self.mark) for run in evidence.runs(ramp).to_dict("records")}
+        runs = evidence.runs(ramp)
+        read = dict(zip(runs["seed"].tolist(), runs[self.mark].tolist(), strict=True)) if self.mark in runs else {}
         return np.array([read.get(seed) for seed in ramp.seeds], dtype=np.float64)
 
     def read(self, evidence: Evidence) -> TermValues:

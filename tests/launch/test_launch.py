@@ -14,6 +14,8 @@ import pytest
 from support.composing import QUICK, ROOT, composed
 from warmuplab import training, worker
 from warmuplab.base.errors import ConfigError
+from warmuplab.commands.hydra_command import hydra_command
+from warmuplab.commands.train import train_one
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import local
 from warmuplab.launch.launch import LauncherConfig, launch
@@ -179,22 +181,37 @@ def test_any_multirun_is_packed(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("single/*/summary.json"))) == 4
 
 
-def test_another_launcher_trains_one_run_at_a_time(tmp_path: Path) -> None:
-    finished = command("-m", *QUICK, f"outputs={tmp_path}", "seed=0,1", "hydra/launcher=basic")
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.count("held-out loss") == 2
+def in_process(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
+    """The status of the same command run in this process, which has imported everything; its workers are real ones."""
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    try:
+        return hydra_command(train_one)()
+    except SystemExit as ended:
+        return ended.code
 
 
-def test_a_failed_run_ends_the_sweep_with_status_1_and_its_directory(tmp_path: Path) -> None:
+def test_another_launcher_trains_one_run_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = in_process(monkeypatch, "-m", *QUICK, f"outputs={tmp_path}", "seed=0,1", "hydra/launcher=basic")
+    said = capsys.readouterr()
+    assert not status, said.err
+    assert said.out.count("held-out loss") == 2
+
+
+def test_a_failed_run_ends_the_sweep_with_status_1_and_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "single").mkdir(parents=True)
     (run,) = [Run(c, "") for c in configs(tmp_path, seeds=(0,))]
     blocked = worker.prepare(run.config).directory
     blocked.write_text("a file where the run's directory should be")
-    finished = command("-m", *QUICK, f"outputs={tmp_path}", "seed=0", "training.steps=6,7")
-    assert finished.returncode == 1
-    assert "1 of 2 runs failed" in finished.stdout
-    assert str(blocked) in finished.stdout
-    assert finished.stderr.startswith(f"failed: {blocked}: ")
-    assert f"Not a directory ({blocked}" in finished.stderr
-    assert finished.stderr.count("\n") == 1
+    status = in_process(monkeypatch, "-m", *QUICK, f"outputs={tmp_path}", "seed=0", "training.steps=6,7")
+    said = capsys.readouterr()
+    assert status == 1
+    assert "1 of 2 runs failed" in said.out
+    assert str(blocked) in said.out
+    assert said.err.startswith(f"failed: {blocked}: ")
+    assert f"Not a directory ({blocked}" in said.err
+    assert said.err.count("\n") == 1
     assert len(list(tmp_path.glob("single/*/summary.json"))) == 1

@@ -21,7 +21,7 @@ from warmuplab.record.run import Run
 from warmuplab.series.spikes import find_spikes
 
 ENTROPY = 6.0
-FACTS = {
+FACTS: dict[str, Any] = {
     "corpus": {
         "name": "jupyterlab",
         "licence": "BSD-3-Clause",
@@ -115,7 +115,13 @@ def leave(
         return run
     table = summaries.with_derived(metrics_of(run, outcome, probes))
     steps = len(table)
-    summary = summaries.summarise(table, max(1, steps // 5), steps // 2 if outcome == "diverged" else None, ENTROPY)
+    summary = summaries.summarise(
+        table,
+        max(1, steps // 5),
+        steps // 2 if outcome == "diverged" else None,
+        ENTROPY,
+        steps_per_epoch=FACTS["corpus"]["steps_per_epoch"],
+    )
     population = {"name": run.config.model.norm, "members": [run.run_id]}
     timings = {"started": "2026-11-22T20:00:00+00:00", "seconds": 30.0, "seconds_per_member_step": 0.01}
     if run.config.model.norm == "pre":

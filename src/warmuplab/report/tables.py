@@ -37,14 +37,15 @@ INSTABILITY = (("Rise", "rise", 2), ("Lost", "lost", 1), ("Episodes", "episodes"
 MEASURES = (*INSTABILITY, ("Gap", "gap", 2))
 
 
-def result_table(arms: Arms) -> ResultTable:
-    """Final held-out loss, instability, early overfitting and outcome of every arm.
+def result_table(arms: Arms, leave_out: str = "") -> ResultTable:
+    """Final held-out loss, instability, early overfitting and outcome of every arm, without the measure `leave_out`.
 
     Loss is the mean over seeds with the smallest and largest in brackets; what is between it and the runs are means
     over seeds. A role that does not vary has no column, nor has a measure that is zero in all arms or was not taken.
     """
     shown = roles_of(arms)
-    measures = [measure for measure in MEASURES if tells(number(value, measure[2]) for value in arms.table[measure[1]])]
+    told = [measure for measure in MEASURES if measure[0] != leave_out]
+    measures = [measure for measure in told if tells(number(value, measure[2]) for value in arms.table[measure[1]])]
     header = [*shown.values(), "Held-out loss", *(title for title, _, _ in measures), "Runs"]
     rows = []
     for arm in arms.table.to_dict("records"):
@@ -70,7 +71,7 @@ def terminal_tables(arms: Arms, title: str) -> "list[Table]":
     from rich import box
     from rich.table import Table
 
-    whole = result_table(arms)
+    whole = result_table(arms, leave_out="Lost")  # for which 80 columns have no room
     by_setting = arms.settings != [""]
     header = whole.header[1:] if by_setting else whole.header
     tables = []

@@ -60,8 +60,8 @@ def show_arms(study: "Study", console: "Console") -> None:
     for table in tables.terminal_tables(arranged, study.name):
         console.print(table)
     console.print(
-        "Loss in nats per token: mean (smallest–largest) over seeds. Rise: of the loss on a fixed held-out batch above its"
-        " lowest, in nats, early on; Episodes: large ones. Spikes: of the training loss. Gap: early overfitting.",
+        "Loss in nats per token: mean (smallest–largest) over seeds. Rise: of the loss on a fixed held-out batch above"
+        " its lowest, in nats, early on; Episodes: large ones. Spikes: of the training loss. Gap: early overfitting.",
         markup=False,
     )
     for line in sentences.shows(study, arranged)[:1]:

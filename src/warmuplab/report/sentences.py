@@ -81,17 +81,15 @@ def _largest_rates(arms: Arms) -> Iterator[str]:
 def _episodes(arms: Arms) -> Iterator[str]:
     """How far the held-out loss rose above its lowest value, in the runs in which it did."""
     for setting, found in _by_warmup(arms, "spike/episodes", _rising):
-        yield (
-            f"{_of(setting, 'In')} the early window the held-out loss rose by an episode or more in {'; '.join(found)}."
-        )
+        yield f"{_of(setting, 'In')} the early window the held-out loss had an episode in {'; '.join(found)}."
 
 
 def _rising(runs: pd.DataFrame) -> str:
-    """`3 of 8 runs, by up to 15.53 nats and 55.9 nat-steps,`."""
+    """`3 of 8 runs, rising by up to 15.53 nats and losing up to 55.9 nat-steps,`."""
     rising = runs[runs["spike/episodes"] > 0]
     largest, lost = (rising[name].max() if name in runs else math.nan for name in ("spike/max_rise", "spike/lost"))
-    size = "" if rising.empty else f", by up to {number(largest)} nats and {number(lost, 1)} nat-steps,"
-    return f"{len(rising)} of {plural(len(runs), 'run')}{size}"
+    size = f", rising by up to {number(largest)} nats and losing up to {number(lost, 1)} nat-steps,"
+    return f"{len(rising)} of {plural(len(runs), 'run')}{'' if rising.empty else size}"
 
 
 def _spikes(arms: Arms) -> Iterator[str]:

@@ -39,7 +39,7 @@ def test_the_command_trains_what_the_file_lists(tmp_path: Path) -> None:
     assert progress is not None
     assert (progress.step, progress.members) == (6, 2)
     again = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "complete already" in again.stdout
+    assert "finished already" in again.stdout
 
 
 def test_repeating_a_run_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -61,6 +61,6 @@ def test_a_study_of_failed_runs_has_no_figure(tmp_path: Path) -> None:
 def test_one_run_and_many_warmups_are_drawn(tmp_path: Path, fractions: tuple[float, ...]) -> None:
     for fraction in fractions:
         leave(tmp_path / "outputs", "diverged", schedule__warmup__fraction=fraction)
-    series = {"training_loss", "held_out_loss", "early_overfitting", "memorisation", "distribution"}
+    series = {"instability", "training_loss", "held_out_loss", "early_overfitting", "memorisation", "distribution"}
     assert drawn(tmp_path) - {"final_loss.png"} == {f"{name}.png" for name in series}
     assert (tmp_path / "figures" / "final_loss.svg").exists() == (len(fractions) > 1)  # a map of one cell says nothing

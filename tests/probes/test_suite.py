@@ -28,16 +28,17 @@ DIES = (*PIECEWISE, "schedule.decay.values=[3e-3,1e30]")
 LIVES = (*PIECEWISE, "schedule.decay.values=[3e-3,3e-3]")
 RUN = (f"training.steps={STEPS}", "training.validate_every=5", "probes.early_fraction=0.5", "probes.every=4")
 
-TRAINING = {"step", "lr", "train/loss", "grad/norm", "update/relative", "val/loss", "stability/jitter"}
+TRAINING = {"step", "lr", "data/bucket", "train/loss", "grad/norm", "update/relative", "val/loss", "stability/jitter"}
+OF_PROBE = {"probe/loss", "spike/excess"}
 DEFAULT = TRAINING | {
-    "probe/loss",
+    *OF_PROBE,
     *(f"overfit/{name}" for name in ("self_drop", "held_drop", "gap", "generalisation_gap")),
     *(f"overfit/{name}" for name in ("early_loss", "unseen_loss", "memorisation")),
     *(f"stability/{name}" for name in ("kl", "entropy", "distance_uniform", "distance_unigram")),
     *(f"stability/{name}" for name in ("log_z", "attention_logit")),
 }
 CURVATURE = {f"curvature/{prefix}{name}" for prefix in ("", "preconditioned_") for name in ("sharpness", "edge")}
-NAMES = {"none": TRAINING, "loss": TRAINING | {"probe/loss"}, "default": DEFAULT, "full": DEFAULT | CURVATURE}
+NAMES = {"none": TRAINING, "loss": TRAINING | OF_PROBE, "default": DEFAULT, "full": DEFAULT | CURVATURE}
 OF_LAYERS = {
     f"stability/{name}" for name in ("cka_drift", "weight_change", "grad_norm", "update_to_weight", "attention_logit")
 } | {"stability/initial_drift"}
@@ -112,7 +113,7 @@ def test_a_diverged_member_is_null_from_then_on_and_its_neighbours_never_notice(
             assert summary["status"] == "finished"
             continue
         assert summary["status"] == "diverged"
-        measured = metrics.columns.drop(["step", "lr"])
+        measured = metrics.columns.drop(["step", "lr", "data/bucket"])
         assert metrics.loc[diverged_at:, measured].isna().all(axis=None)
         assert metrics.loc[: diverged_at - 1, "train/loss"].notna().all()
         assert metrics.loc[5, ["probe/loss", "stability/kl", "overfit/gap"]].notna().all()
@@ -129,7 +130,7 @@ def test_a_member_frozen_with_finite_weights_is_null_as_well(small_corpus: Token
     trainer.run(lambda _: None)
     assert trainer.population.weights_MxP.isfinite().all()
     (calm, calm_layers, _), (frozen, frozen_layers, _) = trainer.results()
-    assert frozen.drop(columns=["step", "lr"]).isna().all(axis=None)
+    assert frozen.drop(columns=["step", "lr", "data/bucket"]).isna().all(axis=None)
     assert calm["probe/loss"].notna().any()
     assert frozen_layers is not None
     assert calm_layers is not None
@@ -143,7 +144,7 @@ def test_the_metrics_are_those_agreed_on(small_corpus: TokenizedCorpus, probes: 
         assert set(metrics) == NAMES[probes]
         assert (layers is None) == (probes in ("none", "loss"))
         pattern = re.compile(
-            r"(train|val|probe)/loss|lr|grad/norm|update/relative|(overfit|stability|spike|curvature)/[a-z_]+"
+            r"(train|val|probe)/loss|lr|data/bucket|grad/norm|update/relative|(overfit|stability|spike|curvature)/[a-z_]+"
         )
         assert all(pattern.fullmatch(name) for name in metrics.columns.drop("step"))
         roots = "|".join(sorted(NAMES[probes] - {"step"}, key=len, reverse=True))

@@ -131,6 +131,7 @@ WARMUPS = {
     "stairs": ("schedule.warmup.stairs=4", "schedule.warmup.stairs=5"),
     "beta2": ("schedule.warmup.beta2=0.98", "schedule.warmup.beta2=0.97"),
     "window": ("schedule.warmup.window=0.2", "schedule.warmup.window=0.3"),
+    "layers": ("schedule.warmup.layers=encoder", "schedule.warmup.layers=decoder"),
 }
 NEEDED = {
     "steps": ("schedule.warmup.fraction=null",),

@@ -362,7 +362,7 @@ def refused(
 QUICK = {
     "seed": [0, 1],
     "model.norm": ["post", "pre"],
-    "schedule.peak_lr": [1e-3, 4e-3, 8e-3, 1.6e-2],
+    "schedule.peak_lr": [5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2],  # of both grids
     "schedule.warmup.fraction": [0.0, 0.1, 0.3],
 }
 

@@ -12,12 +12,14 @@ import torch
 
 from warmuplab.base.portions import whole_portion
 from warmuplab.config.schema import RunConfig
-from warmuplab.data.batches import TrainingBatches, evaluation_batches
+from warmuplab.data.batches import Batch, TrainingBatches, evaluation_batches
 from warmuplab.data.corpora import CORPORA
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population.metrics import Metrics
-from warmuplab.population.population import Elsewhere, Population
+from warmuplab.population.population import Population, Step
+from warmuplab.population.replay import Replay
 from warmuplab.population.transformer import Transformer
+from warmuplab.population.update import Elsewhere
 from warmuplab.probes.loss import LossProbe
 from warmuplab.probes.suite import Probes
 from warmuplab.record import environment, writing
@@ -101,7 +103,8 @@ class Trainer:
             self._elsewhere(runs, model),
         )
         device, members = self.population.device, len(runs)
-        self.batches = TrainingBatches(corpus.train, self._training.batch_size, seeds, device)
+        self.batches = TrainingBatches(corpus.train, self._training.batch_size, seeds, device, self.steps)
+        self._replay = Replay(device, config.hardware.replay)
         self._validation = evaluation_batches(corpus.validation, members, VALIDATION_BATCH_SIZE, device)
         self._test = evaluation_batches(corpus.test, members, VALIDATION_BATCH_SIZE, device) if corpus.test else []
         self.metrics = Metrics(members, self.steps, device, self.population.weights_MxP.dtype)
@@ -159,16 +162,23 @@ class Trainer:
         ]
 
     def _train_step(self, step: int) -> torch.Tensor:
-        batch = self.batches.at(step)
         if self._probes is not None:
             self._probes.before_step(step)
+        bucket = self.batches.sampler.bucket_at(step)
+        batch, result = self._replay.run(bucket, partial(self._step_on, bucket))
+        if self._probes is not None:
+            self._probes.after_step(step, batch, result)
+        return result.loss_M
+
+    def _step_on(self, bucket: int) -> tuple[Batch, Step]:
+        """The step at the population's clock, whose sentences lie in `bucket`: all else of it is on the device."""
+        step = self.population.clock.clone()
+        batch = self.batches.gather(step, bucket)
         result = self.population.step(batch)
         self.metrics.record("train/loss", step, result.loss_M)
         self.metrics.record("grad/norm", step, result.grad_norm_M)
         self.metrics.record("update/relative", step, result.update_relative_M)
-        if self._probes is not None:
-            self._probes.after_step(step, batch, result)
-        return result.loss_M
+        return batch, result
 
     def _validate_after(self, step: int) -> bool:
         """Measure `val/loss` with the weights that `step` left, where it is due."""

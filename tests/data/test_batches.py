@@ -47,7 +47,7 @@ def test_no_sentence_repeats_within_a_pass(lengths: list[tuple[int, int]], batch
     sampler = BatchSampler(split_of(lengths), batch_size)
     read: dict[int, list[int]] = defaultdict(list)
     for step in range(3 * sampler.steps_per_epoch):
-        read[sampler.bucket_at(step)] += sampler.sentences_at(seed, step).tolist()
+        read[sampler.bucket_at(step)] += sampler.sentences(seed, step + 1)[step].tolist()
     for number, stream in read.items():
         members = sampler.buckets[number].indices_n.tolist()
         for first in range(0, len(stream), len(members)):
@@ -60,10 +60,10 @@ def test_no_sentence_repeats_within_a_pass(lengths: list[tuple[int, int]], batch
 
 def test_a_batch_depends_on_seed_and_step_alone(small_corpus: TokenizedCorpus) -> None:
     one, other = (BatchSampler(small_corpus.train, 8) for _ in range(2))
-    forward = [one.sentences_at(3, step).tolist() for step in range(100)]
-    backward = [other.sentences_at(3, step).tolist() for step in reversed(range(100))]
+    forward = [one.sentences(3, step + 1)[step].tolist() for step in range(100)]
+    backward = [other.sentences(3, step + 1)[step].tolist() for step in reversed(range(100))]
     assert forward == backward[::-1]
-    assert forward != [one.sentences_at(4, step).tolist() for step in range(100)]
+    assert forward != [one.sentences(4, step + 1)[step].tolist() for step in range(100)]
 
 
 def test_every_bucket_comes_as_often_as_its_size_asks(small_corpus: TokenizedCorpus) -> None:
@@ -86,7 +86,7 @@ def test_every_pass_through_a_bucket_has_an_order_of_its_own(small_corpus: Token
     sampler = BatchSampler(small_corpus.train, 8)
     read: dict[int, list[int]] = defaultdict(list)
     for step in range(8 * sampler.steps_per_epoch):
-        read[sampler.bucket_at(step)] += sampler.sentences_at(1, step).tolist()
+        read[sampler.bucket_at(step)] += sampler.sentences(1, step + 1)[step].tolist()
     for number, bucket in enumerate(sampler.buckets):
         size = len(bucket.indices_n)
         assert size >= 8  # so that two equal orders are no chance
@@ -95,8 +95,8 @@ def test_every_pass_through_a_bucket_has_an_order_of_its_own(small_corpus: Token
 
 
 def test_members_with_one_seed_read_the_same_and_all_share_their_shapes(small_corpus: TokenizedCorpus) -> None:
-    training = TrainingBatches(small_corpus.train, 8, seeds=[5, 7, 5], device=CPU)
-    alone = TrainingBatches(small_corpus.train, 8, seeds=[7], device=CPU)
+    training = TrainingBatches(small_corpus.train, 8, seeds=[5, 7, 5], device=CPU, steps=100)
+    alone = TrainingBatches(small_corpus.train, 8, seeds=[7], device=CPU, steps=100)
     differ = False
     for step in range(60):
         batch = training.at(step)
@@ -109,11 +109,11 @@ def test_members_with_one_seed_read_the_same_and_all_share_their_shapes(small_co
 
 
 def test_a_batch_holds_its_sentences_whole(small_corpus: TokenizedCorpus) -> None:
-    training = TrainingBatches(small_corpus.train, 8, seeds=[2], device=CPU)
+    training = TrainingBatches(small_corpus.train, 8, seeds=[2], device=CPU, steps=100)
     split = small_corpus.train
     for step in range(40):
         batch = training.at(step)
-        for row, index in enumerate(training.sampler.sentences_at(2, step)):
+        for row, index in enumerate(training.sampler.sentences(2, step + 1)[step]):
             source = batch.source_MxBxS[0, row]
             label = batch.label_MxBxT[0, row]
             assert (

@@ -15,8 +15,9 @@ from warmuplab.data.batches import Batch, TrainingBatches
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population.gi_adam import GradientInitialisedAdam
 from warmuplab.population.optimizers import OPTIMIZERS
-from warmuplab.population.population import Population, clip_per_member_, pick_device
+from warmuplab.population.population import Population, pick_device
 from warmuplab.population.transformer import Transformer
+from warmuplab.population.update import clip_per_member_
 
 SMALL = ("model.width=16", "model.heads=2", "model.depth=1", "model.feed_forward=32", "hardware=cpu")
 STEPS = 20
@@ -51,7 +52,7 @@ def one_member_at_a_time(
     else:
         settings |= {"momentum": config.optimizer.momentum}
     optimizer = make([row], lr=1.0, **settings)
-    batches = TrainingBatches(corpus.train, 8, [seed], torch.device("cpu"))
+    batches = TrainingBatches(corpus.train, 8, [seed], torch.device("cpu"), 100)
     losses = []
     for step in range(STEPS):
         optimizer.param_groups[0]["lr"] = float(lr_T[step])
@@ -83,7 +84,7 @@ def test_equals_one_optimizer_per_member(
     overrides = (f"model={model}", f"optimizer={name}", "hardware.dtype=float64", *overrides)
     lr_MxT, seeds = rates(*SCHEDULES), [0, 1, 0]
     together = population(small_corpus, seeds, lr_MxT, *overrides)
-    batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"))
+    batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"), 100)
     losses_TxM = torch.stack([together.step(batches.at(step)).loss_M for step in range(STEPS)])
     for m, seed in enumerate(seeds):
         losses, last = one_member_at_a_time(small_corpus, make, seed, lr_MxT[m], *overrides)
@@ -128,7 +129,7 @@ def one_group_per_layer(
     else:
         settings |= {"momentum": config.optimizer.momentum}
     optimizer = make([{"params": of_group, "place": place} for place, of_group in groups.items()], lr=1.0, **settings)
-    batches = TrainingBatches(corpus.train, 8, [seed], torch.device("cpu"))
+    batches = TrainingBatches(corpus.train, 8, [seed], torch.device("cpu"), 100)
     losses = []
     for step in range(STEPS):
         for group in optimizer.param_groups:
@@ -149,7 +150,9 @@ def partially_warmed(
     """A population with a member for each of `layers`, as training builds it, and its batches."""
     members = [(f"schedule.warmup.layers={each}", f"seed={seed}") for each, seed in zip(layers, seeds, strict=True)]
     shared = (*SMALL, *TWO_LAYERS, f"training.steps={STEPS}", "probes=none", *overrides)
-    return trainer_of(corpus, members, *shared).population, TrainingBatches(corpus.train, 8, seeds, torch.device("cpu"))
+    return trainer_of(corpus, members, *shared).population, TrainingBatches(
+        corpus.train, 8, seeds, torch.device("cpu"), 100
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,15 +200,14 @@ def test_a_neighbour_with_two_rates_changes_no_bit(small_corpus: TokenizedCorpus
 
 
 def test_without_a_second_rate_a_step_takes_one_rate_per_member(small_corpus: TokenizedCorpus) -> None:
-    """So it costs what it did before; a population with one costs more as long as a warmup lasts."""
+    """One per weight is a pass over all of them: it is made only where some member has two rates."""
     for layers, more in ((["all", "none"], 0), (["all", "deep"], 10)):
         population, batches = partially_warmed(small_corpus, layers, [0, 0])
-        columns = []
+        columns = population.model.size if more else 1
         for step in range(STEPS):
-            columns.append(population._rates().shape[1])
-            assert population.lr_at(step).isnan().tolist() == [False, step < more]
+            assert population._rates.at(population.clock, population.alive_M).shape[1] == columns
+            assert population.lr_now().isnan().tolist() == [False, step < more]
             population.step(batches.at(step))
-        assert columns == [population.model.size] * more + [1] * (STEPS - more)
 
 
 def test_gradient_initialised_adam_is_adam_from_another_second_moment() -> None:
@@ -228,11 +230,11 @@ def test_gradient_initialised_adam_is_adam_from_another_second_moment() -> None:
 def test_a_member_packed_with_others_follows_the_same_run_alone(small_corpus: TokenizedCorpus) -> None:
     lr_MxT, seeds = rates(*SCHEDULES), [0, 1, 0]
     together = population(small_corpus, seeds, lr_MxT)
-    batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"))
+    batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"), 100)
     losses_TxM = torch.stack([together.step(batches.at(step)).loss_M for step in range(STEPS)])
     for m, seed in enumerate(seeds):
         alone = population(small_corpus, [seed], lr_MxT[m : m + 1])
-        own = TrainingBatches(small_corpus.train, 8, [seed], torch.device("cpu"))
+        own = TrainingBatches(small_corpus.train, 8, [seed], torch.device("cpu"), 100)
         losses = torch.cat([alone.step(own.at(step)).loss_M for step in range(STEPS)])
         assert torch.allclose(losses_TxM[:, m], losses, rtol=1e-4)
 
@@ -240,7 +242,7 @@ def test_a_member_packed_with_others_follows_the_same_run_alone(small_corpus: To
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
 def test_a_diverged_member_is_frozen_and_its_neighbours_never_notice(small_corpus: TokenizedCorpus, name: str) -> None:
     lr_MxT, seeds = rates(*SCHEDULES), [0, 1, 2]
-    batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"))
+    batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"), 100)
     calm, disturbed = (population(small_corpus, seeds, lr_MxT, f"optimizer={name}") for _ in range(2))
     for step in range(STEPS):
         if step == 5:
@@ -262,7 +264,7 @@ def test_a_diverged_member_is_frozen_and_its_neighbours_never_notice(small_corpu
 def test_a_hopeless_rate_diverges_alone(small_corpus: TokenizedCorpus) -> None:
     lr_MxT = torch.stack([torch.full((STEPS,), 1e-3), torch.full((STEPS,), 1e30)])
     pair = population(small_corpus, [0, 0], lr_MxT)
-    batches = TrainingBatches(small_corpus.train, 8, [0, 0], torch.device("cpu"))
+    batches = TrainingBatches(small_corpus.train, 8, [0, 0], torch.device("cpu"), 100)
     losses = [pair.step(batches.at(step)).loss_M for step in range(5)]
     assert pair.alive_M.tolist() == [True, False]
     assert 0 < int(pair.diverged_at_M[1]) < 5
@@ -287,7 +289,7 @@ def test_clipping_equals_clip_grad_norm_for_each_member() -> None:
 def test_what_a_step_reports_equals_a_recomputation(small_corpus: TokenizedCorpus) -> None:
     lr_MxT = rates(*SCHEDULES)
     three = population(small_corpus, [0, 1, 2], lr_MxT, "hardware.dtype=float64")
-    batches = TrainingBatches(small_corpus.train, 8, [0, 1, 2], torch.device("cpu"))
+    batches = TrainingBatches(small_corpus.train, 8, [0, 1, 2], torch.device("cpu"), 100)
     for step in range(6):
         before = three.weights_MxP.detach().clone()
         batch = batches.at(step)
@@ -305,7 +307,7 @@ def test_what_a_step_reports_equals_a_recomputation(small_corpus: TokenizedCorpu
 
 @pytest.mark.parametrize("share", [0.5, 1e-3, 2.0])
 def test_the_gradient_norm_is_reported_as_it_was_before_clipping(small_corpus: TokenizedCorpus, share: float) -> None:
-    batch = TrainingBatches(small_corpus.train, 8, [0, 1], torch.device("cpu")).at(0)
+    batch = TrainingBatches(small_corpus.train, 8, [0, 1], torch.device("cpu"), 100).at(0)
     lr_MxT = rates(*SCHEDULES[:2])
     unclipped = population(small_corpus, [0, 1], lr_MxT, "hardware.dtype=float64")
     leaf = unclipped.weights_MxP.detach().clone().requires_grad_()
@@ -315,14 +317,14 @@ def test_the_gradient_norm_is_reported_as_it_was_before_clipping(small_corpus: T
     largest = share * min(norms)
     clipped = population(small_corpus, [0, 1], lr_MxT, "hardware.dtype=float64", f"optimizer.clip_norm={largest}")
     assert clipped.step(batch).grad_norm_M.tolist() == pytest.approx(norms, rel=1e-9)
-    assert clipped.weights_MxP.grad is not None
-    used = [row.norm().item() for row in clipped.weights_MxP.grad]
+    assert clipped.gradient_MxP is not None
+    used = [row.norm().item() for row in clipped.gradient_MxP]
     assert used == pytest.approx([min(norm, largest) for norm in norms], rel=1e-3)
 
 
 def test_mean_losses_weigh_batches_by_their_tokens(small_corpus: TokenizedCorpus) -> None:
     one = population(small_corpus, [0], rates(SCHEDULES[0]), "hardware.dtype=float64")
-    long, short = (TrainingBatches(small_corpus.train, n, [0], torch.device("cpu")).at(3) for n in (16, 4))
+    long, short = (TrainingBatches(small_corpus.train, n, [0], torch.device("cpu"), 100).at(3) for n in (16, 4))
     tokens = [(batch.label_MxBxT != 0).sum().item() for batch in (long, short)]
     expected = sum(one.losses(batch).item() * n for batch, n in zip((long, short), tokens, strict=True)) / sum(tokens)
     assert one.mean_losses([long, short]).item() == pytest.approx(expected, rel=1e-12)
@@ -347,7 +349,7 @@ def test_bfloat16_stays_near_float32(small_corpus: TokenizedCorpus) -> None:
     losses = {}
     for dtype in ("float32", "bfloat16"):
         one = population(small_corpus, [0], rates(SCHEDULES[0]), f"hardware.dtype={dtype}")
-        batches = TrainingBatches(small_corpus.train, 8, [0], torch.device("cpu"))
+        batches = TrainingBatches(small_corpus.train, 8, [0], torch.device("cpu"), 100)
         losses[dtype] = [one.step(batches.at(step)).loss_M.item() for step in range(8)]
         assert one.weights_MxP.dtype == torch.float32
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
@@ -356,7 +358,7 @@ def test_bfloat16_stays_near_float32(small_corpus: TokenizedCorpus) -> None:
 
 def test_a_batch_is_left_as_it_was(small_corpus: TokenizedCorpus) -> None:
     one = population(small_corpus, [0], rates(SCHEDULES[0]))
-    batch = TrainingBatches(small_corpus.train, 8, [0], torch.device("cpu")).at(0)
+    batch = TrainingBatches(small_corpus.train, 8, [0], torch.device("cpu"), 100).at(0)
     copy = Batch(*(getattr(batch, part).clone() for part in ("source_MxBxS", "input_MxBxT", "label_MxBxT")))
     one.step(batch)
     for part in ("source_MxBxS", "input_MxBxT", "label_MxBxT"):
@@ -367,7 +369,7 @@ def test_after_the_last_step_weights_and_loss_must_be_finite(small_corpus: Token
     seeds = [0, 1, 2, 3]
     lr_MxT = rates(SCHEDULES[0]).repeat(4, 1)
     finished = population(small_corpus, seeds, lr_MxT)
-    batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"))
+    batches = TrainingBatches(small_corpus.train, 8, seeds, torch.device("cpu"), 100)
     for step in range(STEPS):
         if step == 5:
             with torch.no_grad():

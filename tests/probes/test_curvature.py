@@ -9,8 +9,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from support.composing import composed
 from warmuplab.data.batches import Batch
 from warmuplab.data.tokens import PADDING, START
-from warmuplab.population.population import Elsewhere, Population
+from warmuplab.population.population import Population
 from warmuplab.population.transformer import Transformer
+from warmuplab.population.update import Elsewhere
 from warmuplab.probes.curvature import CurvatureProbe
 
 VOCABULARY, STEPS, LR = 12, 8, 0.01
@@ -40,7 +41,7 @@ def measured(*overrides: str) -> tuple[Population, list[tuple[torch.Tensor, torc
     """
     config = composed(*TINY, "hardware.dtype=float64", *overrides)
     model = Transformer(config.model, VOCABULARY)
-    lr_MxT = torch.tensor([[rate(m, step) for step in range(STEPS)] for m in range(2)], dtype=torch.float64)
+    lr_MxT = torch.tensor([[rate(m, step) for step in range(STEPS + 1)] for m in range(2)], dtype=torch.float64)
     population = Population(model, config.optimizer, lr_MxT, [0, 1], config.hardware)
     held_out = random_batch(2, seed=99)
     values: Values = {}
@@ -62,7 +63,7 @@ def dense_hessian(model: Transformer, row_P: torch.Tensor, batch: Batch) -> torc
     one = Batch(batch.source_MxBxS[:1], batch.input_MxBxT[:1], batch.label_MxBxT[:1])
     leaf_P = row_P.detach().requires_grad_()
     with sdpa_kernel(SDPBackend.MATH):
-        loss = model.losses(leaf_P[None], one)[0]
+        loss = model.smooth_losses(leaf_P[None], one)[0]
     (gradient_P,) = torch.autograd.grad(loss, leaf_P, create_graph=True)
     unit_PxP = torch.eye(len(leaf_P), dtype=leaf_P.dtype)
     hessian_PxP: torch.Tensor
@@ -95,10 +96,9 @@ def test_equals_the_dense_hessian_of_a_real_model(norm: str) -> None:
 def test_the_preconditioner_is_what_adam_divides_by() -> None:
     population, *_ = measured("optimizer.betas=[0,0.98]", "optimizer.eps=1e-8")
     before = population.weights_MxP.detach().clone()
-    population._lr_MxT = torch.full((2, STEPS + 1), LR, dtype=torch.float64)
+    rate_Mx1 = torch.tensor([[rate(m, STEPS)] for m in range(2)], dtype=torch.float64)
     population.step(random_batch(2, seed=STEPS))
-    assert population.weights_MxP.grad is not None
-    expected = before - LR * population.weights_MxP.grad / population.preconditioner()
+    expected = before - rate_Mx1 * population.gradient_MxP / population.preconditioner()
     assert torch.allclose(population.weights_MxP, expected, rtol=1e-9)
 
 
@@ -170,11 +170,11 @@ def test_measuring_leaves_no_trace() -> None:
     model = Transformer(config.model, VOCABULARY)
     population = Population(model, config.optimizer, torch.full((2, 2), LR), [0, 1], config.hardware)
     population.step(random_batch(2, seed=0))
-    weights, gradient = population.weights_MxP.detach().clone(), population.weights_MxP.grad
+    weights, gradient = population.weights_MxP.detach().clone(), population.gradient_MxP
     assert gradient is not None
     kept, state = gradient.clone(), torch.get_rng_state()
     CurvatureProbe(population, random_batch(2, seed=9), config.optimizer, lambda *_: None).before_step(1)
     assert torch.equal(population.weights_MxP.detach(), weights)
-    assert population.weights_MxP.grad is gradient
+    assert population.gradient_MxP is gradient
     assert torch.equal(gradient, kept)
     assert torch.equal(torch.get_rng_state(), state)

@@ -49,7 +49,7 @@ def test_early_sentences_were_read_before_the_first_measurement(small_corpus: To
     probe = probe_of(trainer, small_corpus)
     centre = np.median(lengths_of(small_corpus.validation), axis=0)
     for m, seed in enumerate(SEEDS):
-        read = {int(i) for step in range(3) for i in trainer.batches.sampler.sentences_at(seed, step)}
+        read = {int(i) for step in range(3) for i in trainer.batches.sampler.sentences(seed, step + 1)[step]}
         candidates = sentences_at(small_corpus.train, sorted(read))
         early = sentences_of(probe.early, m)
         assert len(set(early)) == len(early) == 12

@@ -23,7 +23,7 @@ def test_equals_a_recomputation_with_the_weights_before_and_after(small_corpus: 
             before, after = (
                 PlainTransformer(trainer.population.model, row[m]) for row in (moment.before_MxP, moment.after_MxP)
             )
-            own = sentences_at(small_corpus.train, sampler.sentences_at(seed, step))
+            own = sentences_at(small_corpus.train, sampler.sentences(seed, step + 1)[step])
             held_out = sentences_of(probe.held_out[sampler.bucket_at(step)], m)
             self_drop = before.loss(own) - after.loss(own)
             held_drop = before.loss(held_out) - after.loss(held_out)
@@ -40,7 +40,7 @@ def test_the_drops_are_without_label_smoothing_and_the_update_with_it(small_corp
     moments = run_watched(trainer)
     table = trainer.results()[0][0]
     for step in (0, 3, 5):
-        own = sentences_at(small_corpus.train, trainer.batches.sampler.sentences_at(0, step))
+        own = sentences_at(small_corpus.train, trainer.batches.sampler.sentences(0, step + 1)[step])
         before, after = (
             PlainTransformer(trainer.population.model, row[0]).loss(own)
             for row in (moments[step].before_MxP, moments[step].after_MxP)
@@ -76,7 +76,7 @@ def test_held_out_sentences_fit_the_bucket_and_were_never_trained(small_corpus: 
 
 def test_held_out_sentences_are_as_long_as_those_of_the_bucket(small_corpus: TokenizedCorpus) -> None:
     """On a split held out against itself, where partners of the very same lengths exist."""
-    sampler = TrainingBatches(small_corpus.train, 32, [0], torch.device("cpu")).sampler
+    sampler = TrainingBatches(small_corpus.train, 32, [0], torch.device("cpu"), 100).sampler
     lengths = lengths_of(small_corpus.train)
     for bucket in sampler.buckets:
         held_out = held_out_like(bucket, small_corpus.train, small_corpus.train, 10)
@@ -86,7 +86,7 @@ def test_held_out_sentences_are_as_long_as_those_of_the_bucket(small_corpus: Tok
 
 
 def test_a_bucket_that_nothing_held_out_fits_takes_the_nearest(small_corpus: TokenizedCorpus) -> None:
-    sampler = TrainingBatches(small_corpus.train, 8, [0], torch.device("cpu")).sampler
+    sampler = TrainingBatches(small_corpus.train, 8, [0], torch.device("cpu"), 100).sampler
     shortest = min(sampler.buckets, key=lambda bucket: bucket.source_bound + bucket.target_bound)
     far = lengths_of(small_corpus.validation)
     wanted = lengths_of(small_corpus.train)[shortest.indices_n].sum(1)

@@ -89,7 +89,8 @@ def test_probes_change_nothing(small_corpus: TokenizedCorpus, model: str, overri
         for part in ("weights_MxP", "diverged_at_M", "alive_M"):
             ours, theirs = (getattr(one.population, part).detach().numpy() for one in (trainer, without))
             assert ours.tobytes() == theirs.tobytes(), (probes, part)
-        states = [one.population._optimizer.state[one.population.weights_MxP] for one in (trainer, without)]
+        updates = [one.population._update for one in (trainer, without)]
+        states = [update._optimizer.state[update._move_MxP] for update in updates]
         assert states[0].keys() == states[1].keys()
         for name in states[0]:
             if isinstance(states[0][name], torch.Tensor):

@@ -202,11 +202,13 @@ class HardwareConfig:
     device: str
     """`auto` (CUDA when there is one), `cpu` or `cuda`."""
     dtype: str
-    """`float32`, `float64`, or `bfloat16` (autocast; weights stay float32)."""
+    """`float32`, `float64`, or `bfloat16` (of the matrix products; weights stay float32)."""
     compile: bool
     """Whether to compile the loss with `torch.compile`."""
     threads: int
     """CPU threads of a training process."""
+    replay: bool = added(False)
+    """Whether a GPU records a step as a graph of kernels and replays it; no effect on a CPU."""
 
 
 @dataclass

@@ -90,7 +90,6 @@ class BatchSampler:
         visits = [max(1, round(len(bucket.indices_n) / batch_size)) for bucket in self.buckets]
         self._visits = np.repeat(np.arange(len(self.buckets)), visits)
         self._epoch_order = lru_cache(maxsize=4)(self._draw_epoch_order)
-        self._permutation = lru_cache(maxsize=4096)(self._draw_permutation)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -102,24 +101,21 @@ class BatchSampler:
         epoch, position = divmod(step, self.steps_per_epoch)
         return int(self._epoch_order(epoch)[position])
 
-    def sentences_at(self, seed: int, step: int) -> Indices:
-        """Indices [B] of the split's sentences that a member with `seed` trains on at `step`."""
-        number = self.bucket_at(step)
-        indices = self.buckets[number].indices_n
-        first = self._earlier_visits(number, step) * self.batch_size
-        passes, places = np.divmod(np.arange(first, first + self.batch_size), len(indices))
-        drawn = [indices[self._permutation(seed, number, int(p))[places[passes == p]]] for p in np.unique(passes)]
-        return np.concatenate(drawn)
-
-    def _earlier_visits(self, number: int, step: int) -> int:
-        epoch, position = divmod(step, self.steps_per_epoch)
-        in_epoch = int((self._epoch_order(epoch)[:position] == number).sum())
-        return epoch * int((self._visits == number).sum()) + in_epoch
+    def sentences(self, seed: int, steps: int) -> Indices:
+        """Indices `[steps, B]` of the split's sentences that a member with `seed` trains on at the first `steps`."""
+        bucket_T = np.array([self.bucket_at(step) for step in range(steps)])
+        drawn_TxB = np.empty((steps, self.batch_size), dtype=np.int64)
+        for number in np.unique(bucket_T):
+            indices, visits = self.buckets[number].indices_n, np.flatnonzero(bucket_T == number)
+            passes = -(-len(visits) * self.batch_size // len(indices))
+            stream = np.concatenate([self._permutation(seed, number, one) for one in range(passes)])
+            drawn_TxB[visits] = indices[stream[: len(visits) * self.batch_size]].reshape(-1, self.batch_size)
+        return drawn_TxB
 
     def _draw_epoch_order(self, epoch: int) -> Indices:
         return np.random.default_rng([_BUCKET_STREAM, epoch]).permutation(self._visits)
 
-    def _draw_permutation(self, seed: int, number: int, pass_number: int) -> Indices:
+    def _permutation(self, seed: int, number: int, pass_number: int) -> Indices:
         return np.random.default_rng([seed, number, pass_number]).permutation(len(self.buckets[number].indices_n))
 
 
@@ -133,25 +129,44 @@ class DeviceSplit:
 
     def gather(self, indices_MxB: Indices, bounds: tuple[int, int] | None = None) -> Batch:
         """The sentences `indices_MxB`, padded to `bounds` (source, target), by default to the longest among them."""
-        source_bound, target_bound = bounds or (int(n) for n in self._lengths_Nx2[indices_MxB].max(axis=(0, 1)))
-        index = torch.from_numpy(indices_MxB).to(self._source_NxS.device, non_blocking=True)
-        target_MxBxT = self._target_NxT[index, : target_bound + 1]
-        return Batch(self._source_NxS[index, :source_bound], target_MxBxT[..., :-1], target_MxBxT[..., 1:])
+        bounds = bounds or tuple(self._lengths_Nx2[indices_MxB].max(axis=(0, 1)).tolist())
+        return self.select(torch.from_numpy(indices_MxB).to(self._source_NxS.device), bounds)
+
+    def select(self, indices_MxB: torch.Tensor, bounds: tuple[int, int]) -> Batch:
+        """`gather` with indices that are on the device already."""
+        source_bound, target_bound = bounds
+        source_MxBxS = _rows(self._source_NxS[:, :source_bound], indices_MxB)
+        target_MxBxT = _rows(self._target_NxT[:, : target_bound + 1], indices_MxB)
+        return Batch(source_MxBxS, target_MxBxT[..., :-1], target_MxBxT[..., 1:])
+
+
+def _rows(table_NxL: torch.Tensor, indices_MxB: torch.Tensor) -> torch.Tensor:
+    return table_NxL.index_select(0, indices_MxB.flatten()).view(*indices_MxB.shape, -1)
 
 
 class TrainingBatches:
-    """The batches of a population whose members have `seeds`."""
+    """The batches of the first `steps` of a population whose members have `seeds`.
 
-    def __init__(self, split: Split, batch_size: int, seeds: Sequence[int], device: torch.device) -> None:
+    Which sentences they hold is drawn once and lies on the device, so that no step waits for a copy.
+    """
+
+    def __init__(self, split: Split, batch_size: int, seeds: Sequence[int], device: torch.device, steps: int) -> None:
         self.sampler = BatchSampler(split, batch_size)
         self._split = DeviceSplit(split, device)
-        self._distinct, self._member_of = np.unique(np.array(seeds), return_inverse=True)
+        distinct, member_of = np.unique(np.array(seeds), return_inverse=True)
+        drawn_TxUxB = np.stack([self.sampler.sentences(int(seed), steps) for seed in distinct], axis=1)
+        self._drawn_TxUxB = torch.from_numpy(drawn_TxUxB.astype(np.int32)).to(device)  # U distinct seeds
+        self._member_of = torch.from_numpy(member_of).to(device)
 
     def at(self, step: int) -> Batch:
         """What every member trains on at `step`."""
-        drawn = np.stack([self.sampler.sentences_at(int(seed), step) for seed in self._distinct])
-        bucket = self.sampler.buckets[self.sampler.bucket_at(step)]
-        return self._split.gather(drawn[self._member_of], (bucket.source_bound, bucket.target_bound))
+        return self.gather(torch.tensor(step, device=self._member_of.device), self.sampler.bucket_at(step))
+
+    def gather(self, step: torch.Tensor, bucket: int) -> Batch:
+        """`at` the 0-d `step`, which is known on the device alone, and the number of its bucket."""
+        drawn_MxB = self._drawn_TxUxB.index_select(0, step)[0].index_select(0, self._member_of)
+        bounds = self.sampler.buckets[bucket]
+        return self._split.select(drawn_MxB, (bounds.source_bound, bounds.target_bound))
 
 
 def evaluation_batches(split: Split, members: int, batch_size: int, device: torch.device) -> list[Batch]:

@@ -19,7 +19,7 @@ class GradientInitialisedAdam(torch.optim.Adam):
             for weights in group["params"]:
                 if weights.grad is not None and not self.state[weights]:
                     self.state[weights] = {
-                        "step": torch.zeros((), dtype=torch.float32),
+                        "step": torch.zeros((), dtype=torch.float32, device=weights.device),
                         "exp_avg": torch.zeros_like(weights, memory_format=torch.preserve_format),
                         "exp_avg_sq": weights.grad.square(),
                     }

@@ -6,33 +6,50 @@ import numpy as np
 import pandas as pd
 import torch
 
+from warmuplab.series.catalogue import SERIES
+
 
 class Metrics:
     """A value per metric, step and member; not a number where nothing was measured.
 
-    Recording copies on the device and never waits for it.
+    All values lie in one buffer on the device; recording copies there and never waits for it.
     """
 
-    def __init__(self, members: int, steps: int, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
-        self._shape, self._device, self._dtype = (steps, members), device, dtype
-        self._series_TxM: dict[str, torch.Tensor] = {}
+    def __init__(
+        self,
+        members: int,
+        steps: int,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        names: Sequence[str] = tuple(SERIES),
+    ) -> None:
+        self._steps = steps
+        self._columns = {name: column for column, name in enumerate(names)}
+        self._values_CxTxM = torch.full((len(names), steps, members), torch.nan, device=device, dtype=dtype)
+        self._recorded: dict[str, None] = {}  # in the order of their first value, which is that of a record's columns
 
-    def record(self, name: str, step: int, value_M: torch.Tensor) -> None:
-        """Keep `value_M` as the metric `name` of every member at `step`."""
-        if name not in self._series_TxM:
-            self._series_TxM[name] = torch.full(self._shape, torch.nan, device=self._device, dtype=self._dtype)
-        self._series_TxM[name][step] = value_M
+    def record(self, name: str, step: int | torch.Tensor, value_M: torch.Tensor) -> None:
+        """Keep `value_M` as the metric `name` of every member at `step`, a number or 0-d on the device."""
+        self._recorded[name] = None
+        series_TxM = self._values_CxTxM[self._columns[name]]
+        if isinstance(step, int):
+            series_TxM[step] = value_M
+        else:
+            series_TxM.index_copy_(0, step[None], value_M[None].to(series_TxM.dtype))
 
     def rows(self, first: int, stop: int) -> dict[str, np.ndarray]:
         """Every metric from step `first` to before `stop`, `[steps, M]`, copied to the host; waits for the device."""
-        return {name: series[first:stop].cpu().numpy().copy() for name, series in self._series_TxM.items()}
+        values_CxTxM = self._values_CxTxM[:, first:stop]
+        host_CxTxM = torch.empty(values_CxTxM.shape, dtype=values_CxTxM.dtype, pin_memory=values_CxTxM.is_cuda)
+        host_CxTxM.copy_(values_CxTxM)
+        return {name: host_CxTxM[self._columns[name]].numpy() for name in self._recorded}
 
     def tables(self, rates: Sequence[Mapping[str, np.ndarray]]) -> list[pd.DataFrame]:
         """Per member a row per step: `step`, its `rates` and every metric, null where not measured or not finite."""
-        host = self.rows(0, self._shape[0])
+        host = self.rows(0, self._steps)
         return [
             pd.DataFrame(
-                {"step": np.arange(self._shape[0])}
+                {"step": np.arange(self._steps)}
                 | dict(rates_of_member)
                 | {name: _finite(values[:, m]) for name, values in host.items()}
             )

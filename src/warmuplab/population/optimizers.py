@@ -20,6 +20,10 @@ class Optimizer:
     fetch: "Callable[[], Callable[..., torch.optim.Optimizer]]"
     settings: tuple[str, ...]
     """Which of `betas`, `eps` and `momentum` it takes; it needs a value for each and none for the others."""
+    fused: bool = False
+    """Whether torch has it as one pass over the weights."""
+    decoupled: bool = False
+    """Whether weight decay acts on the weights themselves (Loshchilov and Hutter 2019), not on the gradient."""
 
 
 def _torch(name: str) -> "Callable[[], Callable[..., torch.optim.Optimizer]]":
@@ -41,11 +45,11 @@ def _gi_adam() -> "Callable[..., torch.optim.Optimizer]":
 # Checked against one optimizer per member; an optimizer whose update is not linear in the learning rate would be wrong
 # here (ASGD, Rprop, Adafactor) or refuses weights of this shape (Muon, LBFGS).
 OPTIMIZERS = {
-    "adam": Optimizer(_torch("Adam"), MOMENTS),
-    "adamw": Optimizer(_torch("AdamW"), MOMENTS),
-    "gi_adam": Optimizer(_gi_adam, MOMENTS),
+    "adam": Optimizer(_torch("Adam"), MOMENTS, fused=True),
+    "adamw": Optimizer(_torch("AdamW"), MOMENTS, fused=True, decoupled=True),
+    "gi_adam": Optimizer(_gi_adam, MOMENTS, fused=True),
     "radam": Optimizer(_torch("RAdam"), MOMENTS),
-    "sgd": Optimizer(_torch("SGD"), ("momentum",)),
+    "sgd": Optimizer(_torch("SGD"), ("momentum",), fused=True),
 }
 
 
@@ -65,9 +69,16 @@ def check(config: OptimizerConfig) -> None:
 
 
 def make_optimizer(config: OptimizerConfig, weights_MxP: "torch.nn.Parameter") -> "torch.optim.Optimizer":
-    """The optimizer of a population, at learning rate 1. Raises `ConfigError` as `check` does."""
+    """The optimizer of a population, at learning rate 1 and without weight decay, which `population.update` adds.
+
+    Raises `ConfigError` as `check` does.
+    """
     check(config)
     kind = OPTIMIZERS[config.name]
     told = {name: getattr(config, name) for name in kind.settings}
     settings = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
-    return kind.fetch()([weights_MxP], lr=1.0, weight_decay=config.weight_decay, **settings)
+    if kind.fused:
+        settings["fused"] = True
+    if kind.settings == MOMENTS and weights_MxP.device.type == "cuda":
+        settings["capturable"] = True  # its count of steps stays on the device, as a graph of kernels needs it
+    return kind.fetch()([weights_MxP], lr=1.0, **settings)

@@ -7,8 +7,8 @@ forward pass reads. Nothing mixes members: every operation is batched over the l
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Protocol
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,7 @@ from warmuplab.config.schema import ModelConfig
 from warmuplab.data.batches import Batch
 from warmuplab.data.tokens import PADDING
 from warmuplab.population import parts
+from warmuplab.population.cross_entropy import cross_entropy, whole_cross_entropy
 from warmuplab.population.parameters import Parameter, normalised_stacks, parameters
 
 Weights = dict[str, torch.Tensor]
@@ -29,7 +30,10 @@ class Watch(Protocol):
         """The output `(M, B*length, D)` of the layer `name`, such as `encoder.0`."""
 
     def attention(self, name: str, query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> None:
-        """Queries and keys `(M*B, H, length, K)` of the block `name`, such as `decoder.0.cross`; no mask: causal."""
+        """Queries and keys `(M*B, H, length, K)` of the block `name`, such as `decoder.0.cross`.
+
+        `mask` is added to their products: 0 where a key may be attended to, else minus infinity; none: causal.
+        """
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Transformer:
 
     config: ModelConfig
     vocabulary_size: int
+    products: torch.dtype | None = None
+    """Precision of the matrix products, such as bfloat16; None: that of the weights. The rest keeps theirs."""
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -88,72 +94,112 @@ class Transformer:
         parts = weights_MxP.split([parameter.size for parameter in self.parameters], dim=1)
         return {p.name: part.unflatten(1, p.shape) for p, part in zip(self.parameters, parts, strict=True)}
 
+    def states(self, weights_MxP: torch.Tensor, batch: Batch, watch: Watch | None = None) -> "States":
+        """What the decoder ends in for every position of the batch, before the product with the embedding."""
+        weights = self.unpack(weights_MxP)
+        embedding = weights["embedding"]
+        # One cast of all weights, whose views the products read; norms and the look-up keep their precision.
+        factors = weights if self.products is None else self.unpack(weights_MxP.to(self.products))
+        attend = _Attention(factors, self.config.heads, batch.source_MxBxS.shape[1], watch)
+        run = _Stacks(self.config, weights, factors, attend, _padding_mask(batch.source_MxBxS, embedding.dtype))
+        memory = run.encoder(self._embed(embedding, batch.source_MxBxS))
+        return States(run.decoder(self._embed(embedding, batch.input_MxBxT), memory), factors["embedding"])
+
     def logits(self, weights_MxP: torch.Tensor, batch: Batch, watch: Watch | None = None) -> torch.Tensor:
         """Unnormalised log-probabilities `(M, B*T, V)` of the next target token at every position."""
-        weights = self.unpack(weights_MxP)
-        source_mask = _padding_mask(batch.source_MxBxS)
-        sentences = batch.source_MxBxS.shape[1]
-        attend = _Attention(weights, self.config.heads, sentences, watch)
-        memory = self._stack(weights, "encoder", self._embed(weights, batch.source_MxBxS), attend, source_mask)
-        state = self._embed(weights, batch.input_MxBxT)
-        state = self._stack(weights, "decoder", state, attend, source_mask, memory)
-        return torch.bmm(state, weights["embedding"].transpose(1, 2))
+        return self.states(weights_MxP, batch, watch).logits()
 
     def losses(self, weights_MxP: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Mean cross-entropy per target token of each member, `(M,)` in nats; padding has weight 0."""
-        return _cross_entropy(self.logits(weights_MxP, batch), batch.label_MxBxT)
+        """Mean cross-entropy per target token of each member, `(M,)` in nats; padding has weight 0.
+
+        Can be differentiated once.
+        """
+        states = self.states(weights_MxP, batch)
+        return cross_entropy(states.state_MxNxD, states.embedding_MxVxD, batch.label_MxBxT.flatten(1))[0]
+
+    def smooth_losses(self, weights_MxP: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """`losses` in a form that can be differentiated more than once; holds all logits."""
+        return whole_cross_entropy(self.logits(weights_MxP, batch), batch.label_MxBxT.flatten(1))
 
     def objective(
         self, weights_MxP: torch.Tensor, batch: Batch, label_smoothing: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """What training minimises and, beside it, `losses`, both `(M,)`; they differ where labels are smoothed.
+        """What training minimises and, beside it, `losses`, both `(M,)`; they differ where labels are smoothed."""
+        states = self.states(weights_MxP, batch)
+        label_MxN = batch.label_MxBxT.flatten(1)
+        return cross_entropy(states.state_MxNxD, states.embedding_MxVxD, label_MxN, label_smoothing)
 
-        Label smoothing as in Szegedy et al. 2016, section 7: that share of the target is spread over the vocabulary.
-        """
-        logits = self.logits(weights_MxP, batch)
-        loss_M = _cross_entropy(logits, batch.label_MxBxT)
-        if label_smoothing == 0:
-            return loss_M, loss_M
-        return _cross_entropy(logits, batch.label_MxBxT, label_smoothing), loss_M
-
-    def _embed(self, weights: Weights, ids_MxBxT: torch.Tensor) -> torch.Tensor:
+    def _embed(self, embedding_MxVxD: torch.Tensor, ids_MxBxT: torch.Tensor) -> torch.Tensor:
         """`(M, B*T, D)`: embedding scaled by the root of the width, plus sinusoidal positions."""
         members, _, length = ids_MxBxT.shape
-        table = weights["embedding"].flatten(0, 1)
         offsets_M = torch.arange(members, device=ids_MxBxT.device) * self.vocabulary_size
-        embedded = F.embedding(ids_MxBxT + offsets_M[:, None, None], table) * math.sqrt(self.config.width)
-        positions = _positions_on(embedded.device, embedded.dtype, length, self.config.width)
-        return (embedded + positions).flatten(1, 2)
+        embedded = F.embedding(ids_MxBxT + offsets_M[:, None, None], embedding_MxVxD.flatten(0, 1))
+        positions = sinusoidal_positions(length, self.config.width, embedded.device).to(embedded.dtype)
+        return (embedded * math.sqrt(self.config.width) + positions).flatten(1, 2)
 
-    def _stack(
-        self,
-        weights: Weights,
-        name: str,
-        state: torch.Tensor,
-        attend: "_Attention",
-        source_mask: torch.Tensor,
-        memory: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Run the layers of the encoder (no `memory`) or of the decoder on `state` `(M, B*length, D)`."""
+
+class States(NamedTuple):
+    """What the logits are made of, both in the precision in which they are multiplied."""
+
+    state_MxNxD: torch.Tensor
+    embedding_MxVxD: torch.Tensor
+
+    def logits(self) -> torch.Tensor:
+        """`(M, N, V)`, in the precision of the state."""
+        state_MxNxD, embedding_MxVxD = self
+        product = torch.bmm(state_MxNxD.to(embedding_MxVxD.dtype), embedding_MxVxD.transpose(1, 2))
+        return product.to(state_MxNxD.dtype)
+
+
+@dataclass(frozen=True)
+class _Stacks:
+    """The layers of a forward pass: `weights` for norms, `factors` for matrix products."""
+
+    config: ModelConfig
+    weights: Weights
+    factors: Weights
+    attend: "_Attention"
+    source_mask: torch.Tensor
+
+    def encoder(self, state: torch.Tensor) -> torch.Tensor:
+        """Run the encoder on embedded sources `(M, B*S, D)`."""
         for layer in range(self.config.depth):
-            prefix = f"{name}.{layer}"
-            if memory is None:
-                state = self._block(weights, f"{prefix}.self", state, lambda x, p: attend(p, x, x, source_mask))
-            else:
-                state = self._block(weights, f"{prefix}.self", state, lambda x, p: attend(p, x, x, None))
-                state = self._block(weights, f"{prefix}.cross", state, lambda x, p: attend(p, x, memory, source_mask))
-            state = self._block(weights, f"{prefix}.feed_forward", state, lambda x, p: _feed_forward(weights, p, x))
-            if attend.watch is not None:
-                attend.watch.layer(prefix, state)
-        return _layer_norm(weights, f"{name}.norm", state) if name in normalised_stacks(self.config) else state
+            name = f"encoder.{layer}"
+            state = self._block(f"{name}.self", state, lambda x, p: self.attend(p, x, x, self.source_mask))
+            state = self._feed_forward(name, state)
+        return self._end("encoder", state)
+
+    def decoder(self, state: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
+        """Run the decoder on embedded targets `(M, B*T, D)` and what the encoder ended in."""
+        for layer in range(self.config.depth):
+            name = f"decoder.{layer}"
+            state = self._block(f"{name}.self", state, lambda x, p: self.attend(p, x, x, None))
+            state = self._block(f"{name}.cross", state, lambda x, p: self.attend(p, x, memory, self.source_mask))
+            state = self._feed_forward(name, state)
+        return self._end("decoder", state)
+
+    def _feed_forward(self, layer: str, state: torch.Tensor) -> torch.Tensor:
+        """The last block of a layer."""
+
+        def inner(x: torch.Tensor, name: str) -> torch.Tensor:
+            # In place: nothing else reads what the activation is taken of.
+            return _linear(self.factors, f"{name}.lower", F.relu_(_linear(self.factors, f"{name}.upper", x)))
+
+        state = self._block(f"{layer}.feed_forward", state, inner)
+        if self.attend.watch is not None:
+            self.attend.watch.layer(layer, state)
+        return state
 
     def _block(
-        self, weights: Weights, name: str, state: torch.Tensor, inner: Callable[[torch.Tensor, str], torch.Tensor]
+        self, name: str, state: torch.Tensor, inner: Callable[[torch.Tensor, str], torch.Tensor]
     ) -> torch.Tensor:
         """A residual block with its normalisation before (pre) or after (post) the sum."""
         if self.config.norm == "pre":
-            return state + inner(_layer_norm(weights, f"{name}.norm", state), name)
-        return _layer_norm(weights, f"{name}.norm", state + inner(state, name))
+            return state + inner(_layer_norm(self.weights, f"{name}.norm", state), name)
+        return _layer_norm(self.weights, f"{name}.norm", state + inner(state, name))
+
+    def _end(self, stack: str, state: torch.Tensor) -> torch.Tensor:
+        return _layer_norm(self.weights, f"{stack}.norm", state) if stack in normalised_stacks(self.config) else state
 
 
 class _Attention:
@@ -167,13 +213,19 @@ class _Attention:
     ) -> torch.Tensor:
         """Attend from `query_from` to `key_from`, both `(M, B*length, D)`; no mask means causal."""
         query, key, value = (
-            self._split_heads(_linear(self._weights, f"{name}.{role}", state))
+            self._split_heads(self._precise(_linear(self._weights, f"{name}.{role}", state), query_from.dtype))
             for role, state in (("query", query_from), ("key", key_from), ("value", key_from))
         )
+        mask = None if mask is None else mask.to(query.dtype)
         if self.watch is not None:
             self.watch.attention(name, query, key, mask)
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
         return _linear(self._weights, f"{name}.output", mixed.transpose(1, 2).reshape(query_from.shape))
+
+    @staticmethod
+    def _precise(product: torch.Tensor, precision: torch.dtype) -> torch.Tensor:
+        """On a CPU, whose attention is slow in bfloat16, the product of two such factors in full `precision`."""
+        return product.to(precision) if product.device.type == "cpu" else product
 
     def _split_heads(self, state: torch.Tensor) -> torch.Tensor:
         """`(M, B*length, D)` to `(M*B, H, length, K)`."""
@@ -181,25 +233,19 @@ class _Attention:
         return state.view(members * self._sentences, -1, self._heads, width // self._heads).transpose(1, 2)
 
 
-def sinusoidal_positions(length: int, width: int) -> torch.Tensor:
-    """`(length, width)`: sines, then cosines (Vaswani et al. 2017, section 3.5, with the channels reordered)."""
-    frequencies = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
-    angles = torch.arange(length)[:, None] * frequencies
+def sinusoidal_positions(length: int, width: int, device: torch.device | None = None) -> torch.Tensor:
+    """`(length, width)`: sines, then cosines (Vaswani et al. 2017, section 3.5, with the channels reordered).
+
+    Made on the device: a copy from the host would wait for it.
+    """
+    frequencies = torch.exp(torch.arange(0, width, 2, device=device) * (-math.log(10_000.0) / width))
+    angles = torch.arange(length, device=device)[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-@lru_cache
-def _positions_on(device: torch.device, dtype: torch.dtype, length: int, width: int) -> torch.Tensor:
-    """`sinusoidal_positions`, kept on the device: copying them there at every step would wait for it."""
-    return sinusoidal_positions(length, width).to(device, dtype)
-
-
-def _linear(weights: Weights, name: str, state: torch.Tensor) -> torch.Tensor:
-    return torch.baddbmm(weights[f"{name}.bias"], state, weights[f"{name}.weight"])
-
-
-def _feed_forward(weights: Weights, name: str, state: torch.Tensor) -> torch.Tensor:
-    return _linear(weights, f"{name}.lower", F.relu(_linear(weights, f"{name}.upper", state)))
+def _linear(factors: Weights, name: str, state: torch.Tensor) -> torch.Tensor:
+    weight = factors[f"{name}.weight"]
+    return torch.baddbmm(factors[f"{name}.bias"], state.to(weight.dtype), weight)
 
 
 def _layer_norm(weights: Weights, name: str, state: torch.Tensor) -> torch.Tensor:
@@ -207,18 +253,7 @@ def _layer_norm(weights: Weights, name: str, state: torch.Tensor) -> torch.Tenso
     return torch.addcmul(weights[f"{name}.bias"], normalised, weights[f"{name}.gain"])
 
 
-def _cross_entropy(logits: torch.Tensor, label_MxBxT: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
-    """Mean over each member's tokens of the cross-entropy of `logits` `(M, B*T, V)`."""
-    per_token = F.cross_entropy(
-        logits.flatten(0, 1),
-        label_MxBxT.flatten(),
-        ignore_index=PADDING,
-        reduction="none",
-        label_smoothing=label_smoothing,
-    )
-    return per_token.view(len(logits), -1).sum(1) / (label_MxBxT != PADDING).flatten(1).sum(1)
-
-
-def _padding_mask(ids_MxBxS: torch.Tensor) -> torch.Tensor:
-    """True where a key may be attended to, `(M*B, 1, 1, S)`."""
-    return (ids_MxBxS != PADDING).flatten(0, 1)[:, None, None, :]
+def _padding_mask(ids_MxBxS: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """0 where a key may be attended to, minus infinity where it may not, `(M*B, 1, 1, S)`."""
+    padding = (ids_MxBxS == PADDING).flatten(0, 1)[:, None, None, :]
+    return torch.zeros(padding.shape, dtype=dtype, device=padding.device).masked_fill_(padding, -torch.inf)

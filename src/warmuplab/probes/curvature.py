@@ -47,7 +47,7 @@ class CurvatureProbe:
         """Measure with the weights and the optimizer's state that `step` starts from."""
         population = self._population
         product = hessian_product(population.model, population.weights_MxP, self._batch)
-        lr_M = population.lr_at(step)
+        lr_M = population.lr_now()
         sharpness_M = self._largest(product, self._plain)
         self._record("curvature/sharpness", step, sharpness_M)
         self._record("curvature/edge", step, sharpness_M * lr_M / self._edge)
@@ -70,7 +70,7 @@ def hessian_product(model: Transformer, weights_MxP: torch.Tensor, batch: Batch)
     """
     leaf_MxP = weights_MxP.detach().requires_grad_()
     with sdpa_kernel(SDPBackend.MATH):  # the fused attention has no second derivative
-        loss_M = model.losses(leaf_MxP, batch)
+        loss_M = model.smooth_losses(leaf_MxP, batch)
     (gradient_MxP,) = torch.autograd.grad(loss_M.sum(), leaf_MxP, create_graph=True)
 
     def product(vector_MxP: torch.Tensor) -> torch.Tensor:

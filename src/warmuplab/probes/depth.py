@@ -58,8 +58,7 @@ class DepthProbe:
 
     def after_step(self, step: int, grad_norm_M: torch.Tensor) -> None:
         """Measure what the step of the snapshot did; `grad_norm_M` is its gradient's norm before clipping."""
-        gradient_MxP, weights_MxP = self._population.weights_MxP.grad, self._population.weights_MxP.detach()
-        assert gradient_MxP is not None
+        gradient_MxP, weights_MxP = self._population.gradient_MxP, self._population.weights_MxP.detach()
         assert self._weights_MxP is not None
         unclipped_M = grad_norm_M / torch.linalg.vector_norm(gradient_MxP, dim=1)  # clipping scaled all layers alike
         moved_M = moved(self._weights_MxP, weights_MxP)

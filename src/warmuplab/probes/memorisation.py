@@ -12,7 +12,6 @@ memorisation by Feldman and Zhang (2020), with held-out sentences in place of re
 """
 
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 
@@ -96,7 +95,7 @@ def early_sentences(
 
     Sentences of like length need little padding, and the order of the buckets is the same for all seeds.
     """
-    read = np.unique(list(chain.from_iterable(batches.sampler.sentences_at(seed, step) for step in range(stop))))
+    read = np.unique(batches.sampler.sentences(seed, stop))
     distance = np.abs(lengths_of(corpus.train)[read] - centre_2).sum(axis=1)
     indices: Indices = read[np.argsort(distance, kind="stable")]
     return indices

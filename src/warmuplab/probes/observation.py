@@ -74,11 +74,11 @@ class _Watch:
     def attention(self, name: str, query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> None:
         stack, layer, _ = name.split(".")
         ids_MxBxL = self.batch.source_MxBxS if stack == "encoder" else self.batch.label_MxBxT
-        allowed = (ids_MxBxL != PADDING).flatten(0, 1)[:, None, :, None]
+        padding = (ids_MxBxL == PADDING).flatten(0, 1)[:, None, :, None]
         if mask is None:
             length = query.shape[-2]
-            mask = torch.ones(length, length, dtype=torch.bool, device=query.device).tril()
-        logits = (query @ key.transpose(-1, -2)).masked_fill_(~(allowed & mask), -torch.inf)
+            mask = torch.full((length, length), -torch.inf, dtype=query.dtype, device=query.device).triu(1)
+        logits = (query @ key.transpose(-1, -2)).add_(mask).masked_fill_(padding, -torch.inf)
         largest_M = _at_least_float32(logits.view(len(ids_MxBxL), -1).amax(1)) / math.sqrt(query.shape[-1])
         name = f"{stack}.{layer}"
         self.attention_logits[name] = torch.maximum(self.attention_logits.get(name, largest_M), largest_M)

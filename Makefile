@@ -30,6 +30,11 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@$(INSTALL) --editable ".[test,bench]"
 	@touch $@
 
+$(VENV)/.installed-bench: $(VENV)/.installed
+	@echo "Installing what the bench compares with ..."
+	@$(INSTALL) --editable ".[bench]"
+	@touch $@
+
 setup: $(VENV)/.installed-test  ## create .venv with everything in it
 
 test: $(VENV)/.installed-test  ## run the tests (ARGS="-k schedules" picks some)
@@ -59,7 +64,7 @@ sync: $(VENV)/.installed  ## upload a study's offline runs to W&B, each once (ST
 find-lr: $(VENV)/.installed  ## find a peak rate: where the loss begins to jitter in a ramp (ARGS="overrides")
 	@$(BIN)/python scripts/find_lr.py $(ARGS)
 
-bench: $(VENV)/.installed  ## measure what the probes cost: train without and with them (ARGS="overrides")
+bench: $(VENV)/.installed-bench  ## measure what training costs here, against other ways to run it (ARGS="--help" lists parts)
 	@$(BIN)/python scripts/bench.py $(ARGS)
 
 clean:  ## remove .venv and caches; keeps outputs and results

@@ -1,4 +1,4 @@
-"""What the probes cost: `python scripts/bench.py [overrides]`."""
+"""What training costs on this machine: `python scripts/bench.py [overrides]`."""
 
 import sys
 

@@ -364,4 +364,4 @@ def test_the_benchmark_has_seeds_of_its_own(
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / "scripts" / "bench.py"), run_name="__main__")
     assert ended.value.code == 2
-    assert capsys.readouterr().err == "error: seed=abc: the members have the seeds 0 to 3; leave it out\n"
+    assert capsys.readouterr().err == "error: seed=abc: the bench sets it itself; leave it out\n"

@@ -1,89 +1,70 @@
-"""What the probes cost: trains the same population without them and with them in turn.
+"""Measure what training costs here, against what users would run otherwise; about ten minutes on two cores.
 
-Prints the training time for probes=none, default and full, and its ratio to the first. Length, network and corpus are
-those of the study `quick`. Ratios are taken within a round, so that other load on the machine slows
-all of them equally; the median over the rounds is printed, with the range.
+Any group or setting of a run can be overridden, as in model.width=128, for all contenders.
 """
 
-import statistics
-import sys
-import tempfile
-import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warmuplab.base.arguments import called_as
-from warmuplab.base.errors import ConfigError
+from warmuplab.base.arguments import Parser
 
 if TYPE_CHECKING:
-    from warmuplab.training import Trainer
+    import argparse
 
-MEMBERS = 4
-ROUNDS = [("none", "default", "full"), ("none", "default"), ("none", "default")]  # full takes as long as all the others
-BASE = ("+study=quick", "tracker=none", "schedule.peak_lr=2e-3")
-
-
-def trainer(probes: str, overrides: list[str], outputs: str) -> "Trainer":
-    """A fresh population with these probes."""
-    import torch
-
-    from warmuplab import worker
-    from warmuplab.config.compose import compose
-    from warmuplab.config.mapping import from_mapping
-    from warmuplab.training import Trainer
-
-    arguments = [*BASE, f"outputs={outputs}", f"probes={probes}", *overrides]
-    configs = [from_mapping(compose([*arguments, f"seed={seed}"])) for seed in range(MEMBERS)]
-    runs = [worker.prepare(config) for config in configs]
-    torch.set_num_threads(configs[0].hardware.threads)
-    return Trainer(runs, worker.load_corpus(configs[0]))
-
-
-def seconds(probes: str, overrides: list[str], outputs: str) -> float:
-    """Processor time of a training without its preparation; of the wall on a GPU."""
-    training = trainer(probes, overrides, outputs)
-    clock = time.perf_counter if training.population.device.type == "cuda" else time.process_time
-    began = clock()
-    training.run(lambda progress: None)
-    training.results()  # waits for the device
-    return clock() - began
+PROBE_STEPS = 200  # of a run of the study `quick`
 
 
 def main() -> int:
-    """Read the command line and print the table."""
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        print(
-            f"usage: {called_as()} [key=value ...]\n\n{__doc__}\nAny group or setting of a run can be overridden, as in"
-        )
-        print(f"    {called_as()} training.steps=50 model.width=128")
-        return 0
-    measure(sys.argv[1:])
+    """Read the command line, measure, and write report and figure after every part; the exit status."""
+    parser = Parser(
+        f"{__doc__}\nParts: contenders mfu members steps runs start-up operations, and probes (what the "
+        "probes cost),\nwhich takes minutes and is measured where it is named."
+    )
+    parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="settings of a run")
+    parser.add_argument("--parts", default="", metavar="A,B", help="measure these; the rest of the report stays")
+    parser.add_argument("--rounds", type=int, default=4, help="how often each contender is measured (4)")
+    parser.add_argument("--steps", type=int, help="optimizer steps of a measurement (48; 200 of probes)")
+    parser.add_argument("--workers", type=int, help="processes at a time (one per core)")
+    parser.add_argument("--runs", type=int, default=64, help="largest sweep to time (64; 256 takes minutes)")
+    parser.add_argument("--output", type=Path, help="folder of the report (results/bench/<machine>)")
+    arguments = parser.parse_intermixed_args()
+    from warmuplab.config.messages import one_line_errors
+
+    try:
+        with one_line_errors():
+            measure(arguments)
+    except KeyboardInterrupt:
+        print("\nInterrupted: the parts that were measured are written.")
+        return 130
     return 0
 
 
-def measure(overrides: list[str]) -> None:
-    """Print the table for a population with these overrides."""
-    from warmuplab.config.messages import one_line_errors
+def measure(arguments: "argparse.Namespace") -> None:
+    """Measure what is asked for. Raises `ConfigError` before anything is measured where something cannot be."""
+    import tempfile
 
-    with one_line_errors():
-        for override in overrides:
-            key, _, value = override.lstrip("+~").partition("=")
-            if key == "seed":
-                raise ConfigError(key, value, f"the members have the seeds 0 to {MEMBERS - 1}", "leave it out")
-    from rich.progress import track
+    from warmuplab.base.arguments import usable_folder
+    from warmuplab.base.errors import ConfigError
+    from warmuplab.base.files import check_folder, say
+    from warmuplab.bench import machine, parts, work, writing
+    from warmuplab.bench.plan import Plan
 
-    from warmuplab.worker import keep_freed_memory
-
-    keep_freed_memory()
-    taken: dict[str, list[float]] = {}
-    with one_line_errors(), tempfile.TemporaryDirectory() as outputs:
-        trainings = [probes for in_turn in ROUNDS for probes in in_turn]
-        for probes in track(trainings, description="Training", transient=True):
-            taken.setdefault(probes, []).append(seconds(probes, overrides, outputs))
-    print(f"{MEMBERS} members{' '.join(['', *overrides])}: median training time, and its ratio to probes=none")
-    for probes, times in taken.items():
-        ratios = [mine / bare for mine, bare in zip(times, taken["none"], strict=False)]
-        spread = f" (from {min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds)" if len(ratios) > 1 else ""
-        print(
-            f"probes={probes:<8} {statistics.median(times):7.1f} s   {statistics.median(ratios):.2f} x none{spread}",
-            flush=True,
-        )
+    for name in ("rounds", "steps", "workers", "runs"):
+        number = getattr(arguments, name)
+        if number is not None and number < 1:
+            raise ConfigError(f"--{name}", number, "must be at least 1", f"use --{name} 1 or more")
+    work.check(arguments.overrides)
+    names = parts.chosen([name for name in arguments.parts.split(",") if name])
+    folder = arguments.output or Path("results/bench") / machine.folder_name(machine.facts())
+    with usable_folder("--output", folder), tempfile.TemporaryDirectory() as outputs:
+        check_folder(folder)
+        for number, name in enumerate(names, 1):
+            steps = arguments.steps or (PROBE_STEPS if name == "probes" else 48)
+            workers = arguments.workers or machine.cores()
+            overrides = tuple(arguments.overrides)
+            plan = Plan(overrides, arguments.rounds, steps, workers, outputs, arguments.runs, say)
+            say(f"Part {number} of {len(names)}, {name}: {parts.PARTS[name].about}.")
+            parts.measure(name, plan, folder)
+            writing.write(folder)
+    for path in sorted(folder.iterdir()):
+        say(path)

@@ -15,7 +15,7 @@ COMMANDS = {
     "figures": "draw figures from what is collected",
     "schedule": "show a learning-rate schedule in the terminal",
     "sync": "upload a study's offline runs to W&B, each once",
-    "bench": "measure what the probes cost",
+    "bench": "measure what training costs here, against other ways to run it",
 }
 ONLY_PRINT = ("report", "figures", "schedule")  # beside --help: these end quietly when `| head` has seen enough
 

@@ -1,0 +1,66 @@
+"""The parts of a bench, and the file that holds what they measured."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import read_json, write_json
+from warmuplab.bench import growth, inside, machine, probes, throughput
+from warmuplab.bench.plan import Plan
+
+FILE = "bench.json"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that can be measured alone."""
+
+    measures: Callable[[Plan], list[dict[str, Any]]]
+    about: str
+    """In words, for the command's help."""
+    by_default: bool = True
+
+
+PARTS = {
+    "contenders": Part(throughput.contenders, "tokens per second, against what users would run otherwise"),
+    "mfu": Part(throughput.utilisation, "share of the peak of matrix products"),
+    "members": Part(growth.over_members, "time and memory over the size of a population"),
+    "steps": Part(growth.over_steps, "memory over the steps of a run"),
+    "runs": Part(growth.over_runs, "time of a sweep over its runs"),
+    "start-up": Part(inside.start_up, "what a worker does before its second step"),
+    "operations": Part(inside.operations, "operations per step over the size of a population"),
+    "probes": Part(probes.cost, "what the probes cost; takes minutes", by_default=False),
+}
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """These parts, or the default ones where none is named. Raises `ConfigError` for an unknown one."""
+    for name in names:
+        if name not in PARTS:
+            raise ConfigError("--parts", name, "no such part", f"choose from {', '.join(PARTS)}")
+    return list(names) or [name for name, part in PARTS.items() if part.by_default]
+
+
+def measure(name: str, plan: Plan, folder: Path) -> None:
+    """Measure a part and keep it. Parts that the file has already and that are not measured again stay as they are."""
+    began = time.perf_counter()
+    measured = PARTS[name].measures(plan)
+    keep(folder, name, plan, measured, time.perf_counter() - began)
+
+
+def keep(
+    folder: Path, name: str, plan: Plan, measured: list[dict[str, Any]], seconds: float, device: str = "cpu"
+) -> None:
+    """Write what a part measured, with what it was measured on, into the file in `folder`."""
+    told = {"overrides": list(plan.overrides), "rounds": plan.rounds, "steps": plan.steps, "workers": plan.workers}
+    part = machine.facts(device) | {"plan": told, "seconds": round(seconds, 1), "measured_values": measured}
+    write_json(folder / FILE, read(folder) | {name: part})
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The parts in a folder by name; empty where there is no file."""
+    content = read_json(folder / FILE)
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,104 @@
+"""From the file of a machine to its report and figure, and the command that writes them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.composing import SMALL
+from warmuplab.base.errors import ConfigError
+from warmuplab.bench import parts, report, writing
+from warmuplab.bench.contenders import NAMES
+from warmuplab.bench.plan import Plan
+
+
+def process(tokens: int, seconds: float) -> dict[str, Any]:
+    return {"tokens": tokens, "flops": 1e9, "seconds": seconds, "start_up": 2.0, "peak_memory": 5e8}
+
+
+def invented() -> dict[str, list[dict[str, Any]]]:
+    rates = dict(zip(NAMES, (300, 200, 100, 120, 80, 250), strict=True))
+    contenders = [
+        {"round": n, "contender": name, "processes": [process(rate * n, 1.0)]}
+        for n in (1, 2)
+        for name, rate in rates.items()
+        if name != "tutorial"
+    ]
+    contenders += [{"round": n, "contender": "tutorial", "failed": "out of memory"} for n in (1, 2)]
+    products = {"processes": [{"rates": {"attention's": 2e9, "large": 4e9}}]}
+    start_up = {"start_up": 3.0, "parts": {"import of torch": 1.5, "first step": 1.0}}
+    return {
+        "contenders": contenders,
+        "mfu": [{"width": 64, "sweep": {"processes": [process(10, 1.0)]}, "products": products}],
+        "members": [{"members": m, "steps": 10, "processes": [process(1, 0.1 * m)]} for m in (1, 4)],
+        "steps": [{"steps": 50, "processes": [process(1, 1.0)]}, {"steps": 400, "failed": "killed"}],
+        "runs": [{"runs": 16, "seconds": 8.0}, {"runs": 64, "seconds": 35.2}],
+        "start-up": [{"processes": [start_up]}],
+        "operations": [{"members": 2, "processes": [{"bare": [7, 7, 7], "probes": [7, 9, 8]}]}],
+        "probes": [{"round": 1, "probes": name, "seconds": s} for name, s in (("none", 2.0), ("full", 5.0))],
+    }
+
+
+def filled(folder: Path) -> dict[str, Any]:
+    plan = Plan(("model.width=16",), 2, 5, 2, "outputs", 16, print)
+    for name, measured in invented().items():
+        parts.keep(folder, name, plan, measured, 1.0)
+    return parts.read(folder)
+
+
+def test_the_report_says_every_part_with_its_numbers(tmp_path: Path) -> None:
+    text = report.text(filled(tmp_path))
+    for row in (
+        "| this project's sweep, bare | 450 | 3.00 (3.00-3.00) | 2.50 (2.50-2.50) | 2.0 s |",
+        "| torch.nn.Transformer loop, one run per core | failed: out of memory |  |  |  |",
+        "| 64 | 1 | 2 | 4 | 25% |",
+        "| 4 | 10.0 | 500 |",
+        "| 400 | failed: killed |",
+        "| 64 | 35.2 | 0.55 | 1.10 |",
+        "| Python | 0.50 |",
+        "| 2 | 7 | 9 |",
+        "| full | 5.0 | 2.50 |",
+        "overrides: model.width=16",
+    ):
+        assert row in text, row
+    assert all(part in report.SECTIONS for part in parts.PARTS)
+
+
+def test_a_part_that_is_measured_again_leaves_the_others(tmp_path: Path) -> None:
+    before = filled(tmp_path)
+    parts.keep(tmp_path, "runs", Plan((), 1, 5, 2, "outputs", 16, print), [{"runs": 16, "seconds": 1.0}], 1.0)
+    after = parts.read(tmp_path)
+    assert after["runs"]["measured_values"] == [{"runs": 16, "seconds": 1.0}]
+    assert {**after, "runs": None} == {**before, "runs": None}
+
+
+def test_report_and_figure_are_written_and_a_figure_only_of_what_there_is(tmp_path: Path) -> None:
+    filled(tmp_path)
+    assert [path.name for path in writing.write(tmp_path)] == ["report.md", "bench.png", "bench.svg"]
+    assert "Seq2SeqTrainer" in (tmp_path / "report.md").read_text()
+    other = tmp_path / "other"
+    parts.keep(other, "runs", Plan((), 1, 5, 2, "outputs", 16, print), [{"runs": 16, "seconds": 1.0}], 1.0)
+    assert [path.name for path in writing.write(other)] == ["report.md"]
+
+
+def test_an_unknown_part_is_one_line() -> None:
+    with pytest.raises(ConfigError, match="--parts=speed: no such part; choose from contenders, mfu"):
+        parts.chosen(["mfu", "speed"])
+    assert "probes" not in parts.chosen([])
+
+
+def test_the_command_measures_a_part_and_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from warmuplab.commands import bench
+
+    told = ["--parts", "steps", "--output", str(tmp_path / "here"), "--workers", "1", *SMALL]
+    monkeypatch.setattr("warmuplab.bench.growth.STEPS", (2, 3))
+    monkeypatch.setattr("sys.argv", ["bench.py", *told])
+    assert bench.main() == 0
+    said = capsys.readouterr().out
+    assert "2 steps: " in said
+    assert "failed" not in said
+    measured = parts.read(tmp_path / "here")["steps"]
+    assert [value["steps"] for value in measured["measured_values"]] == [2, 3]
+    assert measured["plan"]["overrides"] == list(SMALL)

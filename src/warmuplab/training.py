@@ -1,5 +1,6 @@
 """The loop: step, probe, record. Trains a population from its first step to its summaries."""
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -10,7 +11,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from warmuplab.base.memory import return_freed_memory
 from warmuplab.base.portions import whole_portion
+from warmuplab.base.together import do_together
 from warmuplab.config.schema import RunConfig
 from warmuplab.data.batches import Batch, TrainingBatches, evaluation_batches
 from warmuplab.data.corpora import CORPORA
@@ -34,17 +37,29 @@ VALIDATION_BATCH_SIZE = 128
 WATCHED_STEPS = 100  # over which a report looks for a spike under way
 SECONDS_BETWEEN_REPORTS = 2.0  # a report waits for the device, so it must be rare
 
+Result = tuple[pd.DataFrame, pd.DataFrame | None, dict[str, Any]]
+"""Metrics, metrics of the layers (None where not measured) and summary of a member."""
+Outcome = Callable[[], Result]
+"""A result that is still to be computed."""
+
 
 def train(
     runs: Sequence[Run], corpus: TokenizedCorpus, population_name: str, report: Report, follow: Follow | None = None
 ) -> None:
     """Train `runs`, which differ in seed and schedule only, and write their results; a record begins before.
 
-    `follow` is handed the new rows at every report. A run whose result cannot be written fails alone.
+    `follow` is handed the new rows at every report. The last report, `Progress.writing`, comes when the memory of the
+    training is free again, before summaries and records are written. A run whose result cannot be written fails alone.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
+    last: list[Progress] = []
+
+    def reporting(progress: Progress) -> None:
+        last[:] = [progress]
+        report(progress)
+
     trainer = Trainer(runs, corpus, partial(follow, started) if follow else None)
-    seconds = trainer.run(report)
+    seconds = trainer.run(reporting)
     facts = {
         "population": {"name": population_name, "members": [run.run_id for run in runs]},
         "corpus": {
@@ -68,9 +83,26 @@ def train(
         "versions": environment.versions(),
         "hardware": environment.hardware(trainer.population.device.type),
     }
-    for run, (metrics, layers, summary) in zip(runs, trainer.results(), strict=True):
-        whole = {"study": run.config.study, "seed": run.config.seed} | summary | facts
-        writing.attempt(run, partial(writing.finish, run, metrics, whole, layers))
+    outcomes = trainer.outcomes()
+    del trainer
+    _give_memory_back()
+    for progress in last:
+        report(progress.at_its_end())
+    do_together([partial(_write, run, outcome, facts) for run, outcome in zip(runs, outcomes, strict=True)])
+
+
+def _give_memory_back() -> None:
+    """Leave the room of what was just deleted to the population that trains next, maybe in another process."""
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    return_freed_memory()
+
+
+def _write(run: Run, outcome: Outcome, facts: dict[str, Any]) -> None:
+    metrics, layers, summary = outcome()
+    whole = {"study": run.config.study, "seed": run.config.seed} | summary | facts
+    writing.attempt(run, partial(writing.finish, run, metrics, whole, layers))
 
 
 class Trainer:
@@ -145,19 +177,19 @@ class Trainer:
                 break
         return time.perf_counter() - began
 
-    def results(self) -> list[tuple[pd.DataFrame, pd.DataFrame | None, dict[str, Any]]]:
-        """Metrics, metrics of the layers (None where not measured) and summary of every member."""
+    def results(self) -> list[Result]:
+        """The result of every member."""
+        return [outcome() for outcome in self.outcomes()]
+
+    def outcomes(self) -> list[Outcome]:
+        """`results`, each still to be computed, and from copies: they need neither the device nor this trainer."""
         bucket_T = [self.batches.sampler.bucket_at(step) for step in range(self.steps)]
-        tables = [with_derived(table).assign(**{"data/bucket": bucket_T}) for table in self.metrics.tables(self._rates)]
-        per_epoch = self.batches.sampler.steps_per_epoch
+        tables = self.metrics.tables(self._rates)
         layers = self._probes.layer_tables() if self._probes is not None else [None] * len(tables)
         diverged_at = [step if step >= 0 else None for step in self.population.diverged_at_M.tolist()]
+        per_epoch = self.batches.sampler.steps_per_epoch
         return [
-            (
-                metrics,
-                of_layers,
-                summarise(metrics, self.early_steps, step, self._unigram_entropy, of_layers, per_epoch),
-            )
+            partial(_result, metrics, bucket_T, self.early_steps, step, self._unigram_entropy, of_layers, per_epoch)
             for metrics, of_layers, step in zip(tables, layers, diverged_at, strict=True)
         ]
 
@@ -212,6 +244,19 @@ class Trainer:
         recent_TxM = self.metrics.rows(max(0, step + 1 - WATCHED_STEPS), step + 1)["train/loss"]
         last = [found[-1] for found in map(spikes.find_spikes, recent_TxM.T) if found]
         return sum(not spike.recovered and spike.end == len(recent_TxM) for spike in last)
+
+
+def _result(
+    metrics: pd.DataFrame,
+    bucket_T: list[int],
+    early_steps: int,
+    diverged_at: int | None,
+    unigram_entropy: float,
+    layers: pd.DataFrame | None,
+    steps_per_epoch: int,
+) -> Result:
+    whole = with_derived(metrics).assign(**{"data/bucket": bucket_T})
+    return whole, layers, summarise(whole, early_steps, diverged_at, unigram_entropy, layers, steps_per_epoch)
 
 
 def _rates_of(schedule: RunSchedule) -> dict[str, np.ndarray]:

@@ -4,7 +4,6 @@ The launcher starts as many of these as there are slots; anyone can start one by
 launcher starts it, a worker ends when its standard input does: however the launcher ends, no worker goes on.
 """
 
-import ctypes
 import hashlib
 import json
 import os
@@ -20,6 +19,7 @@ from pathlib import Path
 from warmuplab.base.arguments import usable_folder
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import check_folder, read_json, say, write_json
+from warmuplab.base.memory import keep_freed_memory
 from warmuplab.config.mapping import from_mapping, to_mapping
 from warmuplab.config.schema import DataConfig, RunConfig
 from warmuplab.data import tokens
@@ -33,9 +33,6 @@ from warmuplab.tracking import settings as tracking
 from warmuplab.tracking.publication import publication
 
 ATTENDED = "--attended"
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
-_KEPT_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -154,19 +151,6 @@ def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
                 if not run.is_complete:
                     writing.fail_with(run, error)
     return not writing.failures(runs)
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep large buffers between steps, where by default it returns each one and page-faults it back.
-
-    Without it 15-30 % of a training step on the CPU goes into page faults. No effect with another C library.
-    """
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return
-    mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-    mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def _end_with_standard_input() -> None:

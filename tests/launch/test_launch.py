@@ -17,10 +17,11 @@ from warmuplab.base.errors import ConfigError
 from warmuplab.commands.hydra_command import hydra_command
 from warmuplab.commands.train import train_one
 from warmuplab.config.schema import RunConfig
-from warmuplab.launch import local
+from warmuplab.launch import local, queue
 from warmuplab.launch.launch import LauncherConfig, launch
 from warmuplab.launch.pack import pack
 from warmuplab.record import writing
+from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
 from warmuplab.record.writing import failures
 
@@ -215,3 +216,45 @@ def test_a_failed_run_ends_the_sweep_with_status_1_and_its_directory(
     assert f"Not a directory ({blocked}" in said.err
     assert said.err.count("\n") == 1
     assert len(list(tmp_path.glob("single/*/summary.json"))) == 1
+
+
+def test_a_worker_that_writes_its_records_leaves_its_slot_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = queue.plan([[run] for run in map(worker.prepare, configs(tmp_path, seeds=(0, 1, 2, 3)))])
+    started: list[str] = []
+
+    class Asleep:
+        """A worker process that ends when it is told to."""
+
+        returncode: int | None = None
+
+        def poll(self) -> int | None:
+            return self.returncode
+
+        def terminate(self) -> None: ...
+        def wait(self) -> None: ...
+
+    def start(population: queue.QueuedPopulation) -> list[local._Worker]:
+        population.state = queue.TRAINING
+        started.append(population.file.name)
+        log = population.file.log_path.open("wb")
+        return [local._Worker(population, Asleep(), log)]
+
+    progress = Progress(6, 6, 1.0, 0, 1, 0, 1.0, 1.0)
+    seen: list[tuple[int, int]] = []
+
+    def show(sweep: queue.Sweep) -> None:
+        training, writing = (sweep.among(state) for state in (queue.TRAINING, queue.WRITING))
+        seen.append((len(training), len(writing)))
+        for population in training[:1]:
+            progress.at_its_end().write(population.file.progress_path)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(local, "_started", start)
+    monkeypatch.setattr(local, "POLL_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        local.run(planned, 1, show)
+    assert len(started) == 2  # one trains while one writes, and no more than that
+    assert seen == [(1, 0), (0, 1), (1, 1), (0, 2)]

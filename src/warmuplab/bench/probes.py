@@ -16,7 +16,7 @@ BASE = ("+study=quick", "tracker=none", "schedule.peak_lr=2e-3")
 
 def cost(plan: Plan) -> list[dict[str, Any]]:
     """Seconds of a training with each set of probes: network and corpus are those of the study `quick`."""
-    from warmuplab.worker import keep_freed_memory
+    from warmuplab.base.memory import keep_freed_memory
 
     keep_freed_memory()
     measured = []

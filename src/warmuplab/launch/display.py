@@ -11,7 +11,7 @@ from rich.table import Table
 
 from warmuplab.base.files import say
 from warmuplab.base.words import duration
-from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, QueuedPopulation, Show, Sweep
+from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, WRITING, QueuedPopulation, Show, Sweep
 from warmuplab.record.progress import Progress
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -43,17 +43,17 @@ def _lines() -> Show:
 
 def line(sweep: Sweep) -> str:
     """The sweep in one line."""
-    training = [f"{population.file.name} {_short(population)}" for population in sweep.among(TRAINING)]
+    training = [f"{population.file.name} {_short(population)}" for population in sweep.among(TRAINING, WRITING)]
     return "  |  ".join([_overall(sweep), *training])
 
 
 def table(sweep: Sweep) -> Group:
-    """The populations in training, a row each, and the sweep as a whole below them."""
+    """The populations in training or being written, a row each, and the sweep as a whole below them."""
     rows = Table(box=None, pad_edge=False, header_style="bold")
     rows.add_column("population")
     for heading in ("members", "step", "loss", "diverged", "spiking", "steps/s", "left"):
         rows.add_column(heading, justify="right")
-    for population in sweep.among(TRAINING):
+    for population in sweep.among(TRAINING, WRITING):
         rows.add_row(population.file.name, str(len(population.runs)), *_cells(population.progress))
     return Group(rows, _overall(sweep))
 
@@ -68,7 +68,7 @@ def _cells(progress: Progress | None) -> list[str]:
         str(progress.diverged),
         str(progress.spiking),
         f"{pace:.1f}",
-        duration(progress.seconds_left),
+        "writing" if progress.writing else duration(progress.seconds_left),
     ]
 
 
@@ -76,6 +76,8 @@ def _short(population: QueuedPopulation) -> str:
     progress = population.progress
     if progress is None:
         return "starting"
+    if progress.writing:
+        return "writing"
     loss = "all diverged" if progress.loss is None else f"loss {progress.loss:.2f}"
     events = [f"{n} {what}" for n, what in ((progress.diverged, "diverged"), (progress.spiking, "spiking")) if n]
     return ", ".join([f"step {progress.step}/{progress.steps}", loss, *events])

@@ -3,16 +3,18 @@
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, QueuedPopulation, Show, Sweep
+from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, WRITING, QueuedPopulation, Show, Sweep
 from warmuplab.record import writing
 from warmuplab.record.progress import Progress
 from warmuplab.worker import ATTENDED
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.2
+WRITING_PER_SLOT = 1  # workers that write their records while the next population trains
 
 
 @dataclass
@@ -23,16 +25,20 @@ class _Worker:
 
 
 def run(populations: Sweep, slots: int, show: Show) -> None:
-    """Worker processes, `slots` at a time; a failed one does not stop the others."""
+    """Worker processes, `slots` of them in training at a time; a failed one does not stop the others.
+
+    A slot is free for the next population as soon as a worker has trained its last step and writes its records.
+    """
     workers: list[_Worker] = []
     try:
         while workers or populations.among(WAITING):
-            for population in populations.among(WAITING)[: slots - len(workers)]:
+            for population in populations.among(WAITING)[: _room(workers, slots)]:
                 workers += _started(population)
             time.sleep(POLL_SECONDS)
             for worker in list(workers):
-                worker.population.progress = Progress.read(worker.population.file.progress_path)
-                if worker.process.poll() is not None:
+                ended = worker.process.poll() is not None
+                _look_at(worker.population)
+                if ended:
                     workers.remove(worker)
                     _end(worker)
             show(populations)
@@ -41,6 +47,18 @@ def run(populations: Sweep, slots: int, show: Show) -> None:
             worker.process.terminate()
             worker.process.wait()
             worker.log.close()
+
+
+def _room(workers: Sequence[_Worker], slots: int) -> int:
+    """How many workers may start now."""
+    training = sum(worker.population.state == TRAINING for worker in workers)
+    return max(0, min(slots - training, slots * (1 + WRITING_PER_SLOT) - len(workers)))
+
+
+def _look_at(population: QueuedPopulation) -> None:
+    population.progress = Progress.read(population.file.progress_path)
+    if population.progress is not None and population.progress.writing:
+        population.state = WRITING
 
 
 def _started(population: QueuedPopulation) -> list[_Worker]:

@@ -1,4 +1,4 @@
-"""The populations of a sweep as its launcher sees them: waiting, in training, done."""
+"""The populations of a sweep as its launcher sees them: waiting, in training, writing its records, done."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,7 +8,8 @@ from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
 from warmuplab.worker import PopulationFile, write_population
 
-WAITING, TRAINING, DONE, FAILED = "waiting", "training", "done", "failed"
+WAITING, TRAINING, WRITING, DONE, FAILED = "waiting", "training", "writing", "done", "failed"
+TRAINED = (WRITING, DONE, FAILED)  # with no step left to train
 
 
 @dataclass
@@ -33,15 +34,15 @@ class QueuedPopulation:
 
     @property
     def member_steps_done(self) -> int:
-        """Those of them behind it; one that has ended, well or not, has none left."""
-        if self.state in (DONE, FAILED):
+        """Those of them behind it; one whose training has ended, well or not, has none left."""
+        if self.state in TRAINED:
             return self.member_steps
         return self.progress.step * len(self.runs) if self.progress else 0
 
     @property
     def work_done(self) -> float:
         """Share of its work that is behind it."""
-        return 1.0 if self.state in (DONE, FAILED) else self.progress.work if self.progress else 0.0
+        return 1.0 if self.state in TRAINED else self.progress.work if self.progress else 0.0
 
 
 @dataclass

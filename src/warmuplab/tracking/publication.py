@@ -1,12 +1,15 @@
 """What is published around a training: rows as it goes when online, complete records at its end when offline."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
 
+from warmuplab.base.together import do_together
 from warmuplab.record.progress import Follow
 from warmuplab.record.run import Run
 from warmuplab.tracking.publishing import publish
-from warmuplab.tracking.settings import mode_of
+from warmuplab.tracking.settings import mode_of, quiet_wandb
 from warmuplab.tracking.stream import Stream
 
 
@@ -24,6 +27,11 @@ def publication(runs: Sequence[Run]) -> Iterator[Follow | None]:
         return
     yield None
     if mode == "offline":
-        for run in runs:
-            if run.is_complete:
-                publish(run.directory)
+        _publish_together([run.directory for run in runs if run.is_complete], mode)
+
+
+def _publish_together(directories: Sequence[Path], mode: str) -> None:
+    if len(directories) > 1:
+        with suppress(Exception):  # each publication says why it fails
+            quiet_wandb(mode)  # once, before several begin at the same time
+    do_together([partial(publish, directory) for directory in directories])

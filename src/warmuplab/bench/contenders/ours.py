@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from warmuplab import worker
+from warmuplab.base.memory import keep_freed_memory
 from warmuplab.bench.contender import Gate
 from warmuplab.bench.protocol import FailedError, Spec
 from warmuplab.bench.work import BARE, configs_of, done
@@ -40,7 +41,7 @@ def bare(spec: Spec, gate: Gate) -> dict[str, Any]:
     steps = spec.warm_up + spec.steps
     runs = _runs(spec, (*BARE, f"training.validate_every={steps}"), steps)
     torch.set_num_threads(spec.threads)
-    worker.keep_freed_memory()
+    keep_freed_memory()
     config = runs[0].config
     corpus = worker.load_corpus(config)
     trainer = Trainer(runs, corpus)

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from warmuplab.base.memory import keep_freed_memory
 from warmuplab.bench import contender
 from warmuplab.bench.contender import Gate
 from warmuplab.bench.protocol import Spec
@@ -32,7 +33,7 @@ def parts(spec: Spec, gate: Gate) -> dict[str, Any]:
     run = worker.prepare(config)
     end_of("corpus")
     torch.set_num_threads(spec.threads)
-    worker.keep_freed_memory()
+    keep_freed_memory()
     trainer = training.Trainer([run], worker.load_corpus(config))
     end_of("initial weights, batches, probes")
     trainer.population.step(trainer.batches.at(0))

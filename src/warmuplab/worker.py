@@ -19,7 +19,7 @@ from pathlib import Path
 from warmuplab.base.arguments import usable_folder
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import check_folder, read_json, say, write_json
-from warmuplab.base.memory import keep_freed_memory
+from warmuplab.base.memory import OutOfMemoryError, keep_freed_memory, says_out_of_memory
 from warmuplab.config.mapping import from_mapping, to_mapping
 from warmuplab.config.schema import DataConfig, RunConfig
 from warmuplab.data import tokens
@@ -33,6 +33,7 @@ from warmuplab.tracking import settings as tracking
 from warmuplab.tracking.publication import publication
 
 ATTENDED = "--attended"
+OUT_OF_MEMORY = 3  # exit status of a worker whose population may fit when it is divided
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ def check_place(config: RunConfig, folder: Path) -> None:
 def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
     """Train and publish `runs`; an exception is recorded in each run's directory. Returns whether all went well.
 
-    A run whose directory cannot be written fails alone. `record.writing.failure_of` says why a run failed.
+    A run whose directory cannot be written fails alone. `record.writing.failure_of` says why a run failed. Raises
+    `OutOfMemoryError` where the memory is too small for all of several runs: nothing is recorded of them then.
     """
     import torch
 
@@ -147,6 +149,8 @@ def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
         except ConfigError:
             raise
         except Exception as error:
+            if says_out_of_memory(error) and len(begun) > 1:
+                raise OutOfMemoryError(f"out of memory with {len(begun)} members") from None
             for run in begun:
                 if not run.is_complete:
                     writing.fail_with(run, error)
@@ -180,7 +184,12 @@ def main(arguments: Sequence[str]) -> int:
             progress.write(file.progress_path)
             say(progress)
 
-        if not train_population(runs, file.name, report):
+        try:
+            well = train_population(runs, file.name, report)
+        except OutOfMemoryError as error:
+            print(f"failed: {file.name}: {error}; divide the runs over two files", file=sys.stderr)
+            return OUT_OF_MEMORY
+        if not well:
             raise RunFailedError.of(writing.failures(runs), len(runs))
     return 0
 

@@ -239,7 +239,7 @@ def test_a_worker_that_writes_its_records_leaves_its_slot_to_the_next(
         population.state = queue.TRAINING
         started.append(population.file.name)
         log = population.file.log_path.open("wb")
-        return [local._Worker(population, Asleep(), log)]
+        return [local._Worker(population, Asleep(), log, 0)]
 
     progress = Progress(6, 6, 1.0, 0, 1, 0, 1.0, 1.0)
     seen: list[tuple[int, int]] = []
@@ -258,3 +258,45 @@ def test_a_worker_that_writes_its_records_leaves_its_slot_to_the_next(
         local.run(planned, 1, show)
     assert len(started) == 2  # one trains while one writes, and no more than that
     assert seen == [(1, 0), (0, 1), (1, 1), (0, 2)]
+
+
+@pytest.mark.parametrize("launcher", [DEBUG, LOCAL], ids=["debug", "local"])
+def test_a_population_that_does_not_fit_is_tried_again_in_halves(
+    tmp_path: Path, launcher: LauncherConfig, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In worker processes by a module that Python imports as it starts."""
+    patch = (
+        "from warmuplab import training\nreally = training.Trainer.__init__\n"
+        "def small(self, runs, *rest):\n"
+        "    if len(runs) > 2: raise RuntimeError('DefaultCPUAllocator: can\\'t allocate memory')\n"
+        "    really(self, runs, *rest)\n"
+        "training.Trainer.__init__ = small\n"
+    )
+    (tmp_path / "patch").mkdir()
+    (tmp_path / "patch" / "sitecustomize.py").write_text(patch)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patch"), prepend=os.pathsep)
+    really = training.Trainer.__init__
+
+    def small(self: Any, given: Any, *rest: Any) -> None:
+        if len(given) > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        really(self, given, *rest)
+
+    monkeypatch.setattr(training.Trainer, "__init__", small)
+    runs = launch(configs(tmp_path, seeds=(0, 1, 2, 3, 4)), launcher, lambda _: None)
+    assert failures(runs) == []
+    sizes = [len((run.summary or {})["population"]["members"]) for run in runs]
+    assert sizes == [2, 2, 1, 2, 2]
+    printed = capfd.readouterr().out
+    assert "out of memory with 5 members, is tried again as" in printed
+    assert "out of memory with 3 members, is tried again as" in printed
+
+
+def test_a_single_run_without_memory_fails_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object) -> None:
+        raise MemoryError("no memory for 1 GiB")
+
+    monkeypatch.setattr(training.Trainer, "__init__", none_left)
+    runs = launch(configs(tmp_path), DEBUG, lambda _: None)
+    assert len(failures(runs)) == 2
+    assert all("no memory for 1 GiB" in line for line in failures(runs))

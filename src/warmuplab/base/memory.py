@@ -1,11 +1,53 @@
-"""What this process does with memory that it has freed."""
+"""Memory: what is left of it, whether an error says that there is none, and what happens to what was freed."""
 
 import ctypes
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _KEPT_BYTES = 2**31 - 1
+
+
+_SAID_BY_TORCH = ("not enough memory", "can't allocate memory", "out of memory")
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_IN_USE = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
+
+
+class OutOfMemoryError(Exception):
+    """A population does not fit into the memory of its device."""
+
+
+def says_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` means that there is no memory left; torch says it in words."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _SAID_BY_TORCH)
+
+
+def kills_for_memory() -> int:
+    """How often the system has killed a process since it started because memory ran out; 0 where it does not say."""
+    return _number_after("oom_kill ", Path("/proc/vmstat"))
+
+
+def available_memory() -> int | None:
+    """Bytes that programs on this machine, or in this container, can still take; None where the system does not say."""
+    free = _number_after("MemAvailable:", Path("/proc/meminfo")) * 1024
+    for limit, in_use in zip(_LIMITS, _IN_USE, strict=True):
+        most, used = (_number_after("", Path(path)) for path in (limit, in_use))
+        if most:
+            free = min(free, max(0, most - used))
+    return free or None
+
+
+def _number_after(name: str, path: Path) -> int:
+    """The first number in the line of a file that begins with `name`; 0 where there is none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    said = [line.removeprefix(name).split()[0] for line in lines if line.startswith(name) and line != name]
+    return int(said[0]) if said and said[0].isdigit() else 0
 
 
 def keep_freed_memory() -> None:

@@ -1,5 +1,6 @@
 """The backend `debug`: one population after the other, in this process."""
 
+from warmuplab.base.memory import OutOfMemoryError
 from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, QueuedPopulation, Show, Sweep
 from warmuplab.record.progress import Progress, Report
 from warmuplab.worker import train_population
@@ -7,10 +8,14 @@ from warmuplab.worker import train_population
 
 def run(populations: Sweep, slots: int, show: Show) -> None:
     """Train all populations one at a time, whatever `slots` says, as there is only this process."""
-    for population in populations.among(WAITING):
+    while waiting := populations.among(WAITING):
+        population = waiting[0]
         population.state = TRAINING
-        trained = train_population(population.runs, population.file.name, _reporter(population, populations, show))
-        population.state = DONE if trained else FAILED
+        try:
+            trained = train_population(population.runs, population.file.name, _reporter(population, populations, show))
+            population.state = DONE if trained else FAILED
+        except OutOfMemoryError:
+            populations.halve(population)
         show(populations)
 
 

@@ -1,5 +1,6 @@
 """The backend `local`: worker processes on this machine."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -8,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from warmuplab.base.memory import kills_for_memory
 from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, WRITING, QueuedPopulation, Show, Sweep
 from warmuplab.record import writing
 from warmuplab.record.progress import Progress
-from warmuplab.worker import ATTENDED
+from warmuplab.worker import ATTENDED, OUT_OF_MEMORY
 
 POLL_SECONDS = 0.2
 WRITING_PER_SLOT = 1  # workers that write their records while the next population trains
@@ -22,6 +24,8 @@ class _Worker:
     population: QueuedPopulation
     process: subprocess.Popen[bytes]
     log: IO[bytes]
+    killed_before: int
+    """Processes that the system had killed for want of memory when this one started."""
 
 
 def run(populations: Sweep, slots: int, show: Show) -> None:
@@ -40,7 +44,7 @@ def run(populations: Sweep, slots: int, show: Show) -> None:
                 _look_at(worker.population)
                 if ended:
                     workers.remove(worker)
-                    _end(worker)
+                    _end(worker, populations)
             show(populations)
     finally:
         for worker in workers:  # only when interrupted: their runs stay unfinished and are trained next time
@@ -78,12 +82,21 @@ def _start(population: QueuedPopulation) -> _Worker:
     log = population.file.log_path.open("wb")
     command = [sys.executable, "-m", "warmuplab.worker", str(population.file.path), ATTENDED]
     # The pipe is never written to: it closes with this process, even a killed one, and that ends the worker.
-    return _Worker(population, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log), log)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+    return _Worker(population, process, log, kills_for_memory())
 
 
-def _end(worker: _Worker) -> None:
+def _ran_out_of_memory(worker: _Worker) -> bool:
+    """Whether it says so, or was killed while the system killed for want of memory."""
+    status = worker.process.returncode
+    return status == OUT_OF_MEMORY or (status == -signal.SIGKILL and kills_for_memory() > worker.killed_before)
+
+
+def _end(worker: _Worker, populations: Sweep) -> None:
     worker.log.close()
     status = worker.process.returncode
+    if _ran_out_of_memory(worker) and populations.halve(worker.population):
+        return
     worker.population.state = FAILED if status else DONE
     if status:
         log = worker.population.file.log_path

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from warmuplab.base.files import say
+from warmuplab.base.words import plural
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
 from warmuplab.worker import PopulationFile, write_population
@@ -72,6 +74,22 @@ class Sweep:
         total = sum(population.member_steps for population in self.populations)
         done = sum(population.member_steps * population.work_done for population in self.populations)
         return self.seconds * (total / done - 1) if done else None
+
+    def halve(self, population: QueuedPopulation) -> bool:
+        """Let the runs of a population for which there was no memory wait again, as two of half the size.
+
+        Returns whether that can be done: not with a single run.
+        """
+        runs = [run for run in population.runs if run.config.overwrite or not run.is_complete]
+        if len(runs) < 2:
+            return False
+        middle = -(-len(runs) // 2)
+        place = self.populations.index(population)
+        halves = [QueuedPopulation(part, write_population(part)) for part in (runs[:middle], runs[middle:])]
+        self.populations[place : place + 1] = halves
+        names = " and ".join(half.file.name for half in halves)
+        say(f"{population.file.name}: out of memory with {plural(len(runs), 'member')}, is tried again as {names}.")
+        return True
 
 
 Show = Callable[[Sweep], None]

@@ -48,7 +48,7 @@ def configs_of(spec: Spec, steps: int) -> list[RunConfig]:
 def done(config: RunConfig, corpus: TokenizedCorpus, seeds: Sequence[int], steps: range) -> Done:
     """What members with `seeds` do in these steps: counted from the sentences that they read."""
     sampler = BatchSampler(corpus.train, config.training.batch_size)
-    read = np.concatenate([sampler.sentences_at(seed, step) for seed in seeds for step in steps])
+    read = np.concatenate([sampler.sentences(seed, steps.stop)[steps.start :].flatten() for seed in seeds])
     sources, targets = corpus.train.source_lengths_N[read], corpus.train.target_lengths_N[read]
     flops = sentence_flops(config.model, corpus.vocabulary_size, sources, targets).sum()
     return Done(int(sources.sum() + targets.sum()), float(flops))

@@ -44,3 +44,36 @@ def test_a_member_that_diverges_leaves_the_others_alone(small_corpus: TokenizedC
     assert beside[2]["train/loss"].isna().any()
     for one, two in zip(calm[:2], beside[:2], strict=True):
         pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "gi_adam", "radam", "sgd"])
+def test_replayed_steps_are_those_that_are_launched_one_by_one(small_corpus: TokenizedCorpus, optimizer: str) -> None:
+    """Over several visits of each bucket, with a member that diverges on the way."""
+    members = [*MEMBERS, ("seed=3", "schedule.peak_lr=1e30")]
+    shared = ("training.steps=60", f"optimizer={optimizer}", "optimizer.clip_norm=1", "probes=default")
+    eager, replayed = (
+        trained(small_corpus, "cuda", members, *shared, f"hardware.replay={wanted}") for wanted in ("false", "true")
+    )
+    for one, two in zip(eager, replayed, strict=True):
+        pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+@pytest.mark.gpu
+def test_every_probe_measures_on_a_gpu_what_it_measures_on_the_cpu(small_corpus: TokenizedCorpus) -> None:
+    shared = ("probes=full", "training.steps=4", "hardware.dtype=float64")
+    here, there = (trained(small_corpus, device, MEMBERS, *shared) for device in ("cpu", "cuda"))
+    for mine, other in zip(here, there, strict=True):
+        assert list(mine) == list(other)
+        assert {"curvature/sharpness", "overfit/gap", "stability/kl", "probe/loss"} <= set(mine)
+        for name in mine:
+            np.testing.assert_allclose(mine[name], other[name], rtol=1e-6, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.gpu
+def test_bfloat16_on_a_gpu_is_near_float32(small_corpus: TokenizedCorpus) -> None:
+    full, half = (
+        trained(small_corpus, "cuda", MEMBERS, f"hardware.dtype={dtype}") for dtype in ("float32", "bfloat16")
+    )
+    for one, two in zip(full, half, strict=True):
+        np.testing.assert_allclose(one["train/loss"], two["train/loss"], rtol=0.05)

@@ -6,7 +6,7 @@ forward pass reads. Nothing mixes members: every operation is batched over the l
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
@@ -44,11 +44,12 @@ class Transformer:
     vocabulary_size: int
     products: torch.dtype | None = None
     """Precision of the matrix products, such as bfloat16; None: that of the weights. The rest keeps theirs."""
+    parameters: tuple[Parameter, ...] = field(init=False, repr=False, compare=False)
+    """Every parameter of a member, in the order of its row: embedding, encoder layers, decoder layers."""
 
-    @cached_property
-    def parameters(self) -> tuple[Parameter, ...]:
-        """Every parameter of a member, in the order of its row: embedding, encoder layers, decoder layers."""
-        return tuple(parameters(self.config, self.vocabulary_size))
+    def __post_init__(self) -> None:
+        # At once: a compiler that reads it for the first time inside the forward pass cannot follow.
+        object.__setattr__(self, "parameters", tuple(parameters(self.config, self.vocabulary_size)))
 
     @property
     def size(self) -> int:

@@ -6,11 +6,13 @@ SHELL := /bin/bash
 PYTHON ?= python3
 STUDY ?= quick
 ARGS ?=
+DATA ?=
+DRY ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test lint sweep run report figures dashboard sync find-lr bench clean
+.PHONY: help setup test lint sweep run report figures dashboard sync find-lr bench gpu-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-28s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +68,12 @@ find-lr: $(VENV)/.installed  ## find a peak rate: where the loss begins to jitte
 
 bench: $(VENV)/.installed-bench  ## measure what training costs here, against other ways to run it (ARGS="--help" lists parts)
 	@$(BIN)/python scripts/bench.py $(ARGS)
+
+# A PYTHON that is given is used as it is: no .venv, no pip, no network.
+GIVEN := $(filter-out file,$(origin PYTHON))
+gpu-check: $(if $(GIVEN),,$(VENV)/.installed-test)  ## check one GPU: tests, bench, a small study (PYTHON=python3 as it is; DATA=folder; DRY=1 on a CPU)
+	@PYTHONPATH=src$${PYTHONPATH:+:$$PYTHONPATH} $(if $(GIVEN),$(PYTHON),$(BIN)/python) scripts/gpu_check.py \
+		$(if $(DRY),--dry) $(if $(DATA),--data $(DATA)) $(ARGS)
 
 clean:  ## remove .venv and caches; keeps outputs and results
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -26,7 +26,9 @@ KINDS = {
     "products": "products:rates",
     "start_up": "start_up:parts",
     "operations": "operations:per_step",
-    "device": "device:pace",
+    "float32": "device:float32",
+    "tf32": "device:tf32",
+    "bfloat16": "device:bfloat16",
 }
 """Module and function, by what is measured: `function(spec, gate)` returns what can be written as JSON."""
 

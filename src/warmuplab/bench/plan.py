@@ -27,11 +27,13 @@ class Plan:
     most_runs: int
     """Runs of the largest sweep whose cost per run is measured."""
     say: Say
+    warm_up: int = WARM_UP
+    """Optimizer steps before those that are measured."""
 
     def spec(self, kind: str, members: int = 1, *, threads: int = 1, first_seed: int = 0, steps: int = 0) -> Spec:
         """One process; its members have the seeds from `first_seed` on."""
         seeds = tuple(range(first_seed, first_seed + members))
-        return Spec(kind, self.overrides, seeds, threads, steps or self.steps, WARM_UP, self.outputs)
+        return Spec(kind, self.overrides, seeds, threads, steps or self.steps, self.warm_up, self.outputs)
 
     def one_per_core(self, kind: str, members: int = 1) -> list[Spec]:
         """As many processes as there are cores, with a thread each."""

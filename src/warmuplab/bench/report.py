@@ -8,6 +8,7 @@ from typing import Any
 from warmuplab.base.files import write_text
 from warmuplab.bench import growth, ratios, throughput
 from warmuplab.bench.contenders import NAMES
+from warmuplab.bench.device_tables import DEVICE_SECTIONS
 from warmuplab.bench.flops import utilisation
 from warmuplab.bench.markdown import failed, table
 from warmuplab.record.environment import describe_hardware
@@ -194,4 +195,5 @@ SECTIONS: dict[str, Section] = {
     "start-up": _start_up,
     "operations": _operations,
     "probes": _probes,
+    **DEVICE_SECTIONS,
 }

@@ -16,6 +16,7 @@ COMMANDS = {
     "schedule": "show a learning-rate schedule in the terminal",
     "sync": "upload a study's offline runs to W&B, each once",
     "bench": "measure what training costs here, against other ways to run it",
+    "gpu-check": "check one GPU: its tests, what training costs on it, a small study",
 }
 ONLY_PRINT = ("report", "figures", "schedule")  # beside --help: these end quietly when `| head` has seen enough
 

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from support.composing import ROOT, SMALL, composed
-from warmuplab.bench import device, gpu_check, parts, report
+from warmuplab.bench import parts
 from warmuplab.bench.contenders import device as contender
+from warmuplab.bench.gpu import check as gpu_check
+from warmuplab.bench.gpu import device
+from warmuplab.bench.page import report
 from warmuplab.bench.plan import Plan
 from warmuplab.bench.protocol import Spec
 from warmuplab.commands import gpu_check as command

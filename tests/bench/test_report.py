@@ -7,8 +7,9 @@ import pytest
 
 from support.composing import SMALL
 from warmuplab.base.errors import ConfigError
-from warmuplab.bench import parts, report, writing
+from warmuplab.bench import parts
 from warmuplab.bench.contenders import NAMES
+from warmuplab.bench.page import report, writing
 from warmuplab.bench.plan import Plan
 
 

@@ -46,7 +46,8 @@ def measure(arguments: "argparse.Namespace") -> None:
     from warmuplab.base.arguments import usable_folder
     from warmuplab.base.errors import ConfigError
     from warmuplab.base.files import check_folder, say
-    from warmuplab.bench import machine, parts, work, writing
+    from warmuplab.bench import machine, parts, work
+    from warmuplab.bench.page import writing
     from warmuplab.bench.plan import Plan
 
     for name in ("rounds", "steps", "workers", "runs"):

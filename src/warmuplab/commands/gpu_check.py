@@ -23,7 +23,7 @@ def main() -> int:
     from warmuplab.base.arguments import usable_folder
     from warmuplab.base.errors import ConfigError
     from warmuplab.base.files import check_folder, say
-    from warmuplab.bench import gpu_check
+    from warmuplab.bench.gpu import check
     from warmuplab.config.messages import one_line_errors
     from warmuplab.population.population import pick_device
 
@@ -38,7 +38,7 @@ def main() -> int:
                     "--data", arguments.data, "no such folder", "name the folder of train.en and train.de"
                 )
             check_folder(results)
-            return 0 if gpu_check.run(gpu_check.Check(arguments.data, arguments.dry, results, outputs, say)) else 1
+            return 0 if check.run(check.Check(arguments.data, arguments.dry, results, outputs, say)) else 1
     except KeyboardInterrupt:
         print("\nInterrupted: the parts that were finished are written.")
         return 130

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from warmuplab.bench import figure, parts, report
+from warmuplab.bench import parts
+from warmuplab.bench.page import figure, report
 
 
 def write(folder: Path) -> list[Path]:

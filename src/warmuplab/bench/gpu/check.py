@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warmuplab.base.files import write_text
-from warmuplab.bench import device, machine, parts, writing
+from warmuplab.bench import machine, parts
+from warmuplab.bench.gpu import device
+from warmuplab.bench.page import writing
 from warmuplab.bench.plan import Plan
 from warmuplab.config.compose import CHECKOUT
 

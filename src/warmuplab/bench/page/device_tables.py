@@ -3,7 +3,7 @@
 from typing import Any
 
 from warmuplab.bench.flops import utilisation
-from warmuplab.bench.markdown import table
+from warmuplab.bench.page.markdown import table
 
 Values = list[dict[str, Any]]
 

@@ -33,7 +33,8 @@ class Jobs:
         self._compose = compose
         self._chosen: dict[tuple[str, ...], DictConfig] = {}
         self._composed: dict[tuple[str, ...], DictConfig] = {}
-        self._validated: dict[tuple[str, ...], RunConfig] = {}
+        self._validated: dict[tuple[str, ...], RunConfig | None] = {}
+        """None where some setting may follow from the seed."""
 
     def run(self, job: Sequence[str]) -> RunConfig:
         """The validated run of a job's overrides. Runs that differ in the seed alone share their groups of settings.
@@ -48,13 +49,14 @@ class Jobs:
         if not seeds:
             return from_mapping(composed)
         seed = int(seeds[-1].removeprefix("seed="))
-        if _interpolates(composed):  # some setting may follow from the seed
+        if others not in self._validated:
+            self._validated[others] = None if _interpolates(composed) else from_mapping(composed)
+        validated = self._validated[others]
+        if validated is None:
             composed = composed.copy()
             composed.seed = seed
             return from_mapping(composed)
-        if others not in self._validated:
-            self._validated[others] = from_mapping(composed)
-        config = copy.copy(self._validated[others])
+        config = copy.copy(validated)
         config.seed = seed
         validate(config)
         return config
@@ -81,7 +83,7 @@ def _is_plain_value(override: Override) -> bool:
 
 
 def _interpolates(composed: DictConfig) -> bool:
-    return "${" in OmegaConf.to_yaml(composed)
+    return "${" in str(OmegaConf.to_container(composed))
 
 
 def _without_hydra(composed: DictConfig) -> DictConfig:

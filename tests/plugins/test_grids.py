@@ -1,13 +1,11 @@
 """The sweeper: a study is the union of its grids, and what is typed replaces a key in each of them."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 
 from warmuplab.base.errors import ConfigError
@@ -124,23 +122,3 @@ def test_a_range_without_values_is_refused(typed: str, monkeypatch: pytest.Monke
     with pytest.raises(ConfigError) as caught:
         jobs([], typed, monkeypatch=monkeypatch)
     assert str(caught.value) == f"{typed}: no values; give at least one value"
-
-
-def test_jobs_that_differ_in_the_seed_are_composed_once_and_are_what_each_alone_would_be() -> None:
-    plugins = Plugins.instance().discover(Launcher)
-    launcher: Any = next(plugin for plugin in plugins if plugin.__name__ == "PopulationLauncher")
-    composed: list[list[str]] = []
-
-    class Loader:
-        def load_sweep_config(self, config: Any, overrides: list[str]) -> Any:
-            composed.append(overrides)
-            with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-                return compose("config", overrides, return_hydra_config=True)
-
-    one = launcher("debug", None, None)
-    one.hydra_context, one.config = SimpleNamespace(config_loader=Loader()), None
-    jobs = [["model=pre_ln", "seed=3"], ["seed=4", "model=pre_ln"], ["model=post_ln"], ["model=post_ln", "seed=0"]]
-    found = [one._configuration(job) for job in jobs]
-    assert composed == [["model=pre_ln"], ["model=post_ln"]]
-    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        assert found == [from_mapping(compose("config", job)) for job in jobs]

@@ -3,10 +3,9 @@
 Hydra imports this module at every start and inspects what it finds here, so it imports nothing heavy.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
@@ -15,9 +14,6 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import MISSING, DictConfig
-
-if TYPE_CHECKING:
-    from warmuplab.config.schema import RunConfig
 
 
 @dataclass
@@ -83,7 +79,6 @@ class PopulationLauncher(Launcher):
 
     def __init__(self, cluster: str, workers: int | None, members: int | None) -> None:
         self.cluster, self.workers, self.members = cluster, workers, members
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what composing the jobs needs; the task function is for launchers that train one job at a time."""
@@ -98,11 +93,14 @@ class PopulationLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Validate every job, then train; ends the program with status 1 when a run failed."""
         from warmuplab.base.files import say
+        from warmuplab.config.jobs import Jobs
         from warmuplab.config.messages import RunFailedError
         from warmuplab.launch.launch import LauncherConfig, launch
         from warmuplab.record.writing import failures
 
-        configs = [self._configuration(job) for job in job_overrides]
+        loader = self.hydra_context.config_loader
+        jobs = Jobs(lambda overrides: loader.load_sweep_config(self.config, overrides))
+        configs = [jobs.run(job) for job in job_overrides]
         runs = launch(configs, LauncherConfig(self.cluster, self.workers, self.members))
         failed = failures(runs)
         if failed:
@@ -110,22 +108,6 @@ class PopulationLauncher(Launcher):
             say("\n".join(f"  {line}" for line in failed))
             raise RunFailedError.of(failed, len(runs))
         return [JobReturn(overrides=list(job), status=JobStatus.COMPLETED) for job in job_overrides]
-
-    def _configuration(self, job: Sequence[str]) -> "RunConfig":
-        """The validated run of a job. Composing takes a tenth of a second, so jobs that differ in seed share it."""
-        from warmuplab.config import choices
-        from warmuplab.config.mapping import from_mapping
-
-        seeds = [override for override in job if re.fullmatch(r"seed=\d+", override)]
-        others = tuple(override for override in job if override not in seeds)
-        if others not in self._composed:
-            choices.check(others)
-            loaded = self.hydra_context.config_loader.load_sweep_config(self.config, list(others))
-            self._composed[others] = _without_hydra(loaded)
-        composed = self._composed[others].copy()
-        if seeds:
-            composed.seed = int(seeds[-1].removeprefix("seed="))
-        return from_mapping(composed)
 
 
 def _values(key: str, value: Any) -> str:
@@ -145,12 +127,3 @@ def _text(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"[{','.join(map(_text, value))}]"
     return str(value)
-
-
-def _without_hydra(composed: DictConfig) -> DictConfig:
-    composed = composed.copy()
-    from omegaconf import open_dict
-
-    with open_dict(composed):
-        del composed["hydra"]
-    return composed

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -16,7 +17,7 @@ def from_mapping(composed: DictConfig | Mapping[str, Any]) -> RunConfig:
     Raises `omegaconf.errors.OmegaConfBaseException` where a key or a type is wrong, `ConfigError` where a value is.
     """
     plain = OmegaConf.to_container(composed, resolve=True) if isinstance(composed, DictConfig) else composed
-    merged = OmegaConf.merge(OmegaConf.structured(RunConfig), plain)
+    merged = OmegaConf.merge(_schema(), plain)
     config = OmegaConf.to_object(merged)
     assert isinstance(config, RunConfig)
     validate(config)
@@ -26,3 +27,10 @@ def from_mapping(composed: DictConfig | Mapping[str, Any]) -> RunConfig:
 def to_mapping(config: RunConfig) -> dict[str, Any]:
     """The run as plain dicts and lists, what `from_mapping` reads."""
     return asdict(config)
+
+
+@cache
+def _schema() -> DictConfig:
+    """The schema as OmegaConf has it: reading it from the dataclasses takes as long as filling it in."""
+    schema: DictConfig = OmegaConf.structured(RunConfig)
+    return schema

@@ -8,11 +8,12 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
 import sys
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from warmuplab.base.arguments import usable_folder
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import check_folder, read_json, say, write_json
 from warmuplab.base.memory import OutOfMemoryError, keep_freed_memory, says_out_of_memory
+from warmuplab.config import compiling
 from warmuplab.config.mapping import from_mapping, to_mapping
 from warmuplab.config.schema import DataConfig, RunConfig
 from warmuplab.data import tokens
@@ -71,8 +73,11 @@ class PopulationFile:
 def write_population(runs: Sequence[Run]) -> PopulationFile:
     """The file for `runs`, under the folder of their study; its name says which runs they are.
 
+    Decides `hardware.compile=auto` for them.
+
     Raises `ConfigError` where it cannot be written.
     """
+    runs = decided(runs)
     config = runs[0].config
     name = hashlib.sha256(json.dumps([run.run_id for run in runs]).encode()).hexdigest()[:8]
     file = PopulationFile(Path(config.outputs) / config.study / "populations" / f"{name}.json")
@@ -80,6 +85,26 @@ def write_population(runs: Sequence[Run]) -> PopulationFile:
         check_folder(file.path.parent)
         write_json(file.path, {"runs": [to_mapping(run.config) for run in runs]})
     return file
+
+
+def decided(runs: Sequence[Run]) -> list[Run]:
+    """`runs`, which train in lockstep, with true or false for `hardware.compile=auto`; see `config.compiling.pays`."""
+    config = runs[0].config
+    if config.hardware.compile != "auto":
+        return list(runs)
+    from warmuplab.population.population import pick_device  # slow to import
+
+    corpus = load_corpus(config)
+    compiles = compiling.pays(
+        pick_device(config.hardware.device).type,
+        compiling.estimated_weights(config.model, corpus.vocabulary_size),
+        config.training.batch_size * float((corpus.train.source_lengths_N + corpus.train.target_lengths_N).mean()),
+        len(runs),
+        config.training.steps,
+        any(shutil.which(program) for program in (os.environ.get("CXX", "c++"), "g++", "clang++")),
+    )
+    hardware = replace(config.hardware, compile=compiles)
+    return [replace(run, config=replace(run.config, hardware=hardware)) for run in runs]
 
 
 def usable_outputs(config: RunConfig) -> AbstractContextManager[None]:
@@ -134,11 +159,15 @@ def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
     A run whose directory cannot be written fails alone. `record.writing.failure_of` says why a run failed. Raises
     `OutOfMemoryError` where the memory is too small for all of several runs: nothing is recorded of them then.
     """
-    import torch
-
+    runs = decided(runs)
+    hardware = runs[0].config.hardware
+    if hardware.compile:  # what one worker has compiled the others find there
+        cache = Path(runs[0].config.outputs).resolve() / ".cache" / "inductor"
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
     from warmuplab import training
+    from warmuplab.population import precision
 
-    torch.set_num_threads(runs[0].config.hardware.threads)
+    precision.set_up(hardware)
     keep_freed_memory()
     begun = [run for run in runs if writing.attempt(run, partial(writing.begin, run))]
     if not begun:

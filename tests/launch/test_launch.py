@@ -14,10 +14,12 @@ import pytest
 from support.composing import QUICK, ROOT, composed
 from warmuplab import training, worker
 from warmuplab.base.errors import ConfigError
+from warmuplab.base.memory import available_memory, kills_for_memory
 from warmuplab.commands.hydra_command import hydra_command
 from warmuplab.commands.train import train_one
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import local, queue
+from warmuplab.launch.fitting import member_bytes, members_that_fit
 from warmuplab.launch.launch import LauncherConfig, launch
 from warmuplab.launch.pack import pack
 from warmuplab.record import writing
@@ -36,7 +38,7 @@ def configs(folder: Path, *overrides: str, seeds: tuple[int, ...] = (0, 1)) -> l
 def test_packing_separates_what_cannot_train_together_and_divides_evenly() -> None:
     post = [Run(composed(f"seed={seed}"), f"post{seed}") for seed in range(5)]
     pre = [Run(composed(f"seed={seed}", "model=pre_ln"), f"pre{seed}") for seed in range(2)]
-    packed = pack([post[0], pre[0], *post[1:], pre[1]], largest=3)
+    packed = pack([post[0], pre[0], *post[1:], pre[1]], largest=lambda _: 3)
     assert [[run.run_id for run in population] for population in packed] == [
         ["post0", "post1"],
         ["post2", "post3", "post4"],
@@ -300,3 +302,29 @@ def test_a_single_run_without_memory_fails_as_any_other(tmp_path: Path, monkeypa
     runs = launch(configs(tmp_path), DEBUG, lambda _: None)
     assert len(failures(runs)) == 2
     assert all("no memory for 1 GiB" in line for line in failures(runs))
+
+
+def test_members_that_fit_grow_with_the_memory_and_shrink_with_the_network() -> None:
+    small, wide = composed("model.width=64"), composed("model.width=512")
+    sizes = [members_that_fit(small, 600_000, gigabytes * 10**9, 2) for gigabytes in (1, 4, 16, 64)]
+    assert sizes[0] == 1
+    assert sizes == sorted(sizes)
+    assert 8 <= sizes[2] < sizes[3]
+    assert members_that_fit(wide, 30_000_000, 16 * 10**9, 2) < sizes[2]
+    assert members_that_fit(small, 600_000, 16 * 10**9, 4) < sizes[2]
+    assert members_that_fit(small, 600_000, None, 2) is None
+    measured = 160e6  # a member of the peak of a worker of eight, at this size
+    assert measured < member_bytes(small, 600_000) < 2 * measured
+
+
+def test_populations_are_smaller_where_there_is_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("warmuplab.launch.launch.available_memory", lambda: 500 * 2**20)
+    runs = launch(configs(tmp_path, seeds=(0, 1, 2)), LauncherConfig("debug", workers=1, members=None), said.append)
+    assert any("3 populations" in line for line in said)
+    assert {len((run.summary or {})["population"]["members"]) for run in runs} == {1}
+
+
+def test_this_machine_says_how_much_memory_it_has() -> None:
+    assert (available_memory() or 0) > 100 * 2**20
+    assert kills_for_memory() >= 0

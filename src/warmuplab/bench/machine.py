@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -35,10 +36,11 @@ def facts(device: str = "cpu") -> dict[str, Any]:
     }
 
 
-def folder_name(facts: dict[str, Any]) -> str:
-    """The folder of what was measured with these `facts`."""
+def folder_name(facts: dict[str, Any], overrides: Sequence[str] = ()) -> str:
+    """The folder of what was measured with these `facts`: one of its own where settings are not the usual ones."""
     hardware = facts["hardware"]
-    return slug(hardware["gpu"]) if "gpu" in hardware else slug(hardware["cpu"], hardware["usable_cores"])
+    name = slug(hardware["gpu"]) if "gpu" in hardware else slug(hardware["cpu"], hardware["usable_cores"])
+    return "-".join([name, *(slug(override) for override in overrides)])
 
 
 def _version(package: str) -> str | None:

@@ -108,6 +108,9 @@ def together(specs: Sequence[Spec], longest_seconds: float = LONGEST_SECONDS) ->
         return [{"start_up": round(s, 3)} | one.read() for s, one in zip(start_up, processes, strict=True)]
     except (FailedError, BrokenPipeError) as error:
         why = f"no answer within {longest_seconds:.0f} s" if late.is_set() else str(error)
+        ended = [one for one in processes if one.process.poll() not in (None, 0)]
+        if isinstance(error, BrokenPipeError) and ended and not late.is_set():
+            why = ended[0].why_it_ended
         raise FailedError(why) from error
     finally:
         watch.cancel()

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from warmuplab.bench.contenders import NAMES
+from warmuplab.bench.contenders import NAMES, OURS
 from warmuplab.bench.plan import MEMBERS, Plan
 from warmuplab.bench.protocol import FailedError, Spec, together
 from warmuplab.bench.ratios import rate
+from warmuplab.bench.work import check, only_ours
 
 WIDTHS = {64: ("model.width=64", "model.feed_forward=256"), 128: ("model.width=128", "model.feed_forward=512")}
 
@@ -25,8 +26,10 @@ def contenders(plan: Plan) -> list[dict[str, Any]]:
     """Every contender in every round: what its processes said, or why it failed."""
     measured = []
     for number in range(1, plan.rounds + 1):
-        for contender, name in NAMES.items():
-            result = attempt(specs(plan, contender))
+        turn = number % len(NAMES)  # none is always the first after another
+        for contender, name in [*list(NAMES.items())[turn:], *list(NAMES.items())[:turn]]:
+            other = contender not in OURS and only_ours(check(plan.overrides))
+            result = {"failed": other} if other else attempt(specs(plan, contender))
             plan.say(f"round {number} of {plan.rounds}  {name}: {_in_words(result)}")
             measured.append({"round": number, "contender": contender} | result)
     return measured

@@ -39,6 +39,20 @@ def check(overrides: Sequence[str]) -> RunConfig:
     return from_mapping(compose([*BASE, *overrides]))
 
 
+def only_ours(config: RunConfig) -> str | None:
+    """What of a run the other contenders cannot do, so that there is nothing to compare; None where they can."""
+    for name, value, theirs in (
+        ("model.norm", config.model.norm, "post"),
+        ("optimizer.name", config.optimizer.name, "adam"),
+        ("optimizer.clip_norm", config.optimizer.clip_norm, None),
+        ("hardware.dtype", config.hardware.dtype, "float32"),
+        ("training.label_smoothing", config.training.label_smoothing, 0.0),
+    ):
+        if value != theirs:
+            return f"not comparable: it trains with {name}={theirs}, not with {value}"
+    return None
+
+
 def configs_of(spec: Spec, steps: int) -> list[RunConfig]:
     """The run of each seed, `steps` long."""
     told = [*BASE, *spec.overrides, f"training.steps={steps}", f"outputs={spec.outputs}"]

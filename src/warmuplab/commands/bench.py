@@ -30,12 +30,8 @@ def main() -> int:
     arguments = parser.parse_intermixed_args()
     from warmuplab.config.messages import one_line_errors
 
-    try:
-        with one_line_errors():
-            measure(arguments)
-    except KeyboardInterrupt:
-        print("\nInterrupted: the parts that were measured are written.")
-        return 130
+    with one_line_errors("the parts that were measured to their end are written"):
+        measure(arguments)
     return 0
 
 
@@ -56,7 +52,7 @@ def measure(arguments: "argparse.Namespace") -> None:
             raise ConfigError(f"--{name}", number, "must be at least 1", f"use --{name} 1 or more")
     work.check(arguments.overrides)
     names = parts.chosen([name for name in arguments.parts.split(",") if name])
-    folder = arguments.output or Path("results/bench") / machine.folder_name(machine.facts())
+    folder = arguments.output or Path("results/bench") / machine.folder_name(machine.facts(), arguments.overrides)
     with usable_folder("--output", folder), tempfile.TemporaryDirectory() as outputs:
         check_folder(folder)
         for number, name in enumerate(names, 1):

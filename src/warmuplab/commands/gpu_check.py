@@ -29,16 +29,10 @@ def main() -> int:
 
     base = DRY_FOLDER if arguments.dry else Path()
     results, outputs = (getattr(arguments, name) or base / name for name in ("results", "outputs"))
-    try:
-        with one_line_errors(), usable_folder("--results", results):
-            if not arguments.dry:
-                pick_device("cuda")
-            if arguments.data and not Path(arguments.data).is_dir():
-                raise ConfigError(
-                    "--data", arguments.data, "no such folder", "name the folder of train.en and train.de"
-                )
-            check_folder(results)
-            return 0 if check.run(check.Check(arguments.data, arguments.dry, results, outputs, say)) else 1
-    except KeyboardInterrupt:
-        print("\nInterrupted: the parts that were finished are written.")
-        return 130
+    with one_line_errors("the parts that were finished are written"), usable_folder("--results", results):
+        if not arguments.dry:
+            pick_device("cuda")
+        if arguments.data and not Path(arguments.data).is_dir():
+            raise ConfigError("--data", arguments.data, "no such folder", "name the folder of train.en and train.de")
+        check_folder(results)
+        return 0 if check.run(check.Check(arguments.data, arguments.dry, results, outputs, say)) else 1

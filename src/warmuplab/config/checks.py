@@ -30,6 +30,8 @@ def validate(config: RunConfig) -> None:
         _one_of("tracker.mode", config.tracker.mode, ("online", "offline", "disabled"))
     _one_of("hardware.device", config.hardware.device, ("auto", "cpu", "cuda"))
     _one_of("hardware.dtype", config.hardware.dtype, DTYPES)
+    if not isinstance(config.hardware.compile, bool) and config.hardware.compile != "auto":
+        raise ConfigError("hardware.compile", config.hardware.compile, "unknown", "choose one of auto, true, false")
     _at_least("hardware.threads", config.hardware.threads, 1)
     _at_least("seed", config.seed, 0)
     for name, value, most in (

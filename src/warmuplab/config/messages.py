@@ -50,18 +50,21 @@ class RunFailedError(Exception):
         return cls(f"{others}{failures[0]}")
 
 
+GO_ON = "the same command continues with the runs that are not finished"
+
+
 @contextmanager
-def one_line_errors() -> Iterator[None]:
+def one_line_errors(when_interrupted: str = GO_ON) -> Iterator[None]:
     """Turn an error into one line on standard error and an exit status.
 
-    2 for one in the input, 1 for that of a run and for what the file system refuses: a full disk, a closed pipe.
+    130 where a person interrupts, with what that means: `when_interrupted`. 2 for one in the input, 1 for that of a run and for what the file system refuses: a full disk, a closed pipe.
     """
     try:
         yield
         with naming("standard output"):
             sys.stdout.flush()
     except KeyboardInterrupt:
-        print("interrupted; the same command continues with the runs that are not finished", file=sys.stderr)
+        print(f"interrupted; {when_interrupted}", file=sys.stderr)
         raise SystemExit(130) from None
     except RunFailedError as error:
         _end("failed", str(error), 1)

@@ -203,12 +203,15 @@ class HardwareConfig:
     """`auto` (CUDA when there is one), `cpu` or `cuda`."""
     dtype: str
     """`float32`, `float64`, or `bfloat16` (of the matrix products; weights stay float32)."""
-    compile: bool
-    """Whether to compile the loss with `torch.compile`."""
+    compile: Any
+    """Whether to compile training and losses with `torch.compile`; `auto`: where a training is long enough for it to
+    pay, decided once, when its population is written, so that the record says true or false."""
     threads: int
     """CPU threads of a training process."""
     replay: bool = added(False)
     """Whether a GPU records a step as a graph of kernels and replays it; no effect on a CPU."""
+    tf32: bool = added(False)
+    """Whether a GPU multiplies float32 matrices in TF32; curvature is measured without. No effect on a CPU."""
 
 
 @dataclass

@@ -1,21 +1,26 @@
 """From a list of jobs to trained runs: validate all, leave out what is finished, pack into populations, run workers."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import say
+from warmuplab.base.memory import available_memory
 from warmuplab.base.words import plural
+from warmuplab.config import compiling
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import display, queue
 from warmuplab.launch.backends import BACKENDS
+from warmuplab.launch.fitting import members_that_fit
 from warmuplab.launch.pack import pack
 from warmuplab.record import environment
 from warmuplab.record.run import Run
-from warmuplab.worker import prepare
+from warmuplab.worker import load_corpus, prepare
 
-CPU_MEMBERS = 8  # of a population on a CPU: more spill out of its caches and gain nothing
+CPU_MEMBERS = 8  # of a population on a CPU, where there is memory for them: more gain nothing
 
 Say = Callable[[str], None]
 
@@ -57,14 +62,26 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     if not to_train:
         return runs
     on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
-    populations = pack(to_train, launcher.members or (len(to_train) if on_gpu else CPU_MEMBERS))
     threads = max(run.config.hardware.threads for run in to_train)
-    workers = min(launcher.workers or (1 if on_gpu else max(1, _cores() // threads)), len(populations))
+    workers = launcher.workers or (1 if on_gpu else max(1, _cores() // threads))
+    populations = pack(to_train, partial(_largest, launcher, on_gpu, workers))
+    workers = min(workers, len(populations))
     say(f"Training {plural(len(to_train), 'run')} in {plural(len(populations), 'population')}, {workers} at a time.")
     planned = queue.plan(populations)
     with display.shown(planned) as show:
         BACKENDS[launcher.cluster](planned, workers, show)
     return runs
+
+
+def _largest(launcher: LauncherConfig, on_gpu: bool, workers: int, run: Run) -> int:
+    """Most members of a population of runs like `run`. On a GPU there is no limit: what does not fit is halved."""
+    if launcher.members is not None:
+        return launcher.members
+    if on_gpu:
+        return sys.maxsize
+    weights = compiling.estimated_weights(run.config.model, load_corpus(run.config).vocabulary_size)
+    fitting = members_that_fit(run.config, weights, available_memory(), workers)
+    return CPU_MEMBERS if fitting is None else min(CPU_MEMBERS, fitting)
 
 
 def _cores() -> int:

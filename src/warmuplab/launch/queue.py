@@ -8,7 +8,7 @@ from warmuplab.base.files import say
 from warmuplab.base.words import plural
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
-from warmuplab.worker import PopulationFile, write_population
+from warmuplab.worker import PopulationFile, decided, write_population
 
 WAITING, TRAINING, WRITING, DONE, FAILED = "waiting", "training", "writing", "done", "failed"
 TRAINED = (WRITING, DONE, FAILED)  # with no step left to train
@@ -98,4 +98,4 @@ Show = Callable[[Sweep], None]
 
 def plan(packed: Sequence[list[Run]]) -> Sweep:
     """The sweep over `packed`, each population's file written."""
-    return Sweep([QueuedPopulation(runs, write_population(runs)) for runs in packed])
+    return Sweep([QueuedPopulation(runs, write_population(runs)) for runs in map(decided, packed)])

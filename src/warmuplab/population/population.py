@@ -62,7 +62,7 @@ class Population:
         self._clip_norm = optimizer.clip_norm
         self._rates = Rates(lr_MxT.to(self.device, dtype), elsewhere)
         self._label_smoothing = label_smoothing
-        compiled = torch.compile if hardware.compile else _as_it_is
+        compiled = torch.compile if hardware.compile is True else _as_it_is
         self._objective, self._losses = compiled(self._computing.objective), compiled(self._computing.losses)
         self.clock = torch.zeros((), dtype=torch.int64, device=self.device)
         """The step that is taken next, 0-based. It and all other state is changed in place, as a graph of kernels that

@@ -26,6 +26,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from warmuplab.config.schema import OptimizerConfig
 from warmuplab.data.batches import Batch
 from warmuplab.population.population import Population
+from warmuplab.population.precision import full_precision
 from warmuplab.population.transformer import Transformer
 from warmuplab.probes import Record
 from warmuplab.probes.lanczos import Product, WarmStart
@@ -45,6 +46,10 @@ class CurvatureProbe:
 
     def before_step(self, step: int) -> None:
         """Measure with the weights and the optimizer's state that `step` starts from."""
+        with full_precision():
+            self._measure(step)
+
+    def _measure(self, step: int) -> None:
         population = self._population
         product = hessian_product(population.model, population.weights_MxP, self._batch)
         lr_M = population.lr_now()

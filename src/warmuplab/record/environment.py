@@ -42,7 +42,13 @@ def hardware(device: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
     }
     if device == "cuda":
-        facts["gpu"] = torch.cuda.get_device_name()
+        facts |= {
+            "gpu": torch.cuda.get_device_name(),
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),
+            "tf32": torch.get_float32_matmul_precision() != "highest",
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+        }
     return facts
 
 

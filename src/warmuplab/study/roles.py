@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from warmuplab.base.words import NO_WARMUP, norm_label, rate_label, warmup_label
+from warmuplab.config.keys import HOW_IT_IS_COMPUTED
 from warmuplab.record.run import COMPLETE
 from warmuplab.study.results import Study
 
@@ -20,7 +21,7 @@ RATE, WARMUP = "schedule.peak_lr", "schedule.warmup."
 OUTCOMES = ("trained", "stuck", "diverged", "failed")
 
 # Keys that tell runs apart in how they were computed or looked at, not in what was trained.
-_NO_FACTOR = ("seed", "probes.", "hardware.device", "hardware.threads", "hardware.compile")
+_NO_FACTOR = ("seed", "probes.", *HOW_IT_IS_COMPUTED)
 
 
 @dataclass(frozen=True)

@@ -9,3 +9,6 @@ NAMES = {
     "single": "this project, one run per core",
 }
 """The contenders in their order, in words."""
+
+OURS = ("sweep", "as_used", "single")
+"""Those of them that can do all that a run of this project can."""

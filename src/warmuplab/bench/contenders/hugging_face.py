@@ -101,6 +101,7 @@ def arguments(config: RunConfig, spec: Spec, folder: str) -> Any:
         seed=config.seed,
         use_cpu=True,
         dataloader_pin_memory=False,
+        dataloader_drop_last=True,  # as the others: all batches have the same size
         remove_unused_columns=False,
         eval_strategy="no",
         save_strategy="no",

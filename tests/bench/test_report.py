@@ -30,9 +30,21 @@ def invented() -> dict[str, list[dict[str, Any]]]:
     start_up = {"start_up": 3.0, "parts": {"import of torch": 1.5, "first step": 1.0}}
     return {
         "contenders": contenders,
-        "mfu": [{"width": 64, "sweep": {"processes": [process(10, 1.0)]}, "products": products}],
+        "mfu": [
+            {
+                "round": n,
+                "width": 64,
+                "feed_forward": 256,
+                "sweep": {"processes": [process(10, n)]},
+                "products": products,
+            }
+            for n in (1.0, 2.0)
+        ],
         "members": [{"members": m, "steps": 10, "processes": [process(1, 0.1 * m)]} for m in (1, 4)],
-        "steps": [{"steps": 50, "processes": [process(1, 1.0)]}, {"steps": 400, "failed": "killed"}],
+        "steps": [
+            {"probes": "none", "processes": [{"resident": {"50": 3e8, "400": 3.02e8}}]},
+            {"probes": "default", "failed": "killed"},
+        ],
         "runs": [{"runs": 16, "seconds": 8.0}, {"runs": 64, "seconds": 35.2}],
         "start-up": [{"processes": [start_up]}],
         "operations": [{"members": 2, "processes": [{"bare": [7, 7, 7], "probes": [7, 9, 8]}]}],
@@ -52,9 +64,11 @@ def test_the_report_says_every_part_with_its_numbers(tmp_path: Path) -> None:
     for row in (
         "| this project's sweep, bare | 450 | 3.00 (3.00-3.00) | 2.50 (2.50-2.50) | 2.0 s |",
         "| torch.nn.Transformer loop, one run per core | failed: out of memory |  |  |  |",
-        "| 64 | 1 | 2 | 4 | 25% |",
+        "| 64, 256 | 1 | 2 | 4 | 19% (12%-25%) |",
         "| 4 | 10.0 | 500 |",
-        "| 400 | failed: killed |",
+        "| probes | MB after 50 steps | MB after 400 steps | growth, MB |",
+        "| none | 300.0 | 302.0 | +2.0 |",
+        "| default | - | - | failed: killed |",
         "| 64 | 35.2 | 0.55 | 1.10 |",
         "| Python | 0.50 |",
         "| 2 | 7 | 9 |",
@@ -98,8 +112,51 @@ def test_the_command_measures_a_part_and_keeps_it(
     monkeypatch.setattr("sys.argv", ["bench.py", *told])
     assert bench.main() == 0
     said = capsys.readouterr().out
-    assert "2 steps: " in said
     assert "failed" not in said
     measured = parts.read(tmp_path / "here")["steps"]
-    assert [value["steps"] for value in measured["measured_values"]] == [2, 3]
+    for value, probes in zip(measured["measured_values"], ("none", "default"), strict=True):
+        assert value["probes"] == probes
+        assert list(value["processes"][0]["resident"]) == ["2", "3"]
+        assert min(value["processes"][0]["resident"].values()) > 1e8  # torch alone is larger
     assert measured["plan"]["overrides"] == list(SMALL)
+
+
+def test_an_interrupted_part_leaves_the_rounds_that_it_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from warmuplab.commands import bench
+
+    asked = []
+
+    def attempt(specs: Any) -> dict[str, Any]:
+        asked.append(specs)
+        if len(asked) > len(NAMES):  # in the second round
+            raise KeyboardInterrupt
+        return {"processes": [process(10, 1.0) for _ in specs]}
+
+    monkeypatch.setattr("warmuplab.bench.throughput.attempt", attempt)
+    monkeypatch.setattr("sys.argv", ["bench.py", "--parts", "contenders", "--output", str(tmp_path), *SMALL])
+    with pytest.raises(SystemExit, match="130"):
+        bench.main()
+    kept = parts.read(tmp_path)["contenders"]["measured_values"]
+    assert {value["contender"] for value in kept} == set(NAMES)
+    assert {value["round"] for value in kept} == {1}
+    assert (tmp_path / "report.md").exists()
+
+
+def test_sweep_and_products_take_turns_in_being_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    from warmuplab.bench import throughput
+
+    asked = []
+
+    def attempt(specs: Any) -> dict[str, Any]:
+        asked.append(specs[0].kind)
+        return {"failed": "not measured here"}
+
+    monkeypatch.setattr(throughput, "attempt", attempt)
+    values = throughput.utilisation(Plan((), 2, 5, 1, "outputs", 16, lambda _: None))
+    assert asked == ["sweep", "products"] * 2 + ["products", "sweep"] * 2
+    assert [(v["round"], v["width"], v["feed_forward"]) for v in values] == [
+        (1, 64, 256),
+        (1, 128, 512),
+        (2, 64, 256),
+        (2, 128, 512),
+    ]

@@ -3,7 +3,7 @@
 import sys
 import time
 
-BEGAN = time.time()  # before any import that takes long: the time until here is Python's own
+BEGAN = time.monotonic()  # before any import that takes long: the time until here is Python's own
 
 import json  # noqa: E402
 import os  # noqa: E402
@@ -24,6 +24,7 @@ KINDS = {
     "trainer": "hugging_face:train",
     "tutorial": "tutorial:train",
     "products": "products:rates",
+    "memory": "memory:over_steps",
     "start_up": "start_up:parts",
     "operations": "operations:per_step",
     "float32": "device:float32",
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _gate(said: IO[str]) -> Gate:
     def gate() -> None:
-        _say(said, {"ready": time.time()})
+        _say(said, {"ready": time.monotonic()})
         word = b""
         while not word.endswith(b"\n"):
             letter = os.read(sys.stdin.fileno(), 1)

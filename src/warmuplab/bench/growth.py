@@ -12,6 +12,7 @@ from warmuplab.bench.throughput import attempt
 
 MEMBERS = (1, 2, 4, 8, 16)
 STEPS = (50, 400)
+PROBES = ("none", "default")
 RUNS = (16, 64, 256)
 MEMBER_STEPS = 10
 SMALL = ("model.width=16", "model.heads=2", "model.depth=1", "model.feed_forward=32", "training.batch_size=8")
@@ -35,14 +36,14 @@ def per_member_step(value: dict[str, Any]) -> float:
 
 
 def over_steps(plan: Plan) -> list[dict[str, Any]]:
-    """The peak memory of a small population after few and after many steps."""
-    measured = []
-    for steps in STEPS:
-        spec = plan.spec("sweep", 2, steps=steps)
-        small = Spec(**vars(spec) | {"overrides": (*spec.overrides, *SMALL)})
-        result = attempt([small])
-        plan.say(f"{steps} steps: {_memory(result)}")
-        measured.append({"steps": steps} | result)
+    """What a small population holds in memory early and late in one training, without and with the default probes."""
+    measured, (early, late) = [], STEPS
+    for probes in PROBES:
+        spec = plan.spec("memory", 2, steps=late - early)
+        told = (*spec.overrides, *SMALL, f"probes={probes}", "tracker=none")
+        result = attempt([Spec(**vars(spec) | {"overrides": told, "warm_up": early})])
+        plan.say(f"probes={probes}: {_resident(result)}")
+        measured.append({"probes": probes} | result)
     return measured
 
 
@@ -76,3 +77,10 @@ def _memory(result: dict[str, Any]) -> str:
         return f"failed: {result['failed']}"
     (one,) = result["processes"]
     return f"{one['seconds']:.1f} s, {one['peak_memory'] / 1e6:,.0f} MB"
+
+
+def _resident(result: dict[str, Any]) -> str:
+    if "failed" in result:
+        return f"failed: {result['failed']}"
+    (one,) = result["processes"]
+    return ", ".join(f"{held / 1e6:,.1f} MB after {steps} steps" for steps, held in one["resident"].items())

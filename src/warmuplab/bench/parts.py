@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,11 @@ def chosen(names: Sequence[str]) -> list[str]:
 def measure(name: str, plan: Plan, folder: Path) -> None:
     """Measure a part and keep it. Parts that the file has already and that are not measured again stay as they are."""
     began = time.perf_counter()
-    measured = PARTS[name].measures(plan)
-    keep(folder, name, plan, measured, time.perf_counter() - began)
+
+    def so_far(measured: list[dict[str, Any]]) -> None:
+        keep(folder, name, plan, measured, time.perf_counter() - began)
+
+    so_far(PARTS[name].measures(replace(plan, keep=so_far)))
 
 
 def keep(

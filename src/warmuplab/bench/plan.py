@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from warmuplab.bench.protocol import Spec
 
 Say = Callable[[str], None]
+Keep = Callable[[list[dict[str, Any]]], None]
 
 MEMBERS = 8  # of a population, as the launcher packs them on a CPU
 WARM_UP = 4
@@ -29,6 +31,8 @@ class Plan:
     say: Say
     warm_up: int = WARM_UP
     """Optimizer steps before those that are measured."""
+    keep: Keep = lambda measured: None
+    """Writes what a part has measured so far, so that an interruption does not lose it."""
 
     def spec(self, kind: str, members: int = 1, *, threads: int = 1, first_seed: int = 0, steps: int = 0) -> Spec:
         """One process; its members have the seeds from `first_seed` on."""

@@ -121,7 +121,7 @@ def together(specs: Sequence[Spec], longest_seconds: float = LONGEST_SECONDS) ->
 def _start(spec: Spec) -> _Process:
     errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
     command = [sys.executable, "-m", "warmuplab.bench.contender", spec.to_json()]
-    started = time.time()
+    started = time.monotonic()  # one clock for all processes, which nobody sets back
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
     return _Process(process, errors, started)
 

@@ -1,5 +1,6 @@
 """The contenders, in turn, and how much of the peak of matrix products they reach."""
 
+from dataclasses import replace
 from typing import Any
 
 from warmuplab.bench.contenders import NAMES, OURS
@@ -8,7 +9,7 @@ from warmuplab.bench.protocol import FailedError, Spec, together
 from warmuplab.bench.ratios import rate
 from warmuplab.bench.work import check, only_ours
 
-WIDTHS = {64: ("model.width=64", "model.feed_forward=256"), 128: ("model.width=128", "model.feed_forward=512")}
+FEED_FORWARD = {64: 256, 128: 512}  # by width: four times as wide, as in the transformer paper
 
 
 def specs(plan: Plan, contender: str) -> list[Spec]:
@@ -32,6 +33,7 @@ def contenders(plan: Plan) -> list[dict[str, Any]]:
             result = {"failed": other} if other else attempt(specs(plan, contender))
             plan.say(f"round {number} of {plan.rounds}  {name}: {_in_words(result)}")
             measured.append({"round": number, "contender": contender} | result)
+        plan.keep(measured)
     return measured
 
 
@@ -44,15 +46,25 @@ def attempt(specs: list[Spec]) -> dict[str, Any]:
 
 
 def utilisation(plan: Plan) -> list[dict[str, Any]]:
-    """At each width the bare sweep and, under the same load, the products of its sizes and a large one."""
-    measured = []
-    for width, overrides in WIDTHS.items():
-        wide = Plan(**vars(plan) | {"overrides": (*plan.overrides, *overrides), "steps": max(1, plan.steps // 4)})
-        sweep = attempt(wide.one_per_core("sweep", MEMBERS))
-        products = attempt(wide.one_per_core("products"))
-        plan.say(f"width {width}: sweep {_in_words(sweep)}; products {_peak_in_words(products)}")
-        measured.append({"width": width, "sweep": sweep, "products": products})
+    """At each width, in every round, the bare sweep and, under the same load, products of its sizes and a large one."""
+    measured: list[dict[str, Any]] = []
+    for number in range(1, plan.rounds + 1):
+        for width, feed_forward in FEED_FORWARD.items():
+            told = (*plan.overrides, f"model.width={width}", f"model.feed_forward={feed_forward}")
+            wide = replace(plan, overrides=told, steps=max(1, plan.steps // 8))
+            result = _sweep_and_products(wide, products_first=number % 2 == 0)
+            words = f"sweep {_in_words(result['sweep'])}; products {_peak_in_words(result['products'])}"
+            plan.say(f"round {number} of {plan.rounds}  width {width}: {words}")
+            measured.append({"round": number, "width": width, "feed_forward": feed_forward} | result)
+        plan.keep(measured)
     return measured
+
+
+def _sweep_and_products(plan: Plan, *, products_first: bool) -> dict[str, Any]:
+    if products_first:  # a machine that gets slower or faster favours neither over the rounds
+        products = attempt(plan.one_per_core("products"))
+        return {"sweep": attempt(plan.one_per_core("sweep", MEMBERS)), "products": products}
+    return {"sweep": attempt(plan.one_per_core("sweep", MEMBERS)), "products": attempt(plan.one_per_core("products"))}
 
 
 def peaks(products: dict[str, Any]) -> dict[str, float]:

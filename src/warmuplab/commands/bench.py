@@ -22,7 +22,7 @@ def main() -> int:
     )
     parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="settings of a run")
     parser.add_argument("--parts", default="", metavar="A,B", help="measure these; the rest of the report stays")
-    parser.add_argument("--rounds", type=int, default=4, help="how often each contender is measured (4)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each contender is measured (3)")
     parser.add_argument("--steps", type=int, help="optimizer steps of a measurement (48; 200 of probes)")
     parser.add_argument("--workers", type=int, help="processes at a time (one per core)")
     parser.add_argument("--runs", type=int, default=64, help="largest sweep to time (64; 256 takes minutes)")
@@ -61,7 +61,10 @@ def measure(arguments: "argparse.Namespace") -> None:
             overrides = tuple(arguments.overrides)
             plan = Plan(overrides, arguments.rounds, steps, workers, outputs, arguments.runs, say)
             say(f"Part {number} of {len(names)}, {name}: {parts.PARTS[name].about}.")
-            parts.measure(name, plan, folder)
-            writing.write(folder)
+            try:
+                parts.measure(name, plan, folder)
+            finally:  # the rounds of an interrupted part are kept as well
+                if parts.read(folder):
+                    writing.write(folder)
     for path in sorted(folder.iterdir()):
         say(path)

@@ -22,18 +22,26 @@ class Timed:
 
     def __init__(self, population: Population, spec: Spec, gate: Gate) -> None:
         self._step, self._spec, self._gate = population.step, spec, gate
+        self._on_gpu = population.device.type == "cuda"
         self._taken, self._began, self.seconds = 0, 0.0, 0.0
 
     def __call__(self, *arguments: Any) -> Any:
         """One step."""
         if self._taken == self._spec.warm_up:
+            self._wait()
             self._gate()
             self._began = time.perf_counter()
         result = self._step(*arguments)
         self._taken += 1
         if self._taken == self._spec.warm_up + self._spec.steps:
+            self._wait()
             self.seconds = time.perf_counter() - self._began
         return result
+
+    def _wait(self) -> None:
+        """Until a GPU has done what it was asked for: a step returns before."""
+        if self._on_gpu:
+            torch.cuda.synchronize()
 
 
 def bare(spec: Spec, gate: Gate) -> dict[str, Any]:

@@ -16,7 +16,8 @@ def parts(spec: Spec, gate: Gate) -> dict[str, Any]:
 
     def end_of(part: str) -> None:
         nonlocal last
-        seconds[part], last = time.time() - last, time.time()
+        now = time.monotonic()
+        seconds[part], last = now - last, now
 
     import hydra  # noqa: F401
 
@@ -37,6 +38,8 @@ def parts(spec: Spec, gate: Gate) -> dict[str, Any]:
     trainer = training.Trainer([run], worker.load_corpus(config))
     end_of("initial weights, batches, probes")
     trainer.population.step(trainer.batches.at(0))
+    if trainer.population.device.type == "cuda":
+        torch.cuda.synchronize()
     end_of("first step")
     gate()
     return {"parts": seconds, "began": contender.BEGAN}

@@ -79,26 +79,33 @@ def _contenders(values: Values) -> str:
 
 
 def _mfu(values: Values) -> str:
-    rows = []
-    for value in values:
-        width = str(value["width"])
-        if "failed" in value["sweep"] or "failed" in value["products"]:
-            rows.append([width, *["-"] * 5, value["sweep"].get("failed") or value["products"]["failed"]])
-            continue
-        peaks, processes = throughput.peaks(value["products"]), value["sweep"]["processes"]
-        useful = ratios.rate(processes, "flops")
-        share = utilisation(useful, 1.0, peaks["large"])
-        sizes = [f"{peaks[name] / 1e9:,.0f}" for name in peaks]
-        rows.append([width, f"{useful / 1e9:,.0f}", *sizes, f"{share:.0%}"])
-    names = next((list(throughput.peaks(v["products"])) for v in values if "processes" in v["products"]), ["-"] * 4)
-    heads = ["width", "sweep", *(f"products: {name}" for name in names), "MFU"]
+    good = [v for v in values if "processes" in v["sweep"] and "processes" in v["products"]]
+    names = list(throughput.peaks(good[0]["products"])) if good else []
+    rows = [_mfu_row(width, values, names) for width in sorted({value["width"] for value in values})]
+    heads = ["width, feed-forward", "sweep", *(f"products: {name}" for name in names), "MFU"]
     return (
-        "## Share of the peak\n\nBillions of operations per second, all processes together. *Sweep*: what the matrix"
-        " products of the tokens that were trained on need, forward and backward, by formula; padding and everything"
-        " that is no product count nothing. *Products*: matrix products alone, at the sizes of the network and of"
-        " 1024 x 1024 x 1024 (large), by as many processes at the same time. *MFU* (model FLOPs utilisation): sweep"
-        f" over large.\n\n{table(heads, rows)}"
+        "## Share of the peak\n\nBillions of operations per second, all processes together; medians over the rounds, in"
+        " which sweep and products take turns. *Sweep*: what the matrix products of the tokens that were trained on"
+        " need, forward and backward, by formula; padding and everything that is no product count nothing. *Products*:"
+        " matrix products alone, at the sizes of the network and of 1024 x 1024 x 1024 (large), by as many processes at"
+        " the same time. *MFU* (model FLOPs utilisation): sweep over large, within a round: median, with the smallest"
+        f" and the largest.\n\n{table(heads, rows)}"
     )
+
+
+def _mfu_row(width: int, values: Values, names: list[str]) -> list[str]:
+    mine = [value for value in values if value["width"] == width]
+    size = f"{width}, {mine[0]['feed_forward']}"
+    good = [value for value in mine if "processes" in value["sweep"] and "processes" in value["products"]]
+    if not good:
+        why = mine[0]["sweep"].get("failed") or mine[0]["products"]["failed"]
+        return [size, *["-"] * (1 + len(names)), f"failed: {why}"]
+    useful = [ratios.rate(value["sweep"]["processes"], "flops") for value in good]
+    peaks = [throughput.peaks(value["products"]) for value in good]
+    shares = [utilisation(flops, 1.0, peak["large"]) for flops, peak in zip(useful, peaks, strict=True)]
+    sizes = [f"{statistics.median(peak[name] for peak in peaks) / 1e9:,.0f}" for name in names]
+    spread = f" ({min(shares):.0%}-{max(shares):.0%})" if len(shares) > 1 else ""
+    return [size, f"{statistics.median(useful) / 1e9:,.0f}", *sizes, f"{statistics.median(shares):.0%}{spread}"]
 
 
 def _members(values: Values) -> str:
@@ -118,14 +125,19 @@ def _members(values: Values) -> str:
 
 
 def _steps(values: Values) -> str:
-    rows = [
-        [
-            str(v["steps"]),
-            f"failed: {v['failed']}" if "failed" in v else f"{v['processes'][0]['peak_memory'] / 1e6:,.0f}",
-        ]
-        for v in values
-    ]
-    return f"## Growth over steps\n\nA small population of two.\n\n{table(['steps', 'peak memory, MB'], rows)}"
+    taken = next((list(v["processes"][0]["resident"]) for v in values if "processes" in v), [])
+    rows = []
+    for value in values:
+        if "failed" in value:
+            rows.append([value["probes"], *["-"] * len(taken), f"failed: {value['failed']}"])
+            continue
+        held = [bytes_held / 1e6 for bytes_held in value["processes"][0]["resident"].values()]
+        rows.append([value["probes"], *(f"{megabytes:,.1f}" for megabytes in held), f"{held[-1] - held[0]:+,.1f}"])
+    heads = ["probes", *(f"MB after {steps} steps" for steps in taken), "growth, MB"]
+    return (
+        "## Growth over steps\n\nA small population of two: the memory that its process holds at that moment, early and"
+        f" late in the same training.\n\n{table(heads, rows)}"
+    )
 
 
 def _runs(values: Values) -> str:

@@ -14,7 +14,7 @@ MEMBERS = (1, 2, 4, 8, 16)
 STEPS = (50, 400)
 PROBES = ("none", "default")
 RUNS = (16, 64, 256)
-MEMBER_STEPS = 10
+MEMBER_STEPS = 6
 SMALL = ("model.width=16", "model.heads=2", "model.depth=1", "model.feed_forward=32", "training.batch_size=8")
 SHORT = (*SMALL, "training.steps=20", "probes=none", "tracker=none", "hardware=cpu")
 TYPED = "import sys; from warmuplab.commands.main import main; sys.exit(main())"

@@ -11,6 +11,7 @@ from warmuplab.base.arguments import Parser
 if TYPE_CHECKING:
     import argparse
 
+STEPS = 32  # of a measurement: the whole stays under 12 minutes on two slow cores
 PROBE_STEPS = 200  # of a run of the study `quick`
 
 
@@ -23,7 +24,7 @@ def main() -> int:
     parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="settings of a run")
     parser.add_argument("--parts", default="", metavar="A,B", help="measure these; the rest of the report stays")
     parser.add_argument("--rounds", type=int, default=3, help="how often each contender is measured (3)")
-    parser.add_argument("--steps", type=int, help="optimizer steps of a measurement (48; 200 of probes)")
+    parser.add_argument("--steps", type=int, help="optimizer steps of a measurement (32; 200 of probes)")
     parser.add_argument("--workers", type=int, help="processes at a time (one per core)")
     parser.add_argument("--runs", type=int, default=64, help="largest sweep to time (64; 256 takes minutes)")
     parser.add_argument("--output", type=Path, help="folder of the report (results/bench/<machine>)")
@@ -56,7 +57,7 @@ def measure(arguments: "argparse.Namespace") -> None:
     with usable_folder("--output", folder), tempfile.TemporaryDirectory() as outputs:
         check_folder(folder)
         for number, name in enumerate(names, 1):
-            steps = arguments.steps or (PROBE_STEPS if name == "probes" else 48)
+            steps = arguments.steps or (PROBE_STEPS if name == "probes" else STEPS)
             workers = arguments.workers or machine.cores()
             overrides = tuple(arguments.overrides)
             plan = Plan(overrides, arguments.rounds, steps, workers, outputs, arguments.runs, say)

@@ -17,7 +17,7 @@ def from_mapping(composed: DictConfig | Mapping[str, Any]) -> RunConfig:
     Raises `omegaconf.errors.OmegaConfBaseException` where a key or a type is wrong, `ConfigError` where a value is.
     """
     plain = OmegaConf.to_container(composed, resolve=True) if isinstance(composed, DictConfig) else composed
-    merged = OmegaConf.merge(_schema(), plain)
+    merged = OmegaConf.merge(_schema(RunConfig), plain)
     config = OmegaConf.to_object(merged)
     assert isinstance(config, RunConfig)
     validate(config)
@@ -30,7 +30,7 @@ def to_mapping(config: RunConfig) -> dict[str, Any]:
 
 
 @cache
-def _schema() -> DictConfig:
+def _schema(kind: type[RunConfig]) -> DictConfig:
     """The schema as OmegaConf has it: reading it from the dataclasses takes as long as filling it in."""
-    schema: DictConfig = OmegaConf.structured(RunConfig)
+    schema: DictConfig = OmegaConf.structured(kind)
     return schema

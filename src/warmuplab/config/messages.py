@@ -57,7 +57,8 @@ GO_ON = "the same command continues with the runs that are not finished"
 def one_line_errors(when_interrupted: str = GO_ON) -> Iterator[None]:
     """Turn an error into one line on standard error and an exit status.
 
-    130 where a person interrupts, with what that means: `when_interrupted`. 2 for one in the input, 1 for that of a run and for what the file system refuses: a full disk, a closed pipe.
+    130 where a person interrupts, with what that means, `when_interrupted`; 2 for an error in the input; 1 for that of
+    a run and for what the file system refuses: a full disk, a closed pipe.
     """
     try:
         yield

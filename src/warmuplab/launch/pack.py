@@ -8,7 +8,7 @@ from warmuplab.record.run import Run
 
 
 def pack(runs: Sequence[Run], largest: Callable[[Run], int]) -> list[list[Run]]:
-    """Runs that differ in seed and schedule only together, evenly divided, at most `largest` of their kind at a time."""
+    """Runs that differ in seed and schedule only together, evenly divided, at most `largest` of their kind."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(population_key(run.config), []).append(run)

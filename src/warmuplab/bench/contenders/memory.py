@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from warmuplab import worker
+from warmuplab.base.memory import keep_freed_memory
 from warmuplab.bench.contender import Gate
 from warmuplab.bench.protocol import FailedError, Spec
 from warmuplab.bench.work import configs_of
@@ -29,7 +30,7 @@ def over_steps(spec: Spec, gate: Gate) -> dict[str, Any]:
     told = Spec(**vars(spec) | {"overrides": (f"training.validate_every={max(1, first // 2)}", *spec.overrides)})
     runs = [worker.prepare(config) for config in configs_of(told, last)]
     torch.set_num_threads(spec.threads)
-    worker.keep_freed_memory()
+    keep_freed_memory()
     trainer = Trainer(runs, worker.load_corpus(runs[0].config))
     step, taken, held = trainer.population.step, 0, {}
 

@@ -66,8 +66,8 @@ def test_what_changes_no_result_keeps_the_name(override: str) -> None:
 NO_RESULT = [
     "study", "overwrite", "outputs", "data.name", "data.path", "data.revision", "hardware.device",
     "hardware.compile", "hardware.replay", "hardware.tf32", "hardware.threads", "probes.enabled",
-    "probes.early_fraction", "probes.every", "probes.batch_size", "probes.curvature", "probes.loss_only", "tracker.name", "tracker.mode",
-    "tracker.project", "tracker.entity",
+    "probes.early_fraction", "probes.every", "probes.batch_size", "probes.curvature", "probes.loss_only",
+    "tracker.name", "tracker.mode", "tracker.project", "tracker.entity",
 ]  # fmt: skip
 RESULT = [
     "seed", "data.source_language", "data.target_language", "data.vocabulary_size", "data.max_length", "model.width",

@@ -9,8 +9,6 @@ from warmuplab.bench.throughput import attempt
 MEMBERS = (1, 2, 8)
 # A step of many takes longer, and some 100 operations more: logits are made in chunks.
 FEW_SENTENCES = ("training.batch_size=8",)
-    "training.batch_size=8",
-)  # a step of many takes longer, and up to some 100 operations more: the logits are made in chunks
 
 
 def start_up(plan: Plan) -> list[dict[str, Any]]:

@@ -210,7 +210,7 @@ class HardwareConfig:
     """CPU threads of a training process."""
     replay: bool = added(False)
     """Whether a GPU records a step as a graph of kernels and replays it; no effect on a CPU."""
-    tf32: bool = added(False)
+    tf32: bool = added(True)  # no run before it was on a GPU
     """Whether a GPU multiplies float32 matrices in TF32; curvature is measured without. No effect on a CPU."""
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from support.composing import SMALL
 from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import read_json, write_json
 from warmuplab.bench import parts
 from warmuplab.bench.contenders import NAMES
 from warmuplab.bench.page import report, writing
@@ -85,6 +86,19 @@ def test_a_part_that_is_measured_again_leaves_the_others(tmp_path: Path) -> None
     after = parts.read(tmp_path)
     assert after["runs"]["measured_values"] == [{"runs": 16, "seconds": 1.0}]
     assert {**after, "runs": None} == {**before, "runs": None}
+
+
+def test_a_part_of_an_older_form_is_left_out_until_it_is_measured_again(tmp_path: Path) -> None:
+    filled(tmp_path)
+    content = read_json(tmp_path / parts.FILE)
+    del content["mfu"]["form"]  # as it was written before forms had numbers
+    content["mfu"]["measured_values"] = [{"width": 64}]
+    del content["runs"]["form"]  # whose values are still those
+    write_json(tmp_path / parts.FILE, content)
+    writing.write(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "## Share of the peak" not in text
+    assert "## Growth over runs" in text
 
 
 def test_report_and_figure_are_written_and_a_figure_only_of_what_there_is(tmp_path: Path) -> None:

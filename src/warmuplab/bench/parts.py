@@ -22,13 +22,15 @@ class Part:
     about: str
     """In words, for the command's help."""
     by_default: bool = True
+    form: int = 1
+    """Of its measured values; raised when they change, so that nobody reads older ones as if they were new."""
 
 
 PARTS = {
     "contenders": Part(throughput.contenders, "tokens per second, against what users would run otherwise"),
-    "mfu": Part(throughput.utilisation, "share of the peak of matrix products"),
+    "mfu": Part(throughput.utilisation, "share of the peak of matrix products", form=2),
     "members": Part(growth.over_members, "time and memory over the size of a population"),
-    "steps": Part(growth.over_steps, "memory over the steps of a run"),
+    "steps": Part(growth.over_steps, "memory over the steps of a run", form=2),
     "runs": Part(growth.over_runs, "time of a sweep over its runs"),
     "start-up": Part(inside.start_up, "what a worker does before its second step"),
     "operations": Part(inside.operations, "operations per step over the size of a population"),
@@ -60,10 +62,17 @@ def keep(
     """Write what a part measured, with what it was measured on, into the file in `folder`."""
     told = {"overrides": list(plan.overrides), "rounds": plan.rounds, "steps": plan.steps, "workers": plan.workers}
     part = machine.facts(device) | {"plan": told, "seconds": round(seconds, 1), "measured_values": measured}
+    part["form"] = _form(name)
     write_json(folder / FILE, read(folder) | {name: part})
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The parts in a folder by name; empty where there is no file."""
+    """The parts in a folder by name, without those of an older form; empty where there is no file."""
     content = read_json(folder / FILE)
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    return {name: part for name, part in content.items() if part.get("form", 1) == _form(name)}
+
+
+def _form(name: str) -> int:
+    return PARTS[name].form if name in PARTS else 1

@@ -79,8 +79,11 @@ class _Process:
     def release(self) -> None:
         """Let it begin."""
         assert self.process.stdin is not None
-        self.process.stdin.write(GO)
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(GO)
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise FailedError(self.why_it_ended) from None
 
 
 def together(specs: Sequence[Spec], longest_seconds: float = LONGEST_SECONDS) -> list[dict[str, Any]]:
@@ -106,11 +109,8 @@ def together(specs: Sequence[Spec], longest_seconds: float = LONGEST_SECONDS) ->
         for one in processes:
             one.release()
         return [{"start_up": round(s, 3)} | one.read() for s, one in zip(start_up, processes, strict=True)]
-    except (FailedError, BrokenPipeError) as error:
+    except FailedError as error:
         why = f"no answer within {longest_seconds:.0f} s" if late.is_set() else str(error)
-        ended = [one for one in processes if one.process.poll() not in (None, 0)]
-        if isinstance(error, BrokenPipeError) and ended and not late.is_set():
-            why = ended[0].why_it_ended
         raise FailedError(why) from error
     finally:
         watch.cancel()

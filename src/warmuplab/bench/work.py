@@ -41,10 +41,13 @@ def check(overrides: Sequence[str]) -> RunConfig:
 
 def only_ours(config: RunConfig) -> str | None:
     """What of a run the other contenders cannot do, so that there is nothing to compare; None where they can."""
+    standard = from_mapping(compose(list(BASE)))
     for name, value, theirs in (
         ("model.norm", config.model.norm, "post"),
         ("optimizer.name", config.optimizer.name, "adam"),
         ("optimizer.clip_norm", config.optimizer.clip_norm, None),
+        ("optimizer.weight_decay", config.optimizer.weight_decay, 0.0),
+        ("model.final_norm", config.model.final_norm, standard.model.final_norm),
         ("hardware.dtype", config.hardware.dtype, "float32"),
         ("training.label_smoothing", config.training.label_smoothing, 0.0),
     ):

@@ -15,16 +15,17 @@ from warmuplab.base.memory import return_freed_memory
 from warmuplab.base.portions import whole_portion
 from warmuplab.base.together import do_together
 from warmuplab.config.schema import RunConfig
-from warmuplab.data.batches import Batch, TrainingBatches, evaluation_batches
+from warmuplab.data.batches import TrainingBatches, evaluation_batches
 from warmuplab.data.corpora import CORPORA
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population.metrics import Metrics
-from warmuplab.population.population import Population, Step
+from warmuplab.population.population import Population
 from warmuplab.population.replay import Replay
 from warmuplab.population.transformer import Transformer
 from warmuplab.population.update import Elsewhere
 from warmuplab.probes.loss import LossProbe
 from warmuplab.probes.suite import Probes
+from warmuplab.probes.timetable import Due
 from warmuplab.record import environment, writing
 from warmuplab.record.progress import Follow, Progress, Report
 from warmuplab.record.run import Run
@@ -194,23 +195,29 @@ class Trainer:
         ]
 
     def _train_step(self, step: int) -> torch.Tensor:
-        if self._probes is not None:
-            self._probes.before_step(step)
         bucket = self.batches.sampler.bucket_at(step)
-        batch, result = self._replay.run(bucket, partial(self._step_on, bucket))
+        due = Due()
         if self._probes is not None:
-            self._probes.after_step(step, batch, result)
-        return result.loss_M
+            self._probes.beside_step(step)
+            due = self._probes.due(step)
+        return self._replay.run((bucket, due), partial(self._step_on, bucket, due))
 
-    def _step_on(self, bucket: int) -> tuple[Batch, Step]:
-        """The step at the population's clock, whose sentences lie in `bucket`: all else of it is on the device."""
+    def _step_on(self, bucket: int, due: Due) -> torch.Tensor:
+        """The step at the population's clock, whose sentences lie in `bucket`, and what is `due` around it.
+
+        All else of it is on the device. Gives the loss of every member, `(M,)`.
+        """
         step = self.population.clock.clone()
+        if self._probes is not None:
+            self._probes.before_step(due, step, bucket)
         batch = self.batches.gather(step, bucket)
         result = self.population.step(batch)
         self.metrics.record("train/loss", step, result.loss_M)
         self.metrics.record("grad/norm", step, result.grad_norm_M)
         self.metrics.record("update/relative", step, result.update_relative_M)
-        return batch, result
+        if self._probes is not None:
+            self._probes.after_step(due, step, bucket, batch, result)
+        return result.loss_M
 
     def _validate_after(self, step: int) -> bool:
         """Measure `val/loss` with the weights that `step` left, where it is due."""

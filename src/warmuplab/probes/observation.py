@@ -27,6 +27,14 @@ class Observation:
     activations: dict[str, torch.Tensor]
     """Per layer its output `(M, N, D)` at the real tokens of its stack; empty unless asked for."""
 
+    def copy_(self, other: "Observation") -> None:
+        """Become `other`, in place; what is kept of activations goes stale where `other` has none."""
+        for name in ("loss_M", "log_z_M", "log_p_MxNxV"):
+            getattr(self, name).copy_(getattr(other, name))
+        for mine, its in ((self.attention_logits, other.attention_logits), (self.activations, other.activations)):
+            for layer, values in its.items():
+                mine[layer].copy_(values)
+
 
 class ProbeBatch:
     """The fixed held-out batch, the same sentences for all members of `population`."""

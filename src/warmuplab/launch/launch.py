@@ -12,13 +12,13 @@ from warmuplab.base.memory import available_gpu_memory, available_memory
 from warmuplab.base.words import plural
 from warmuplab.config import compiling
 from warmuplab.config.schema import RunConfig
-from warmuplab.launch import display, queue
+from warmuplab.launch import display, queue, recorded
 from warmuplab.launch.backends import BACKENDS
 from warmuplab.launch.fitting import members_that_fit
 from warmuplab.launch.pack import pack
 from warmuplab.record import environment
 from warmuplab.record.run import Run
-from warmuplab.worker import load_corpus, prepare
+from warmuplab.worker import checkpoint_path, load_corpus, population_name, prepare
 
 CPU_MEMBERS = 8  # of a population on a CPU, where there is memory for them: more gain nothing
 
@@ -64,9 +64,14 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
     threads = max(run.config.hardware.threads for run in to_train)
     workers = launcher.workers or (1 if on_gpu else max(1, _cores() // threads))
-    populations = pack(to_train, partial(_largest, launcher, on_gpu, workers))
+    largest = partial(_largest, launcher, on_gpu, workers)
+    begun, new = recorded.unfinished(named, to_train, largest)
+    populations = begun + pack(new, largest)
     workers = min(workers, len(populations))
     say(f"Training {plural(len(to_train), 'run')} in {plural(len(populations), 'population')}, {workers} at a time.")
+    kept = sum(checkpoint_path(runs[0].config, population_name(runs)).exists() for runs in populations)
+    if kept:
+        say(f"{plural(kept, 'population')} of them {'goes' if kept == 1 else 'go'} on from a checkpoint.")
     planned = queue.plan(populations)
     with display.shown(planned) as show:
         BACKENDS[launcher.cluster](planned, workers, show)

@@ -1,11 +1,12 @@
 """The series measured while a population trains, kept on its device until the end."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
 
+from warmuplab.population.checkpoint import State
 from warmuplab.series.catalogue import OF_LAYERS, SERIES
 
 
@@ -43,6 +44,15 @@ class Metrics:
         host_CxTxM = torch.empty(values_CxTxM.shape, dtype=values_CxTxM.dtype, pin_memory=values_CxTxM.is_cuda)
         host_CxTxM.copy_(values_CxTxM)
         return {name: host_CxTxM[self._columns[name]].numpy() for name in self._recorded}
+
+    def state(self) -> State:
+        """The values, and which were recorded, in the order of their first value."""
+        return {"values": self._values_CxTxM, "recorded": _places(self._recorded, self._columns)}
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        self._values_CxTxM.copy_(state["values"])
+        self._recorded = _names(state["recorded"], self._columns)
 
     def tables(self, rates: Sequence[Mapping[str, np.ndarray]]) -> list[pd.DataFrame]:
         """Per member a row per step: `step`, its `rates` and every metric, null where not measured or not finite."""
@@ -91,6 +101,17 @@ class LayerMetrics:
         values_RxM.index_copy_(0, row_1, value_M[None].to(values_RxM.dtype))
         self._written_R.index_fill_(0, row_1, 1)
 
+    def state(self) -> State:
+        """As `Metrics.state`, and at which steps anything was recorded."""
+        recorded = _places(self._recorded, self._columns)
+        return {"values": self._values_CxLxRxM, "written": self._written_R, "recorded": recorded}
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        self._values_CxLxRxM.copy_(state["values"])
+        self._written_R.copy_(state["written"])
+        self._recorded = _names(state["recorded"], self._columns)
+
     def tables(self) -> list[pd.DataFrame]:
         """Per member a row per step and layer: `step`, `stack`, `layer` (0 is nearest the input) and every metric.
 
@@ -106,6 +127,15 @@ class LayerMetrics:
             pd.DataFrame(place | {name: values_LxRxM[..., m].T.ravel() for name, values_LxRxM in of_names.items()})
             for m in range(values_CxLxRxM.shape[-1])
         ]
+
+
+def _places(names: Iterable[str], columns: Mapping[str, int]) -> torch.Tensor:
+    return torch.tensor([columns[name] for name in names], dtype=torch.int64)
+
+
+def _names(places: torch.Tensor, columns: Mapping[str, int]) -> dict[str, None]:
+    names = list(columns)
+    return {names[place]: None for place in places.tolist()}
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

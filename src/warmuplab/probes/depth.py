@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import torch
 
+from warmuplab.population.checkpoint import State, part, whole
 from warmuplab.population.population import Population
 from warmuplab.probes.observation import Observation
 
@@ -69,6 +70,22 @@ class DepthProbe:
             update_M = relative_change(self._weights_MxP[:, columns], weights_MxP[:, columns])
             self._record("stability/update_to_weight", step, layer, update_M.where(moved_M, torch.nan))
 
+    def state(self) -> State:
+        """The last snapshot; empty before the first."""
+        if not self._activations:
+            return {}
+        outputs = {layer: seen.output_MxNxD for layer, seen in self._activations.items()}
+        squares = {layer: seen.squared_M for layer, seen in self._activations.items()}
+        return {"weights": self._weights_MxP} | whole(output=outputs, squared=squares)
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        if not state:
+            return
+        self._weights_MxP.copy_(state["weights"])
+        squares = part(state, "squared")
+        self._activations = {layer: Centred(output, squares[layer]) for layer, output in part(state, "output").items()}
+
 
 class InitialDriftProbe:
     """Compares the output of every layer with that before training."""
@@ -86,6 +103,14 @@ class InitialDriftProbe:
             drift_M = 1 - alignment(initial, centred(output_MxNxD))
             same_M = (output_MxNxD == initial_MxNxD).all(2).all(1)  # rounding would leave a drift of 1e-16
             self._record("stability/initial_drift", step, layer, drift_M.masked_fill(same_M, 0.0))
+
+    def state(self) -> State:
+        """The output before training; empty before it was measured."""
+        return {layer: output for layer, (output, _) in self._initial.items()}
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        self._initial = {layer: (output, centred(output)) for layer, output in state.items()}
 
 
 class Centred(NamedTuple):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from warmuplab.config.schema import ProbesConfig
 from warmuplab.data.batches import Batch, DeviceSplit, probe_indices, shared_batch
 from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.population.checkpoint import State
 from warmuplab.population.metrics import Metrics
 from warmuplab.population.population import Population, Step
 from warmuplab.probes.timetable import Due, make_timetable
@@ -53,6 +54,13 @@ class LossProbe:
 
     def after_validation(self, step: int) -> None:
         """Nothing goes with a validation."""
+
+    def state(self) -> State:
+        """It carries nothing."""
+        return {}
+
+    def restore(self, state: State) -> None:
+        """Nothing is carried."""
 
     def cost(self) -> NDArray[np.float64]:
         """About how many steps without probes each step of the run takes as long as, `[T]`."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from warmuplab.config.schema import RunConfig
 from warmuplab.data.batches import Batch, TrainingBatches
 from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.population.checkpoint import State, part, whole
 from warmuplab.population.metrics import LayerMetrics, Metrics
 from warmuplab.population.population import Population, Step
 from warmuplab.probes.curvature import CurvatureProbe
@@ -107,6 +108,28 @@ class Probes:
     def after_validation(self, step: int) -> None:
         """Measure what goes with a validation after `step`."""
         self._generalisation.after_validation(step)
+
+    def state(self) -> State:
+        """What the probes carry from step to step, and what they have measured of layers."""
+        return whole(
+            seen=self._seen.state() if self._seen is not None else {},
+            depth=self._depth.state(),
+            initial=self._initial_drift.state(),
+            curvature=self._curvature.state() if self._curvature is not None else {},
+            layers=self._layers.state(),
+        )
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        device = self._population.device
+        on_device = {name: tensor.to(device) for name, tensor in state.items()}
+        seen = part(on_device, "seen")
+        self._seen = Observation.of(seen) if seen else None
+        self._depth.restore(part(on_device, "depth"))
+        self._initial_drift.restore(part(on_device, "initial"))
+        if self._curvature is not None:
+            self._curvature.restore(part(on_device, "curvature"))
+        self._layers.restore(part(on_device, "layers"))
 
     def cost(self) -> NDArray[np.float64]:
         """About how many steps without probes each step of the run takes as long as, `[T]`."""

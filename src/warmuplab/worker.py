@@ -1,7 +1,8 @@
 """A worker is a command: `python -m warmuplab.worker FILE` trains the population that a file lists.
 
 The launcher starts as many of these as there are slots; anyone can start one by hand. With `--attended`, as the
-launcher starts it, a worker ends when its standard input does: however the launcher ends, no worker goes on.
+launcher starts it, a worker ends when its standard input does: however the launcher ends, no worker goes on. It then
+leaves it to the launcher to publish offline.
 """
 
 import hashlib
@@ -164,13 +165,13 @@ def check_place(config: RunConfig, folder: Path) -> None:
         check_folder(folder)
 
 
-def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
+def train_population(runs: Sequence[Run], name: str, report: Report, *, offline: bool = True) -> bool:
     """Train and publish `runs`; an exception is recorded in each run's directory. Returns whether all went well.
 
     Of several, those that are finished train with the others, so that the others come out as in an undisturbed
-    training, and their records stay. A run whose directory cannot be written fails alone.
-    `record.writing.failure_of` says why a run failed. Raises `OutOfMemoryError` where the memory is too small for all
-    of several runs: nothing is recorded of them then.
+    training, and their records stay. Without `offline` only what is published online, as training goes. A run whose
+    directory cannot be written fails alone. `record.writing.failure_of` says why a run failed. Raises
+    `OutOfMemoryError` where the memory is too small for all of several runs: nothing is recorded of them then.
     """
     runs = decided(runs)
     hardware = runs[0].config.hardware
@@ -187,7 +188,7 @@ def train_population(runs: Sequence[Run], name: str, report: Report) -> bool:
     begun = [run for run in left if writing.attempt(run, partial(writing.begin, run))]
     if not begun:
         return False
-    with interrupts.deferred(), publication(begun) as follow:
+    with interrupts.deferred(), publication(begun, offline=offline) as follow:
         try:
             keeper = Keeper(checkpoint_path(runs[0].config, name), hardware.checkpoint_seconds, _identity(runs))
             recording.train(runs, load_corpus(runs[0].config), name, report, follow, keeper, begun)
@@ -238,7 +239,8 @@ def main(arguments: Sequence[str]) -> int:
     if len(files) != 1 or files[0].startswith("-"):
         print(f"error: {shlex.join(arguments) or 'nothing'}: type python -m warmuplab.worker FILE", file=sys.stderr)
         return 2
-    if ATTENDED in arguments:
+    attended = ATTENDED in arguments
+    if attended:
         threading.Thread(target=_end_with_standard_input, daemon=True).start()
     file = PopulationFile(Path(files[0]))
     with one_line_errors():
@@ -252,7 +254,7 @@ def main(arguments: Sequence[str]) -> int:
             say(progress)
 
         try:
-            well = train_population(runs, file.name, report)
+            well = train_population(runs, file.name, report, offline=not attended)
         except OutOfMemoryError as error:
             print(f"failed: {file.name}: {error}; divide the runs over two files", file=sys.stderr)
             return OUT_OF_MEMORY

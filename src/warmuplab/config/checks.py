@@ -28,6 +28,7 @@ def validate(config: RunConfig) -> None:
     _one_of("tracker.name", config.tracker.name, ("wandb", "none"))
     if config.tracker.mode is not None:
         _one_of("tracker.mode", config.tracker.mode, ("online", "offline", "disabled"))
+    _one_of("tracker.detail", config.tracker.detail, ("full", "light"))
     _one_of("hardware.device", config.hardware.device, ("auto", "cpu", "cuda"))
     _one_of("hardware.dtype", config.hardware.dtype, DTYPES)
     if not isinstance(config.hardware.compile, bool) and config.hardware.compile != "auto":

@@ -193,6 +193,8 @@ class TrackerConfig:
     """W&B project."""
     entity: str | None
     """W&B user or team; null: the account's default."""
+    detail: str = added("full")
+    """Which series W&B gets: `full` is all of them, `light` those that `series.catalogue` marks so, and no layers."""
 
 
 @dataclass

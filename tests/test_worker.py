@@ -128,15 +128,6 @@ def test_a_directory_that_is_removed_while_its_run_trains_is_whole_again(
         assert {path.name for path in run.directory.iterdir()} >= {"config.yaml", "metrics.parquet", "summary.json"}
 
 
-def test_a_damaged_cache_is_named(tmp_path: Path) -> None:
-    runs_in(tmp_path, seeds=(0,))
-    (cached,) = tmp_path.glob(".cache/*.npz")
-    cached.write_bytes(cached.read_bytes()[:1000])
-    worker._corpus.cache_clear()
-    with pytest.raises(ConfigError, match=f"{cached}: the file is damaged .* remove it"):
-        runs_in(tmp_path, seeds=(0,))
-
-
 def test_more_sentences_than_there_are_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"training\.batch_size=100000"):
         worker.prepare(composed("training.batch_size=100000"))

@@ -8,6 +8,7 @@ so that no source text is in both; it has no test split, since another division 
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -212,7 +213,7 @@ def _lines(folder: Path, name: str) -> list[str]:
     try:
         with opener(path, "rt", encoding="utf-8", newline="\n") as file:
             return [line.rstrip("\r\n") for line in file]
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise ConfigError("data.path", folder, f"{path.name} cannot be read: {error}", "repair the file") from None
 
 

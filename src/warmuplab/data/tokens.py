@@ -1,13 +1,14 @@
 """From text to token ids: a byte-pair tokenizer trained on the train split, and the tokenized corpus in a cache."""
 
 import hashlib
+import io
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,9 @@ from warmuplab.data import corpora
 
 PADDING, START, END = 0, 1, 2
 SPECIAL_TOKENS = ("<pad>", "<start>", "<end>")
-_CACHE_VERSION = 2  # raise it when the same text would yield other ids, or a file would hold other splits
+_CACHE_VERSION = 3  # raise it when the same text would yield other ids, or a file would hold something else
+CHECKSUM = "checksum"
+LONGEST_WORD = 1000  # characters without white space: learning pairs takes time with the square of it
 
 Ids = npt.NDArray[np.int64]
 
@@ -81,30 +84,46 @@ def load(data: DataConfig, cache: Path) -> TokenizedCorpus:
     path = cache / f"{data.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
     with usable_folder("outputs", cache.parent, "outputs=FOLDER"):
         check_folder(cache)
-        if not path.exists():
-            _write(path, _tokenize(corpus, data))
-        return _read(path, corpus)
+        arrays = _read(path) if path.exists() else None
+        if arrays is None:
+            arrays = _tokenize(corpus, data)
+            _write(path, arrays)
+    return _splits(arrays, corpus)
 
 
-def _read(path: Path, corpus: corpora.Corpus) -> TokenizedCorpus:
+def _read(path: Path) -> dict[str, Any] | None:
+    """The arrays in `path`; None, which is said in a line on standard error, where they are not those written."""
+    content = path.read_bytes()
     try:
-        return _splits(path, corpus)
-    except (ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise ConfigError("outputs", path, f"the file is damaged ({error})", "remove it; it is made again") from error
+        with np.load(io.BytesIO(content)) as file:
+            arrays = {name: file[name] for name in file.files}
+        if str(arrays.pop(CHECKSUM)) == _checksum(arrays):
+            return arrays
+        problem = "its checksum is wrong"
+    except Exception as error:  # a damaged archive raises almost anything
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+    print(f"note: {path} is damaged ({problem}); it is made again from the text", file=sys.stderr)
+    return None
 
 
-def _splits(path: Path, corpus: corpora.Corpus) -> TokenizedCorpus:
-    with np.load(path) as arrays:
-        train, validation = (_split(arrays, name) for name in ("train", "validation"))
-        return TokenizedCorpus(
-            corpus.fingerprint,
-            int(arrays["vocabulary_size"]),
-            train,
-            validation,
-            None if corpus.test is None else _split(arrays, "test"),
-            corpus.test_fingerprint,
-            corpus.revision,
-        )
+def _checksum(arrays: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        values = np.ascontiguousarray(array)
+        digest.update(f"{name} {values.dtype.str} {values.shape} ".encode() + values.tobytes())
+    return digest.hexdigest()
+
+
+def _splits(arrays: Mapping[str, Any], corpus: corpora.Corpus) -> TokenizedCorpus:
+    return TokenizedCorpus(
+        corpus.fingerprint,
+        int(arrays["vocabulary_size"]),
+        _split(arrays, "train"),
+        _split(arrays, "validation"),
+        None if corpus.test is None else _split(arrays, "test"),
+        corpus.test_fingerprint,
+        corpus.revision,
+    )
 
 
 def _split(arrays: Mapping[str, Any], name: str) -> Split:
@@ -114,15 +133,21 @@ def _split(arrays: Mapping[str, Any], name: str) -> Split:
 
 def _write(path: Path, arrays: dict[str, Any]) -> None:
     with replace_atomically(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays | {CHECKSUM: np.array(_checksum(arrays))})
 
 
 def _tokenize(corpus: corpora.Corpus, data: DataConfig) -> dict[str, Any]:
-    tokenizer = _train_tokenizer(corpus.train, data.vocabulary_size)
-    arrays: dict[str, Any] = {"vocabulary_size": tokenizer.get_vocab_size()}
-    for name, pairs in (("train", corpus.train), ("validation", corpus.validation), ("test", corpus.test)):
-        if pairs is None:
-            continue
+    """The arrays of all splits. Sentences with a word beyond `LONGEST_WORD` count as too long."""
+    splits = {"train": corpus.train, "validation": corpus.validation} | ({"test": corpus.test} if corpus.test else {})
+    short = {name: [pair for pair in pairs if not _has_endless_word(pair)] for name, pairs in splits.items()}
+    tokenizer = _train_tokenizer(short["train"], data.vocabulary_size)
+    arrays: dict[str, Any] = {"vocabulary_size": np.array(tokenizer.get_vocab_size())}
+    for name, pairs in short.items():
+        if not pairs:
+            raise ConfigError(
+                "data", data.path or data.name, f"a word of every {name} sentence has over {LONGEST_WORD} characters",
+                "use text with white space between its words",
+            )  # fmt: skip
         sources, targets = (
             [encoding.ids for encoding in tokenizer.encode_batch(list(side))] for side in zip(*pairs, strict=True)
         )
@@ -140,6 +165,10 @@ def _tokenize(corpus: corpora.Corpus, data: DataConfig) -> dict[str, Any]:
             f"{name}_target_lengths": np.array([len(targets[i]) + 1 for i in kept]),
         }
     return arrays
+
+
+def _has_endless_word(pair: tuple[str, str]) -> bool:
+    return any(len(word) > LONGEST_WORD for sentence in pair for word in sentence.split(" "))
 
 
 def _train_tokenizer(pairs: corpora.Pairs, vocabulary_size: int) -> Any:

@@ -56,6 +56,8 @@ class Storage:
         match name:
             case "" if ":" in str(given.get("name")):  # which type an artifact of this name has
                 return {"project": {"artifact": None}}
+            case "" if given.get("id") in self.artifacts:
+                return {"artifact": self._described(given["id"])}
             case "CreateRunFiles":
                 files = [
                     {"name": file, "uploadUrl": self.place("files", given["run"], file)} for file in given["files"]
@@ -93,6 +95,26 @@ class Storage:
         held = self.artifacts.setdefault(key, new)
         state = "COMMITTED" if held.committed else "PENDING"
         return {"id": key, "state": state, "artifactSequence": {"id": held.name, "latestArtifact": None}}
+
+    def _described(self, key: str) -> dict[str, Any]:
+        artifact = self.artifacts[key]
+        project = {"id": "project", "internalId": "project", "name": "warmuplab", "entity": {"name": "somebody"}}
+        nothing = ("description", "metadata", "historyStep", "commitHash", "updatedAt")
+        return dict.fromkeys(nothing) | {
+            "id": key,
+            "artifactSequence": {"name": artifact.name, "project": project},
+            "artifactType": {"name": artifact.type},
+            "versionIndex": 0,
+            "ttlDurationSeconds": -2,
+            "ttlIsInherited": True,
+            "tags": [],
+            "aliases": [],
+            "state": "COMMITTED" if artifact.committed else "PENDING",
+            "size": sum(map(len, self.content(artifact).values())),
+            "digest": artifact.digest,
+            "fileCount": len(artifact.contents),
+            "createdAt": "2026-11-01T10:00:00Z",
+        }
 
     def _file(self, spec: dict[str, Any]) -> dict[str, Any]:
         key, name = spec["artifactID"], spec["name"]

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self._body()
         if self.server.uploads_left == 0:
-            self.connection.close()
+            self._drop()
             return
         if not self.server.answers:
             self.server.ended.wait(60)
@@ -123,11 +124,16 @@ class _Handler(BaseHTTPRequestHandler):
         content = self._body()
         if self.server.uploads_left is not None:
             if self.server.uploads_left == 0:
-                self.connection.close()
+                self._drop()
                 return
             self.server.uploads_left -= 1
         self.server.storage.keep(unquote(urlsplit(self.path).path).removeprefix("/kept/"), content)
         self._reply({})
+
+    def _drop(self) -> None:
+        """End the connection without an answer."""
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
 
     def _body(self) -> bytes:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

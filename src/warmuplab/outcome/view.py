@@ -14,10 +14,14 @@ from warmuplab.outcome import notes
 from warmuplab.outcome.charts import Chart, charts_of
 from warmuplab.outcome.content import FIGURES, Outcome
 from warmuplab.outcome.tables import Cells, tables_of
+from warmuplab.tracking import settings
 from warmuplab.tracking.settings import quiet_wandb, run_settings
 
 STAGED = "WANDB_DATA_DIR"  # names the folder in which W&B keeps an artifact's files until they are uploaded
 VERDICTS = ("supported", "refuted", "no difference", "inconclusive", "not tested")
+# Of a request that gets no answer. W&B asks for the type of an artifact before it logs one, and waits; what it sends
+# in the background goes on trying until `FINISH_SECONDS` are over: given up, it would count as sent.
+RETRIES, LONGEST_PAUSE, TRIES_IN_BACKGROUND = 2, 2.0, 20
 RECORD = ["command", "commits", "versions", "hardware", "corpora", "steps", "weights"]  # of the manifest
 RECORD += ["started", "ended", "seconds", "wall_seconds"]
 
@@ -27,7 +31,7 @@ def write(outcome: Outcome, folder: Path, tracker: TrackerConfig, mode: str) -> 
 
     Online, a run of the same id goes on: what the server has is not sent as another row, its files are sent again.
     """
-    study, wandb = outcome.study, quiet_wandb(mode)
+    study, wandb = outcome.study, _patient(quiet_wandb(mode))
     shutil.rmtree(folder / "wandb", ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     with _staging(folder / "wandb"):
@@ -44,25 +48,40 @@ def write(outcome: Outcome, folder: Path, tracker: TrackerConfig, mode: str) -> 
             mode=mode,
             resume="allow" if mode == "online" else None,
             reinit="create_new",
-            settings=run_settings(wandb),
+            settings=_settings(wandb),
         )
         try:
-            _fill(run, wandb, outcome)
+            _fill(run, wandb, outcome, mode)
         except BaseException:
             run.finish(exit_code=1)
             raise
         run.finish(exit_code=0)
 
 
-def _fill(run: Any, wandb: Any, outcome: Outcome) -> None:
+def _patient(wandb: Any) -> Any:
+    """The module, which soon gives up a server that is gone where it waits for the answer."""
+    wandb.setup(settings=wandb.Settings(x_graphql_retry_max=RETRIES, x_graphql_retry_wait_max_seconds=LONGEST_PAUSE))
+    return wandb
+
+
+def _settings(wandb: Any) -> Any:
+    own = run_settings(wandb)
+    own.x_graphql_retry_max = TRIES_IN_BACKGROUND
+    own.x_graphql_retry_wait_max_seconds = settings.FINISH_SECONDS
+    return own
+
+
+def _fill(run: Any, wandb: Any, outcome: Outcome, mode: str) -> None:
     charts = {f"charts/{chart.name}": _chart(wandb, chart) for chart in charts_of(outcome.study)}
     media = {name: _table(wandb, cells) for name, cells in tables_of(outcome).items()} | _images(wandb, outcome)
     # In the summary first: that names the files by their content alone, where a row would put W&B's own count of rows
     # into the names, and a run that goes on would have every file twice.
     run.summary.update(media | {f"{name}_table": chart.table for name, chart in charts.items()} | counts(outcome))
+    artifact = run.log_artifact(_artifact(wandb, outcome))
+    if mode == "online":
+        artifact.wait(timeout=settings.FINISH_SECONDS)  # raises where the server has not all of it
     # Step 0 and no other: a row that the server has already is left out.
     run.log(media | charts, step=0, commit=True)
-    run.log_artifact(_artifact(wandb, outcome))
 
 
 def configuration(outcome: Outcome) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def test_every_field_has_a_docstring() -> None:
         ("hardware.dtype=float16", "hardware.dtype"),
         ("hardware.threads=0", "hardware.threads"),
         ("tracker.mode=later", "tracker.mode"),
+        ("tracker.detail=heavy", "tracker.detail"),
         ("schedule.peak_lr=nan", "schedule.peak_lr"),
         ("schedule.warmup.fraction=1.5", "schedule.warmup.fraction"),
         ("schedule.warmup.steps=5", "schedule.warmup.steps"),  # beside the fraction

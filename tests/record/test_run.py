@@ -51,6 +51,7 @@ def test_what_changes_a_result_changes_the_name(override: str) -> None:
     "override",
     [
         "tracker=none",
+        "tracker.detail=light",
         "probes=none",
         "hardware=cpu",
         "overwrite=true",
@@ -67,7 +68,7 @@ NO_RESULT = [
     "study", "overwrite", "outputs", "data.name", "data.path", "data.revision", "hardware.device",
     "hardware.compile", "hardware.replay", "hardware.tf32", "hardware.threads", "probes.enabled",
     "probes.early_fraction", "probes.every", "probes.batch_size", "probes.curvature", "probes.loss_only",
-    "tracker.name", "tracker.mode", "tracker.project", "tracker.entity",
+    "tracker.name", "tracker.mode", "tracker.project", "tracker.entity", "tracker.detail",
 ]  # fmt: skip
 RESULT = [
     "seed", "data.source_language", "data.target_language", "data.vocabulary_size", "data.max_length", "model.width",

@@ -6,7 +6,7 @@ import pytest
 from support.composing import ROOT
 from support.short_runs import trainer_of
 from warmuplab.data.tokens import TokenizedCorpus
-from warmuplab.series import catalogue, values
+from warmuplab.series import table, values
 from warmuplab.series.catalogue import (
     AT_LEVELS,
     BY_LAYER,
@@ -89,4 +89,4 @@ def test_every_entry_is_whole() -> None:
 
 
 def test_the_table_of_the_readme_is_the_catalogue() -> None:
-    assert catalogue.markdown() in (ROOT / "README.md").read_text(), "put into the README: " + catalogue.markdown()
+    assert table.markdown() in (ROOT / "README.md").read_text(), "put into the README: " + table.markdown()

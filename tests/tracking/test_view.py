@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from support.composing import QUICK, ROOT, composed
+from support.wandb_reader import KEY, entries_of, forget_account, inspect
 from support.wandb_server import WandbServer, wandb_server
 from warmuplab import worker
 from warmuplab.base.errors import ConfigError
@@ -27,18 +28,12 @@ from warmuplab.tracking.__main__ import main
 from warmuplab.tracking.publication import publication
 from warmuplab.tracking.publishing import publish
 
-WANDB = Path(sys.executable).with_name("wandb")
-KEY = "0123456789" * 4
 STEPS = 7
 
 
 @pytest.fixture(autouse=True)
 def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No account, no settings and no server of whoever runs the tests."""
-    for name in [name for name in os.environ if name.startswith("WANDB")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("NETRC", str(tmp_path / "home" / "netrc"))
+    forget_account(tmp_path / "home", monkeypatch)
 
 
 def series(seed: int = 0) -> pd.DataFrame:
@@ -82,17 +77,9 @@ def recorded(folder: Path, *overrides: str, name: str = "some-run") -> Run:
     return run
 
 
-def inspect(path: Path, *options: str) -> str:
-    command = [str(WANDB), "leet", "inspect", "--json", *options, str(path)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
 def logged(directory: Path) -> dict[str, list[dict[str, Any]]]:
     """What W&B's file in a run directory holds, by kind of entry."""
-    entries: dict[str, list[dict[str, Any]]] = {}
-    for entry in map(json.loads, inspect(directory / "wandb").splitlines()):
-        entries.setdefault(entry["type"], []).append(entry[entry["type"]])
-    return entries
+    return entries_of(directory / "wandb")
 
 
 def measured(table: pd.DataFrame) -> list[dict[str, float]]:
@@ -130,7 +117,8 @@ def test_an_offline_run_holds_every_metric_and_every_summary_value(
     assert command in end["notes"]
     assert "git checkout c0ffee" in end["notes"]
     assert (start["project"], start["run_group"], start["display_name"]) == ("warmuplab", "single", "some-run")
-    assert set(start["tags"]) == {"norm:post", "decay:linear", "warmup:cosine", "warmup:3 steps"}
+    assert start["job_type"] == "train"
+    assert set(start["tags"]) == {"norm:post", "decay:linear", "optimizer:adam", "warmup:cosine", "warmup:3 steps"}
     step_metrics = {metric["name"]: metric.get("step_metric") for metric in entries["metric"]}
     assert step_metrics == {"step": None} | dict.fromkeys(table.columns.drop("step"), "step")
 
@@ -188,6 +176,7 @@ def test_the_configuration_is_complete(tmp_path: Path) -> None:
     publish(run.directory)
     config = json.loads(inspect(run.directory / "wandb", "--summary"))["config"]
     record = config.pop("record")
+    assert config.pop("arm").startswith("post-LN, linear, 10 % warmup, lr 2e-3")
     assert config == dataclasses.asdict(run.config)
     facts = ("run_id", "commit", "dirty", "corpus", "hardware", "timings", "early_steps")
     assert record == {name: (summary() | {"run_id": "some-run"})[name] for name in facts}
@@ -202,6 +191,7 @@ def test_nothing_of_the_machine_is_written(tmp_path: Path, monkeypatch: pytest.M
     for forbidden in (KEY, "neither-this-word", sys.executable, str(ROOT)):
         assert forbidden.encode() not in file.read_bytes()
     parts = {"config", "display_name", "project", "run_group", "run_id", "start_time", "tags", "telemetry", "notes"}
+    parts |= {"job_type"}
     for entry in logged(run.directory)["run"]:
         assert set(entry) <= parts
     assert not any(file.parent.joinpath("files").iterdir())

@@ -39,16 +39,20 @@ def run_command(config: Mapping[str, Any]) -> str | None:
     return " ".join([program, *map(shlex.quote, run_overrides(config))])
 
 
-def run_overrides(config: Mapping[str, Any]) -> list[str]:
-    """The arguments of `run_command`, not yet quoted for a shell: an option per group, then what it does not set."""
-    choices: tuple[str, ...] = ()
+def run_overrides(config: Mapping[str, Any], study: str | None = None) -> list[str]:
+    """The arguments of `run_command`, not yet quoted for a shell: an option per group, then what it does not set.
+
+    With `study`, beyond what its file in `conf/study` sets, where it has one.
+    """
+    begins = (f"+study={study}",) if study and (CONFIG_FOLDER / "study" / f"{study}.yaml").exists() else ()
+    choices: tuple[str, ...] = begins
     for group, key in GROUPS.items():
         choices = _choose(group, key, choices, config)
     composed = _composed(choices)
     values = [
         f"{'' if key in composed else '+'}{key}={as_typed(config.get(key))}" for key in _differing(composed, config)
     ]
-    return [*choices, *values]
+    return [*choices[len(begins) :], *values]
 
 
 def sweep_command(study: str, shared: Mapping[str, Any], varying: Mapping[str, Sequence[Any]]) -> str | None:

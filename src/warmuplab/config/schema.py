@@ -193,6 +193,8 @@ class TrackerConfig:
     """W&B project."""
     entity: str | None
     """W&B user or team; null: the account's default."""
+    detail: str = added("full")
+    """Which series W&B gets: `full` is all of them, `light` those that `series.catalogue` marks so, and no layers."""
 
 
 @dataclass
@@ -212,6 +214,10 @@ class HardwareConfig:
     """Whether a GPU records a step as a graph of kernels and replays it; no effect on a CPU."""
     tf32: bool = added(True)  # no run before it was on a GPU
     """Whether a GPU multiplies float32 matrices in TF32; curvature is measured without. No effect on a CPU."""
+
+    checkpoint_seconds: float | None = added(None)
+    """Seconds between two checkpoints of a training, from which it goes on after it was interrupted; null: none, and
+    an interrupted training begins anew."""
 
 
 @dataclass

@@ -13,7 +13,8 @@ from warmuplab.base.memory import kills_for_memory
 from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, WRITING, QueuedPopulation, Show, Sweep
 from warmuplab.record import writing
 from warmuplab.record.progress import Progress
-from warmuplab.worker import ATTENDED, OUT_OF_MEMORY
+from warmuplab.tracking.background import Publisher, publisher
+from warmuplab.worker import ATTENDED, OUT_OF_MEMORY, SECONDS_TO_SAVE
 
 POLL_SECONDS = 0.2
 WRITING_PER_SLOT = 1  # workers that write their records while the next population trains
@@ -31,8 +32,15 @@ class _Worker:
 def run(populations: Sweep, slots: int, show: Show) -> None:
     """Worker processes, `slots` of them in training at a time; a failed one does not stop the others.
 
-    A slot is free for the next population as soon as a worker has trained its last step and writes its records.
+    A slot is free for the next population as soon as a worker has trained its last step and writes its records. What
+    is to be published offline is published beside them, and done when this returns.
     """
+    folders = [population.file.path.parent for population in populations.populations]
+    with publisher(folders[0]) as published:
+        _run(populations, slots, show, published)
+
+
+def _run(populations: Sweep, slots: int, show: Show, published: Publisher) -> None:
     workers: list[_Worker] = []
     try:
         while workers or populations.among(WAITING):
@@ -44,13 +52,25 @@ def run(populations: Sweep, slots: int, show: Show) -> None:
                 _look_at(worker.population)
                 if ended:
                     workers.remove(worker)
+                    published.publish(worker.population.runs)
                     _end(worker, populations)
             show(populations)
     finally:
-        for worker in workers:  # only when interrupted: their runs stay unfinished and are trained next time
-            worker.process.terminate()
+        _stop(workers)  # only when interrupted
+
+
+def _stop(workers: Sequence[_Worker]) -> None:
+    """Ask all to keep what they have and to end; what they trained goes on the next time."""
+    for worker in workers:
+        worker.process.terminate()
+    latest = time.monotonic() + SECONDS_TO_SAVE
+    for worker in workers:
+        try:
+            worker.process.wait(max(0.1, latest - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
             worker.process.wait()
-            worker.log.close()
+        worker.log.close()
 
 
 def _room(workers: Sequence[_Worker], slots: int) -> int:

@@ -90,14 +90,14 @@ def recorded_episodes(summary: Mapping[str, Any]) -> list[Episode]:
     return [Episode(**episode) for episode in recorded] if isinstance(recorded, list) else []
 
 
-def recorded_series(directory: Path) -> pd.DataFrame:
+def recorded_series(directory: Path, *, with_layers: bool = True) -> pd.DataFrame:
     """The `metrics.parquet` of a record and, beside it, its `layers.parquet` with a column per metric and layer.
 
     Such as `layers/cka_drift/encoder_0`: a section of their own in W&B, where the layers of a metric are neighbours. No
     dots: in a metric's name W&B takes them for nested keys, which `define_metric` then misses.
     """
     metrics = pd.read_parquet(directory / "metrics.parquet")
-    if not (directory / "layers.parquet").exists():
+    if not with_layers or not (directory / "layers.parquet").exists():
         return metrics
     layers = pd.read_parquet(directory / "layers.parquet")
     place = layers["stack"] + "_" + layers["layer"].astype(str)

@@ -1,7 +1,8 @@
 """Every metric of the project, once: its name, label, unit and meaning, how a run is summed up in it, and its source.
 
 Summaries, the page, the report, the README's table and W&B's definitions read this. A metric is a series with a value
-per step (or per step and layer); `series.values` says what a run as a whole is described by.
+per step (or per step and layer); `series.values` says what a run as a whole is described by, `series.markers` what a
+publication adds.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ LOG_BY_LAYER = "log by layer"  # natural logarithm where each held-out level is 
 INITIAL_DRIFT, LOG_DRIFT = "stability/initial_drift", "log_drift"  # the second: its logarithm in summary values
 
 LR, LR_ELSEWHERE = "lr", "lr/elsewhere"
+LIGHT = ("train", "probe", "val", "test", LR, "spike", "overfit")  # sections that `tracker.detail=light` publishes too
 STABILITY = "Wortsman et al. 2023, section 3.1"
 
 
@@ -44,6 +46,11 @@ class Metric:
     """How a run is summed up in it."""
     total: str = ""
     """Name of its early sum, where `<name>_sum` would not do."""
+
+    @property
+    def light(self) -> bool:
+        """Whether W&B gets it with `tracker.detail=light` too."""
+        return self.name.partition("/")[0] in LIGHT
 
     @property
     def early_sum(self) -> str:
@@ -284,13 +291,3 @@ METRICS = OF_LAYERS | SERIES
 def reduced_by(reduction: str) -> list[Metric]:
     """The series that are reduced in this way."""
     return [metric for metric in SERIES.values() if reduction in metric.reductions]
-
-
-def markdown() -> str:
-    """The catalogue as the README has it: a row per metric, those of layers last."""
-    rows = [*SERIES.values(), *OF_LAYERS.values()]
-    lines = ["| metric | unit | meaning | source |", "|---|---|---|---|"]
-    for place, metric in enumerate(rows):
-        of_layer = " (per layer)" if place >= len(SERIES) else ""
-        lines.append(f"| `{metric.name}`{of_layer} | {metric.unit} | {metric.meaning} | {metric.source} |")
-    return "\n".join(lines)

@@ -14,8 +14,10 @@ from warmuplab.tracking.stream import Stream
 
 
 @contextmanager
-def publication(runs: Sequence[Run]) -> Iterator[Follow | None]:
+def publication(runs: Sequence[Run], *, offline: bool = True) -> Iterator[Follow | None]:
     """Around the training of `runs`, which share a tracker: whatever is complete at its end is published.
+
+    Without `offline` only where the tracker is online: then somebody else publishes the complete records.
 
     Gives what training calls with its new rows, None where they are not needed before the end. Nothing here makes
     training wait, and no failure of W&B gets out: it ends in a line on standard error per run directory.
@@ -26,7 +28,7 @@ def publication(runs: Sequence[Run]) -> Iterator[Follow | None]:
             yield stream.rows
         return
     yield None
-    if mode == "offline":
+    if mode == "offline" and offline:
         _publish_together([run.directory for run in runs if run.is_complete], mode)
 
 

@@ -4,9 +4,10 @@ import shlex
 import sys
 from pathlib import Path
 
-from warmuplab.record.directory import recorded_series
+from warmuplab.config.schema import TrackerConfig
+from warmuplab.record.directory import read_config
 from warmuplab.record.run import COMPLETE, read_summary
-from warmuplab.tracking.settings import mode_of, tracker_of
+from warmuplab.tracking.settings import mode_of
 from warmuplab.tracking.view import View
 
 
@@ -17,14 +18,15 @@ def publish(directory: Path, mode: str | None = None) -> bool:
     replaces what an earlier publication left. Returns whether the record is published now.
     """
     try:
-        mode = mode or mode_of(tracker_of(directory))
+        config = read_config(directory)
+        mode = mode or mode_of(TrackerConfig(**config["tracker"]))
         if mode == "disabled":
             return False
         summary = read_summary(directory)
         if summary is None or summary["status"] not in COMPLETE:
             raise ValueError("there is no finished run")
-        with View(directory, summary["run_id"], summary["timings"]["started"], mode) as view:
-            view.close(recorded_series(directory), summary)
+        with View(directory, config, summary["run_id"], summary["timings"]["started"], mode) as view:
+            view.close(summary)
     except Exception as error:
         warn(directory, f"{type(error).__name__}: {error}")
         return False

@@ -19,11 +19,11 @@ from typing import IO, Self
 import numpy as np
 import pandas as pd
 
-from warmuplab.record.directory import recorded_series
+from warmuplab.record.directory import read_config
 from warmuplab.record.run import COMPLETE, Run, read_summary
 from warmuplab.tracking.publishing import warn
 from warmuplab.tracking.settings import FINISH_SECONDS
-from warmuplab.tracking.view import View
+from warmuplab.tracking.view import View, diverged_at
 
 CONNECTIONS = 8  # W&B runs that begin or end at the same time: each waits for the server more than it computes
 SECONDS_TO_END = FINISH_SECONDS + 10.0  # after training, for everything that is still under way
@@ -99,7 +99,8 @@ class _Member:
 
     def begin(self, started: str) -> None:
         def attempt() -> None:
-            self._view = View(self.directory, self.directory.name, started, "online")
+            config = read_config(self.directory)
+            self._view = View(self.directory, config, self.directory.name, started, "online")
 
         self._attempt(attempt)
 
@@ -107,6 +108,9 @@ class _Member:
         def attempt() -> None:
             if self._view is not None:
                 self._view.log(table)
+                step = diverged_at(table)
+                if step is not None:
+                    self._view.alert_of_divergence(step)
 
         self._attempt(attempt)
 
@@ -125,7 +129,9 @@ class _Member:
         if summary is None or summary["status"] not in COMPLETE:
             self._view.abandon()
         else:
-            self._view.close(recorded_series(self.directory), summary)
+            if summary["diverged_at"] is not None:  # in its last update, where no row shows it
+                self._view.alert_of_divergence(summary["diverged_at"])
+            self._view.close(summary)
 
     def _attempt(self, action: Callable[[], None]) -> None:
         if self.problem is not None:

@@ -88,7 +88,7 @@ def study(check: Check) -> bool:
     """The study `gpu`, and its report."""
     toy = TOY_STUDY if check.dry else ("hardware=cuda",)
     corpus = ("data=multi30k", f"data.path={Path(check.data).resolve()}") if check.data else ()
-    told = ["-m", "+study=gpu", *corpus, *toy, f"outputs={check.outputs}"]
+    told = ["-m", "+study=gpu", "tracker=none", *corpus, *toy, f"outputs={check.outputs}"]  # wandb may not be there
     said, status = _said([sys.executable, "-c", TYPED, "train", *told], 60 * MINUTES_OF_STUDY)
     for line in said.strip().splitlines()[-2:]:
         check.say(line)

@@ -1,0 +1,107 @@
+"""Offline publication beside a sweep: one process for all of its records.
+
+Not in the workers: each would start W&B anew, which takes as long as publishing twenty small runs. The process gives
+way to training wherever both want a core.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO
+
+from warmuplab.base.files import say
+from warmuplab.record.run import Run
+from warmuplab.tracking.publishing import publish
+from warmuplab.tracking.settings import mode_of
+
+LOG = "tracking.log"
+NICENESS = 10  # of 19: how far it gives way
+
+
+class Publisher:
+    """The process, seen from the launcher. It starts with the first record; what it says goes to `log_path`."""
+
+    def __init__(self, log_path: Path) -> None:
+        self._log_path = log_path
+        self._process: subprocess.Popen[bytes] | None = None
+        self._problem = ""
+
+    def publish(self, runs: Sequence[Run]) -> None:
+        """Have those of `runs` published that are complete and offline. Returns at once and raises nothing."""
+        offline = [run for run in runs if run.is_complete and mode_of(run.config.tracker) == "offline"]
+        if not offline or self._problem:
+            return
+        try:
+            stream = self._started()
+            stream.writelines(json.dumps(str(run.directory)).encode() + b"\n" for run in offline)
+            stream.flush()
+        except OSError as error:
+            self._problem = str(error)
+
+    def finish(self) -> None:
+        """Wait until all is published; a line on standard output says where that failed."""
+        status = 0
+        if self._process is not None:
+            with self._process as process:
+                process.communicate()
+            status = process.returncode
+        if status or self._problem:
+            why = self._problem or f"{self._log_path} says which and why"
+            say(f"Not all runs are published to W&B ({why}); their records are unharmed.")
+
+    def abandon(self) -> None:
+        """Leave unpublished what is not published yet."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+
+    def _started(self) -> IO[bytes]:
+        if self._process is None:
+            command = [sys.executable, "-m", "warmuplab.tracking.background"]
+            with self._log_path.open("wb") as log:
+                # A session of its own: Ctrl-C in a terminal is for the launcher, which ends this process.
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+                )
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+
+@contextmanager
+def publisher(folder: Path) -> Iterator[Publisher]:
+    """A publisher for the block, with its log in `folder`; waits at its end for what is under way."""
+    publisher = Publisher(folder / LOG)
+    try:
+        yield publisher
+    except BaseException:
+        publisher.abandon()
+        raise
+    publisher.finish()
+
+
+def _received(lines: IO[bytes], directories: "SimpleQueue[Path | None]") -> None:
+    for line in lines:
+        directories.put(Path(json.loads(line)))
+    directories.put(None)
+
+
+def main() -> int:
+    """Publish the directories that come through standard input, one at a time; returns the exit status."""
+    os.nice(NICENESS)
+    directories: SimpleQueue[Path | None] = SimpleQueue()
+    # A thread empties the pipe, so that the launcher never waits for room in it.
+    threading.Thread(target=_received, args=(sys.stdin.buffer, directories), daemon=True).start()
+    all_well = True
+    while (directory := directories.get()) is not None:
+        all_well = publish(directory) and all_well
+    return 0 if all_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -8,6 +8,7 @@ STUDY ?= quick
 ARGS ?=
 DATA ?=
 DRY ?=
+export STUDY DATA  # a recipe reads them as "$$STUDY", so that no character of theirs is one of the shell
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -46,22 +47,22 @@ lint: $(VENV)/.installed-test  ## ruff, mypy, codespell, and which package may i
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo --no-cache && $(BIN)/codespell
 
 sweep: $(VENV)/.installed  ## train a study and report it (STUDY=quick, ARGS="overrides")
-	@$(BIN)/python scripts/sweep.py $(STUDY) $(ARGS)
+	@$(BIN)/python scripts/sweep.py "$$STUDY" $(ARGS)
 
 run: $(VENV)/.installed  ## train a single run (ARGS="overrides")
 	@$(BIN)/python scripts/train.py $(ARGS)
 
 report: $(VENV)/.installed  ## collect a study's runs and write its tables and figures (STUDY=quick)
-	@$(BIN)/python scripts/report.py $(STUDY)
+	@$(BIN)/python scripts/report.py "$$STUDY"
 
 figures: $(VENV)/.installed  ## draw all figures again from results/ (`python scripts/figures.py --list` names them)
 	@$(BIN)/python scripts/figures.py all
 
 dashboard: $(VENV)/.installed  ## write a study's page, results/<study>/dashboard.html (STUDY=quick)
-	@$(BIN)/python scripts/dashboard.py $(STUDY)
+	@$(BIN)/python scripts/dashboard.py "$$STUDY"
 
 sync: $(VENV)/.installed  ## upload a study to W&B: its runs, and the study as one W&B run, each once (STUDY=quick)
-	@$(BIN)/python scripts/sync.py $(STUDY)
+	@$(BIN)/python scripts/sync.py "$$STUDY"
 
 find-lr: $(VENV)/.installed  ## find a peak rate: where the loss begins to jitter in a ramp (ARGS="overrides")
 	@$(BIN)/python scripts/find_lr.py $(ARGS)
@@ -73,7 +74,7 @@ bench: $(VENV)/.installed-bench  ## measure what training costs here, against ot
 GIVEN := $(filter-out file,$(origin PYTHON))
 gpu-check: $(if $(GIVEN),,$(VENV)/.installed-test)  ## check one GPU: tests, bench, a small study (PYTHON=python3 as it is; DATA=folder; DRY=1 on a CPU)
 	@PYTHONPATH=src$${PYTHONPATH:+:$$PYTHONPATH} $(if $(GIVEN),$(PYTHON),$(BIN)/python) scripts/gpu_check.py \
-		$(if $(DRY),--dry) $(if $(DATA),--data $(DATA)) $(ARGS)
+		$(if $(DRY),--dry) $(if $(DATA),--data "$$DATA") $(ARGS)
 
 clean:  ## remove .venv and caches; keeps outputs and results
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -83,6 +83,15 @@ def test_without_a_checkout_studies_are_retyped_as_console_commands(monkeypatch:
     assert (rerun.run_command(another_seed()) or "").startswith("warmuplab train seed=1")
 
 
+def test_threads_change_digits_so_they_are_typed_again() -> None:
+    run = another_seed() | {"hardware.threads": 2, "hardware.compile": True}
+    assert (rerun.run_command(run) or "").endswith(" seed=1 hardware.threads=2")
+    assert "hardware.threads=2" in (
+        rerun.sweep_command("quick", {"hardware.threads": 2, "hardware.replay": True}, {}) or ""
+    )
+    assert "replay" not in (rerun.sweep_command("quick", {"hardware.threads": 2, "hardware.replay": True}, {}) or "")
+
+
 def test_a_folder_above_the_package_is_a_checkout_only_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OmegaConf, "register_new_resolver", lambda *_, **__: None)  # those of the real module stay
     (tmp_path / "conf").mkdir()

@@ -23,7 +23,9 @@ GROUPS = {
     "probes": "probes.enabled",
 }
 PARTS = ("seed", "data", "model", "optimizer", "schedule", "training", "probes", "hardware")
-NOT_TYPED = ("data.path", *HOW_IT_IS_COMPUTED)  # a place on one machine, and what leaves the numbers alone
+# What leaves the numbers alone; threads change the last digits.
+LEAVES_NUMBERS = tuple(key for key in HOW_IT_IS_COMPUTED if key != "hardware.threads")
+NOT_TYPED = ("data.path", *LEAVES_NUMBERS)  # a place on one machine, too
 
 Flat = dict[str, Any]
 
@@ -68,7 +70,7 @@ def sweep_command(study: str, shared: Mapping[str, Any], varying: Mapping[str, S
     overrides = [
         f"{key}={','.join(map(as_typed, values))}"
         for key, values in {**{key: [value] for key, value in shared.items()}, **varying}.items()
-        if not is_among(key, HOW_IT_IS_COMPUTED) and not _follows(key, values, grids, composed)
+        if not is_among(key, LEAVES_NUMBERS) and not _follows(key, values, grids, composed)
     ]
     if not CHECKOUT:
         return " ".join([again("sweep", study), *map(shlex.quote, overrides)])

@@ -12,6 +12,7 @@ from warmuplab.config.compose import CHECKOUT
 from warmuplab.record.environment import describe_hardware
 from warmuplab.report import measures, sentences
 from warmuplab.report import verdicts as claims_in_report
+from warmuplab.report.escaping import without_html
 from warmuplab.report.tables import as_markdown, result_table
 from warmuplab.report.takeaway import takeaway
 from warmuplab.series.instability import EPISODE_SHARE
@@ -36,10 +37,10 @@ def write_report(study: Study, claims: tuple[list[Judged], Evidence] | None = No
     drawn = draw_figures(study, (judged, evidence))
     names = [path.stem for path in drawn]
     if judged:
-        write_text(study.folder / REPORT, compose_claims(study, judged, names))
+        write_text(study.folder / REPORT, without_html(compose_claims(study, judged, names)))
         return [study.folder / REPORT, write_claims(judged, study.folder), *drawn]
     (study.folder / CLAIMS_FILE).unlink(missing_ok=True)  # of claims that are registered no more
-    write_text(study.folder / REPORT, compose(study, arrange(study), names))
+    write_text(study.folder / REPORT, without_html(compose(study, arrange(study), names)))
     return [study.folder / REPORT, *drawn]
 
 

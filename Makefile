@@ -61,7 +61,7 @@ figures: $(VENV)/.installed  ## draw all figures again from results/ (`python sc
 dashboard: $(VENV)/.installed  ## write a study's page, results/<study>/dashboard.html (STUDY=quick)
 	@$(BIN)/python scripts/dashboard.py "$$STUDY"
 
-sync: $(VENV)/.installed  ## upload a study's offline runs to W&B, each once (STUDY=quick)
+sync: $(VENV)/.installed  ## upload a study to W&B: its runs, and the study as one W&B run, each once (STUDY=quick)
 	@$(BIN)/python scripts/sync.py "$$STUDY"
 
 find-lr: $(VENV)/.installed  ## find a peak rate: where the loss begins to jitter in a ramp (ARGS="overrides")

@@ -1,4 +1,4 @@
-"""Upload a study's finished offline runs to W&B, each once: `python scripts/sync.py quick`."""
+"""Upload a study to W&B, its runs and its outcome, each once: `python scripts/sync.py quick`."""
 
 import sys
 

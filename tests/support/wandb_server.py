@@ -2,12 +2,18 @@
 
 import gzip
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from support.wandb_artifacts import Storage
+
+VIEWER = {"id": "user", "entity": "somebody", "username": "somebody", "email": "", "flags": "{}"}
 
 
 @dataclass
@@ -35,6 +41,9 @@ class WandbServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.runs: dict[str, UploadedRun] = {}
         self.answers, self.ended = answers, threading.Event()
+        self.storage = Storage(self.url)
+        self.uploads_left: int | None = None
+        """How many more files are taken before every connection is dropped; None: all of them."""
 
     @property
     def url(self) -> str:
@@ -56,10 +65,9 @@ class WandbServer(ThreadingHTTPServer):
             return {
                 "upsertBucket": {"bucket": self._bucket(variables["name"]) | {"project": project}, "inserted": is_new}
             }
-        if name == "CreateRunFiles":
-            files = [{"name": file, "uploadUrl": f"{self.url}/upload"} for file in variables["files"]]
-            return {"createRunFiles": {"runID": variables["run"], "uploadHeaders": [], "files": files}}
-        return {}
+        if name == "Viewer":
+            return {"viewer": VIEWER | {"teams": {"edges": []}}}
+        return self.storage.answer(name, variables) or {}
 
     def _bucket(self, run_id: str) -> dict[str, Any] | None:
         run = self.runs.get(run_id)
@@ -99,6 +107,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self._body()
+        if self.server.uploads_left == 0:
+            self._drop()
+            return
         if not self.server.answers:
             self.server.ended.wait(60)
         reply: dict[str, Any] = {}
@@ -110,8 +121,19 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply(reply)
 
     def do_PUT(self) -> None:
-        self._body()
+        content = self._body()
+        if self.server.uploads_left is not None:
+            if self.server.uploads_left == 0:
+                self._drop()
+                return
+            self.server.uploads_left -= 1
+        self.server.storage.keep(unquote(urlsplit(self.path).path).removeprefix("/kept/"), content)
         self._reply({})
+
+    def _drop(self) -> None:
+        """End the connection without an answer."""
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
 
     def _body(self) -> bytes:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

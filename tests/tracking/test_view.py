@@ -394,7 +394,8 @@ def test_offline_runs_are_uploaded_once_however_often_it_is_asked_for(
 
     with wandb_server() as server:
         connect(server, monkeypatch)
-        assert sync() == "2 uploaded, 0 uploaded before, 0 failed, 1 trained with tracker=none\n"
+        ended = ", 0 failed, 1 trained with the tracker off"
+        assert sync().splitlines()[0] == f"runs: 2 uploaded, 0 uploaded before{ended}"
         by_name = {run.fields["displayName"]: run for run in server.runs.values()}
         assert sorted(by_name) == ["one", "other"]
         for run in by_name.values():
@@ -402,10 +403,10 @@ def test_offline_runs_are_uploaded_once_however_often_it_is_asked_for(
             assert run.summary["train/loss"] == summary()["values"]["train/loss"]
             assert "python scripts/train.py" in run.fields["notes"]
         histories = {run_id: dict(run.history) for run_id, run in server.runs.items()}
-        assert sync() == "0 uploaded, 2 uploaded before, 0 failed, 1 trained with tracker=none\n"
+        assert sync().splitlines()[0] == f"runs: 0 uploaded, 2 uploaded before{ended}"
         for directory in directories:
             (directory / "wandb" / "uploaded").unlink()  # as after an interruption
-        assert sync().startswith("2 uploaded, 0 uploaded before")
+        assert sync().startswith("runs: 2 uploaded, 0 uploaded before")
         assert {run_id: run.history for run_id, run in server.runs.items()} == histories
 
 

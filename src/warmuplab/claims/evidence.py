@@ -96,7 +96,8 @@ class Evidence:
         if study is None or runs.empty:
             return pd.DataFrame({name: [] for name in ("run_id", "seed", "rate", "step", "value")})
         place = {str(run["run_id"]): (run["seed"], run["rate"]) for run in runs.to_dict("records")}
-        curves = study.curves[(study.curves["metric"] == metric) & study.curves["run_id"].astype(str).isin(place)]
+        curves = study.curves[study.curves["metric"] == metric]
+        curves = curves[curves["run_id"].astype(str).isin(place)]
         names = curves["run_id"].astype(str).tolist()
         columns = {"seed": [place[name][0] for name in names], "rate": [place[name][1] for name in names]}
         return pd.DataFrame({"run_id": names} | columns | {key: curves[key].to_numpy() for key in ("step", "value")})

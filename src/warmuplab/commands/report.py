@@ -30,6 +30,7 @@ def report(name: str, outputs: Path, results: Path) -> None:
     from rich.console import Console
 
     from warmuplab.base.arguments import usable_folder
+    from warmuplab.outcome.publishing import publish
     from warmuplab.report.page import judged_of, obtained, write_report
     from warmuplab.report.verdicts import terminal_lines
     from warmuplab.study import collect
@@ -47,6 +48,9 @@ def report(name: str, outputs: Path, results: Path) -> None:
         show_arms(study, console)
     for path in written:
         print(path)  # unbroken, whatever the width
+    published = publish(study, outputs)
+    if published is not None:
+        print(published)  # the W&B run of the study
     for note in notes:
         print(f"note: {note}")
 

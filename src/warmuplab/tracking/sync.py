@@ -11,7 +11,7 @@ from pathlib import Path
 
 from warmuplab.base.arguments import check_study, usable_folder
 from warmuplab.base.errors import ConfigError
-from warmuplab.config.rerun import again
+from warmuplab.config.schema import TrackerConfig
 from warmuplab.record.run import COMPLETE, read_summary
 from warmuplab.tracking.publishing import publish
 from warmuplab.tracking.settings import account_problem, check, tracker_of
@@ -33,10 +33,10 @@ class Synced:
     """Trained with the tracker off."""
 
 
-def sync(study: str, outputs: Path) -> Synced:
-    """Upload the finished runs in `outputs/<study>`; failures are a line each on standard error.
+def sync(study: str, outputs: Path) -> Synced | None:
+    """Upload the finished runs in `outputs/<study>`, None where there are none; a failure is a line on standard error.
 
-    Raises `ConfigError` where there is no finished run or W&B knows no account here.
+    Raises `ConfigError` where W&B knows no account here.
     """
     check_study(study)
     folder = outputs / study
@@ -44,13 +44,10 @@ def sync(study: str, outputs: Path) -> Synced:
         summaries = {path.parent: read_summary(path.parent) for path in sorted(folder.glob("*/summary.json"))}
     finished = {path: summary for path, summary in summaries.items() if summary and _is_complete(summary)}
     if not finished:
-        raise ConfigError("STUDY", study, f"no finished run in {folder}", f"train it first: {again('sweep', study)}")
-    wanted = [path for path in finished if tracker_of(path).name != "none"]
+        return None
+    wanted = [path for path in finished if is_on(tracker_of(path))]
     if wanted:
-        check(dataclasses.replace(tracker_of(wanted[0]), mode="offline"))
-        problem = account_problem()
-        if problem is not None:
-            raise ConfigError("STUDY", study, problem, "run `wandb login` or set WANDB_API_KEY, then sync again")
+        check_upload(study, tracker_of(wanted[0]))
     uploaded = known = 0
     for path in wanted:
         mark = f"{identity_of(path, finished[path])} {server()}\n"
@@ -61,6 +58,25 @@ def sync(study: str, outputs: Path) -> Synced:
             (path / "wandb" / MARK).write_text(mark)
             uploaded += 1
     return Synced(uploaded, known, len(wanted) - uploaded - known, len(finished) - len(wanted))
+
+
+def check_upload(study: str, tracker: TrackerConfig) -> None:
+    """Raise `ConfigError` where an upload of `study` is bound to fail: settings that W&B refuses, or no account."""
+    check(dataclasses.replace(tracker, mode="offline"))
+    problem = account_problem()
+    if problem is not None:
+        raise ConfigError("STUDY", study, problem, "run `wandb login` or set WANDB_API_KEY, then sync again")
+
+
+def check_wanted() -> None:
+    """Raise `ConfigError` where the environment says that nothing goes to W&B."""
+    if os.environ.get("WANDB_MODE") == "disabled":
+        raise ConfigError("WANDB_MODE", "disabled", "nothing is uploaded with it", "unset it, then sync again")
+
+
+def is_on(tracker: TrackerConfig) -> bool:
+    """Whether what was trained with `tracker` may be uploaded: also where it was to stay on this machine at first."""
+    return tracker.name != "none" and tracker.mode != "disabled"
 
 
 def server() -> str:

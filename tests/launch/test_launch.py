@@ -127,7 +127,7 @@ def test_a_killed_worker_leaves_failed_runs_and_the_others_go_on(tmp_path: Path)
         jobs = [*configs(tmp_path, seeds=(0,)), *configs(tmp_path, "training.steps=7", seeds=(0,))]
         runs = launch(jobs, LauncherConfig("local", 2, None), lambda _: None)
     assert [(run.summary or {}).get("status") for run in runs] == ["failed", "finished"]
-    assert "status -9" in failures(runs)[0]
+    assert "was killed (signal 9)" in failures(runs)[0]
 
 
 def full(*_: object, **__: object) -> None:

@@ -120,10 +120,16 @@ def _end(worker: _Worker, populations: Sweep) -> None:
     worker.population.state = FAILED if status else DONE
     if status:
         log = worker.population.file.log_path
-        why = f"its worker ended with status {status}{_last_words(log)}; see {log}"
+        why = f"its worker {_how_it_ended(status)}{_last_words(log)}; see {log}"
         for run in worker.population.runs:
             if run.summary is None:  # the worker could not say so itself: killed, or out of memory
                 writing.fail(run, why)
+
+
+def _how_it_ended(status: int) -> str:
+    if status == -signal.SIGKILL:
+        return "was killed (signal 9), most likely by the system for want of memory; fewer members need less"
+    return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
 
 
 def _last_words(log: Path) -> str:

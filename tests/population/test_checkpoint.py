@@ -68,7 +68,10 @@ def test_a_disk_that_refuses_does_not_end_a_training(tmp_path: Path, capsys: pyt
     (tmp_path / "file").write_text("in the way")
     keeper = Keeper(tmp_path / "file" / "p.checkpoint", 0.0, {})
     assert not keeper.keep(STATE, FACTS)
-    assert capsys.readouterr().err.startswith("warning: no checkpoint: ")
+    assert not keeper.keep(STATE, FACTS)
+    said = capsys.readouterr().err
+    assert said.startswith("warning: no checkpoint: ")
+    assert said.count("\n") == 1
 
 
 def test_checkpoints_are_rarer_where_they_are_dear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ class Keeper:
         """
         self._path, self._identity = path if seconds is not None else None, identity
         self._seconds = seconds or 0.0
-        self._last, self._cost = time.perf_counter(), 0.0
+        self._last, self._cost, self._warned = time.perf_counter(), 0.0, False
 
     def found(self) -> Checkpoint | None:
         """The checkpoint to go on from. One that cannot be used is a line on standard error, and None."""
@@ -49,7 +49,7 @@ class Keeper:
         return time.perf_counter() - self._last >= max(self._seconds, self._cost / LARGEST_SHARE)
 
     def keep(self, state: State, facts: dict[str, Any]) -> bool:
-        """Keep `state`; whether it is kept. What the system refuses is a line on standard error: training goes on."""
+        """Keep `state`; whether it is kept. What the system refuses is a line, once: training goes on."""
         if self._path is None:
             return False
         began = time.perf_counter()
@@ -57,7 +57,9 @@ class Keeper:
             checkpoint.write(self._path, Checkpoint(state, {"identity": self._identity} | facts))
             return True
         except OSError as error:
-            print(f"warning: no checkpoint: {reason(error, self._path)}", file=sys.stderr)
+            if not self._warned:
+                print(f"warning: no checkpoint: {reason(error, self._path)}", file=sys.stderr)
+            self._warned = True
             return False
         finally:
             self._last = time.perf_counter()

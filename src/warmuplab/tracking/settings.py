@@ -1,5 +1,6 @@
 """Whether and how runs are published: modes of the tracker, what is refused before training, W&B's own settings."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ def quiet_wandb(mode: str) -> Any:
     """The module, silent: it prints nothing."""
     if mode == "offline":  # means no network, not even for reports of wandb's own errors
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    logging.raiseExceptions = False  # of wandb's own log: on a full disk each message would print a traceback
     import wandb
 
     wandb.setup(settings=wandb.Settings(mode=mode, silent=True, quiet=True))  # type: ignore[arg-type]

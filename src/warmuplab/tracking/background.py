@@ -60,6 +60,7 @@ class Publisher:
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
+            self._process = None
 
     def _started(self) -> IO[bytes]:
         if self._process is None:

@@ -46,7 +46,7 @@ lint: $(VENV)/.installed-test  ## ruff, mypy, codespell, and which package may i
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo --no-cache && $(BIN)/codespell
 
 sweep: $(VENV)/.installed  ## train a study and report it (STUDY=quick, ARGS="overrides")
-	@$(BIN)/python scripts/train.py -m +study=$(STUDY) $(ARGS) && $(BIN)/python scripts/report.py $(STUDY)
+	@$(BIN)/python scripts/sweep.py $(STUDY) $(ARGS)
 
 run: $(VENV)/.installed  ## train a single run (ARGS="overrides")
 	@$(BIN)/python scripts/train.py $(ARGS)

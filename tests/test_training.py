@@ -14,7 +14,7 @@ import torch
 
 from support.composing import QUICK, composed
 from support.short_runs import PlainTransformer, all_sentences, sentences_at, trainer_of
-from warmuplab import training, worker
+from warmuplab import recording, training, worker
 from warmuplab.data import tokens
 from warmuplab.data.batches import probe_indices
 from warmuplab.data.tokens import TokenizedCorpus
@@ -42,7 +42,7 @@ def records_of(
     torch.set_num_threads(1)  # this comes before what does so for every test
     folder = tmp_path_factory.mktemp("outputs")
     runs = [Run(composed(*RUN, f"outputs={folder}", f"seed={seed}"), f"run-{seed}") for seed in (0, 1)]
-    training.train(runs, small_corpus, "a-population", lambda _: None)
+    recording.train(runs, small_corpus, "a-population", lambda _: None)
     return [read(run.directory) for run in runs]
 
 

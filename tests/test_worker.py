@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -117,9 +118,9 @@ def test_a_directory_that_is_removed_while_its_run_trains_is_whole_again(
 ) -> None:
     runs, train = runs_in(tmp_path), training.Trainer.run
 
-    def removing(self: training.Trainer, report: Report) -> float:
+    def removing(self: training.Trainer, report: Report, *rest: Any) -> float:
         shutil.rmtree(tmp_path)
-        return train(self, report)
+        return train(self, report, *rest)
 
     monkeypatch.setattr(training.Trainer, "run", removing)
     assert worker.train_population(runs, "p", lambda _: None)

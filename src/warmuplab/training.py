@@ -1,9 +1,7 @@
-"""The loop: step, probe, record. Trains a population from its first step to its summaries."""
+"""The loop: step, probe, validate. Takes a population from its first step to the results of its members."""
 
-import gc
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -11,22 +9,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from warmuplab.base.memory import return_freed_memory
 from warmuplab.base.portions import whole_portion
-from warmuplab.base.together import do_together
 from warmuplab.config.schema import RunConfig
-from warmuplab.data.batches import Batch, TrainingBatches, evaluation_batches
-from warmuplab.data.corpora import CORPORA
+from warmuplab.data.batches import TrainingBatches, evaluation_batches
 from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.population.checkpoint import State, part, whole
 from warmuplab.population.metrics import Metrics
-from warmuplab.population.population import Population, Step
+from warmuplab.population.population import Population
 from warmuplab.population.replay import Replay
 from warmuplab.population.transformer import Transformer
 from warmuplab.population.update import Elsewhere
 from warmuplab.probes.loss import LossProbe
 from warmuplab.probes.suite import Probes
-from warmuplab.record import environment, writing
-from warmuplab.record.progress import Follow, Progress, Report
+from warmuplab.probes.timetable import Due
+from warmuplab.record.progress import Progress, Report
 from warmuplab.record.run import Run
 from warmuplab.record.summary import summarise, with_derived
 from warmuplab.schedules import RunSchedule
@@ -43,68 +39,6 @@ Outcome = Callable[[], Result]
 """A result that is still to be computed."""
 
 
-def train(
-    runs: Sequence[Run], corpus: TokenizedCorpus, population_name: str, report: Report, follow: Follow | None = None
-) -> None:
-    """Train `runs`, which differ in seed and schedule only, and write their results; a record begins before.
-
-    `follow` is handed the new rows at every report. The last report, `Progress.writing`, comes when the memory of the
-    training is free again, before summaries and records are written. A run whose result cannot be written fails alone.
-    """
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    last: list[Progress] = []
-
-    def reporting(progress: Progress) -> None:
-        last[:] = [progress]
-        report(progress)
-
-    trainer = Trainer(runs, corpus, partial(follow, started) if follow else None)
-    seconds = trainer.run(reporting)
-    facts = {
-        "population": {"name": population_name, "members": [run.run_id for run in runs]},
-        "corpus": {
-            "name": runs[0].config.data.name,
-            "licence": CORPORA[runs[0].config.data.name].licence,
-            "revision": corpus.revision,
-            "fingerprint": corpus.fingerprint,
-            "test_fingerprint": corpus.test_fingerprint,
-            "unigram_entropy": corpus.unigram_entropy,
-            "sentences": len(corpus.train),
-            "vocabulary_size": corpus.vocabulary_size,
-            "steps_per_epoch": trainer.batches.sampler.steps_per_epoch,
-        },
-        "weights": trainer.population.model.size,
-        "timings": {
-            "started": started,
-            "seconds": round(seconds, 3),
-            "seconds_per_member_step": round(seconds / len(runs) / trainer.steps, 6),
-        },
-        **environment.commit(),
-        "versions": environment.versions(),
-        "hardware": environment.hardware(trainer.population.device.type),
-    }
-    outcomes = trainer.outcomes()
-    del trainer
-    _give_memory_back()
-    for progress in last:
-        report(progress.at_its_end())
-    do_together([partial(_write, run, outcome, facts) for run, outcome in zip(runs, outcomes, strict=True)])
-
-
-def _give_memory_back() -> None:
-    """Leave the room of what was just deleted to the population that trains next, maybe in another process."""
-    gc.collect()
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
-    return_freed_memory()
-
-
-def _write(run: Run, outcome: Outcome, facts: dict[str, Any]) -> None:
-    metrics, layers, summary = outcome()
-    whole = {"study": run.config.study, "seed": run.config.seed} | summary | facts
-    writing.attempt(run, partial(writing.finish, run, metrics, whole, layers))
-
-
 class Trainer:
     """A population on its way through its steps.
 
@@ -118,7 +52,7 @@ class Trainer:
         follow: Callable[[int, dict[str, np.ndarray]], None] | None = None,
     ) -> None:
         config = runs[0].config
-        self._follow, self._followed = follow, 0
+        self._follow, self._followed, self._begin = follow, 0, 0
         self.steps, self._training = config.training.steps, config.training
         self.early_steps = early_steps(config.probes.early_fraction, self.steps)
         self._unigram_entropy = corpus.unigram_entropy
@@ -159,22 +93,46 @@ class Trainer:
             return LossProbe(config.probes, self.population, corpus, self.steps, self.early_steps, self.metrics)
         return Probes(config, self.population, self.batches, corpus, seeds, self.early_steps, self.metrics)
 
-    def run(self, report: Report) -> float:
-        """Train to the end, or until every member has diverged; returns the seconds it took."""
-        began = last_report = time.perf_counter()
-        for step in range(self.steps):
+    def state(self) -> State:
+        """Where the training stands after a step: enough to go on as if nothing had happened."""
+        probes = self._probes.state() if self._probes is not None else {}
+        return whole(population=self.population.state(), metrics=self.metrics.state(), probes=probes)
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave of a training of the same runs."""
+        self.population.restore(part(state, "population"))
+        self.metrics.restore(part(state, "metrics"))
+        if self._probes is not None:
+            self._probes.restore(part(state, "probes"))
+        self._begin = int(self.population.clock)
+
+    def run(
+        self,
+        report: Report,
+        between_steps: "Callable[[Trainer, float], None]" = lambda *_: None,
+        before: float = 0.0,
+    ) -> float:
+        """Train to the end, or until every member has diverged; returns the seconds that it took in all.
+
+        `before` of them were spent before what was restored. `between_steps` is called after every step but the last,
+        with the seconds so far.
+        """
+        last_report = time.perf_counter()
+        began = last_report - before
+        for step in range(self._begin, self.steps):
             loss_M = self._train_step(step)
             validated = self._validate_after(step)
             ends = step == self.steps - 1 or (validated and not self.population.alive_M.any())
             if ends and self._test:
                 self.metrics.record("test/loss", self.steps - 1, self.population.mean_losses(self._test))
             now = time.perf_counter()
-            if step == 0 or step == self.steps - 1 or now - last_report > SECONDS_BETWEEN_REPORTS:
+            if step in (self._begin, self.steps - 1) or now - last_report > SECONDS_BETWEEN_REPORTS:
                 report(self._progress(step, loss_M, now - began))
                 last_report = now
                 self._hand_over_rows(step + 1)
             if ends:
                 break
+            between_steps(self, now - began)
         return time.perf_counter() - began
 
     def results(self) -> list[Result]:
@@ -194,23 +152,29 @@ class Trainer:
         ]
 
     def _train_step(self, step: int) -> torch.Tensor:
-        if self._probes is not None:
-            self._probes.before_step(step)
         bucket = self.batches.sampler.bucket_at(step)
-        batch, result = self._replay.run(bucket, partial(self._step_on, bucket))
+        due = Due()
         if self._probes is not None:
-            self._probes.after_step(step, batch, result)
-        return result.loss_M
+            self._probes.beside_step(step)
+            due = self._probes.due(step)
+        return self._replay.run((bucket, due), partial(self._step_on, bucket, due))
 
-    def _step_on(self, bucket: int) -> tuple[Batch, Step]:
-        """The step at the population's clock, whose sentences lie in `bucket`: all else of it is on the device."""
+    def _step_on(self, bucket: int, due: Due) -> torch.Tensor:
+        """The step at the population's clock, whose sentences lie in `bucket`, and what is `due` around it.
+
+        All else of it is on the device. Gives the loss of every member, `(M,)`.
+        """
         step = self.population.clock.clone()
+        if self._probes is not None:
+            self._probes.before_step(due, step, bucket)
         batch = self.batches.gather(step, bucket)
         result = self.population.step(batch)
         self.metrics.record("train/loss", step, result.loss_M)
         self.metrics.record("grad/norm", step, result.grad_norm_M)
         self.metrics.record("update/relative", step, result.update_relative_M)
-        return batch, result
+        if self._probes is not None:
+            self._probes.after_step(due, step, bucket, batch, result)
+        return result.loss_M
 
     def _validate_after(self, step: int) -> bool:
         """Measure `val/loss` with the weights that `step` left, where it is due."""

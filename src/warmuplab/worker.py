@@ -10,14 +10,18 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
+from warmuplab.base import interrupts
 from warmuplab.base.arguments import usable_folder
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import check_folder, read_json, say, write_json
@@ -28,7 +32,7 @@ from warmuplab.config.schema import DataConfig, RunConfig
 from warmuplab.data import tokens
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population import optimizers, parts
-from warmuplab.record import writing
+from warmuplab.record import environment, writing
 from warmuplab.record.identity import identify, population_key
 from warmuplab.record.progress import Progress, Report
 from warmuplab.record.run import Run
@@ -36,6 +40,7 @@ from warmuplab.tracking import settings as tracking
 from warmuplab.tracking.publication import publication
 
 ATTENDED = "--attended"
+SECONDS_TO_SAVE = 10.0  # for a worker that is asked to end
 OUT_OF_MEMORY = 3  # exit status of a worker whose population may fit when it is divided
 
 
@@ -80,12 +85,18 @@ def write_population(runs: Sequence[Run]) -> PopulationFile:
     """
     runs = decided(runs)
     config = runs[0].config
-    name = hashlib.sha256(json.dumps([run.run_id for run in runs]).encode()).hexdigest()[:8]
-    file = PopulationFile(Path(config.outputs) / config.study / "populations" / f"{name}.json")
+    file = PopulationFile(Path(config.outputs) / config.study / "populations" / f"{population_name(runs)}.json")
     with usable_outputs(config):
         check_folder(file.path.parent)
-        write_json(file.path, {"runs": [to_mapping(run.config) for run in runs]})
+        write_json(
+            file.path, {"run_ids": [run.run_id for run in runs], "runs": [to_mapping(run.config) for run in runs]}
+        )
     return file
+
+
+def population_name(runs: Sequence[Run]) -> str:
+    """What a population is called: it says which runs it has, and in which order."""
+    return hashlib.sha256(json.dumps([run.run_id for run in runs]).encode()).hexdigest()[:8]
 
 
 def decided(runs: Sequence[Run]) -> list[Run]:
@@ -157,40 +168,66 @@ def check_place(config: RunConfig, folder: Path) -> None:
 def train_population(runs: Sequence[Run], name: str, report: Report, *, offline: bool = True) -> bool:
     """Train and publish `runs`; an exception is recorded in each run's directory. Returns whether all went well.
 
-    Without `offline` only what is published online, as training goes. A run whose directory cannot be written fails
-    alone. `record.writing.failure_of` says why a run failed. Raises `OutOfMemoryError` where the memory is too small
-    for all of several runs: nothing is recorded of them then.
+    Of several, those that are finished train with the others, so that the others come out as in an undisturbed
+    training, and their records stay. Without `offline` only what is published online, as training goes. A run whose
+    directory cannot be written fails alone. `record.writing.failure_of` says why a run failed. Raises
+    `OutOfMemoryError` where the memory is too small for all of several runs: nothing is recorded of them then.
     """
     runs = decided(runs)
     hardware = runs[0].config.hardware
     if hardware.compile:  # what one worker has compiled the others find there
         cache = Path(runs[0].config.outputs).resolve() / ".cache" / "inductor"
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
-    from warmuplab import training
+    from warmuplab import recording
     from warmuplab.population import precision
+    from warmuplab.population.keeper import Keeper
 
     precision.set_up(hardware)
     keep_freed_memory()
-    begun = [run for run in runs if writing.attempt(run, partial(writing.begin, run))]
+    left = [run for run in runs if run.config.overwrite or not run.is_complete]
+    begun = [run for run in left if writing.attempt(run, partial(writing.begin, run))]
     if not begun:
         return False
-    with publication(begun, offline=offline) as follow:
+    with interrupts.deferred(), publication(begun, offline=offline) as follow:
         try:
-            training.train(begun, load_corpus(runs[0].config), name, report, follow)
+            keeper = Keeper(checkpoint_path(runs[0].config, name), hardware.checkpoint_seconds, _identity(runs))
+            recording.train(runs, load_corpus(runs[0].config), name, report, follow, keeper, begun)
         except ConfigError:
             raise
         except Exception as error:
-            if says_out_of_memory(error) and len(begun) > 1:
-                raise OutOfMemoryError(f"out of memory with {len(begun)} members") from None
+            if says_out_of_memory(error) and len(runs) > 1:
+                raise OutOfMemoryError(f"out of memory with {len(runs)} members") from None
             for run in begun:
                 if not run.is_complete:
                     writing.fail_with(run, error)
     return not writing.failures(runs)
 
 
+def checkpoint_path(config: RunConfig, name: str) -> Path:
+    """Where the population of that name keeps what it has trained so far."""
+    return Path(config.outputs) / config.study / "populations" / f"{name}.checkpoint"
+
+
+def _identity(runs: Sequence[Run]) -> dict[str, Any]:
+    """All that the bytes of a result depend on."""
+    from warmuplab.population.population import pick_device
+
+    whole = to_mapping(runs[0].config)
+    return {
+        "runs": [run.run_id for run in runs],
+        "probes": whole["probes"],
+        "hardware settings": {key: value for key, value in whole["hardware"].items() if key != "checkpoint_seconds"},
+        "code": environment.code(),
+        "versions": environment.versions(),
+        "hardware": environment.hardware(pick_device(runs[0].config.hardware.device).type),
+    }
+
+
 def _end_with_standard_input() -> None:
     while os.read(sys.stdin.fileno(), 1):
         pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(SECONDS_TO_SAVE)
     os._exit(1)  # its runs stay unfinished, as when it is killed
 
 
@@ -207,8 +244,8 @@ def main(arguments: Sequence[str]) -> int:
         threading.Thread(target=_end_with_standard_input, daemon=True).start()
     file = PopulationFile(Path(files[0]))
     with one_line_errors():
-        runs = [run for run in file.read() if run.config.overwrite or not run.is_complete]
-        if not runs:
+        runs = file.read()
+        if not any(run.config.overwrite or not run.is_complete for run in runs):
             say(f"{file.name}: all runs are finished already; set overwrite to true in the file to train them again")
             return 0
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ import pytest
 from support.composing import QUICK, ROOT, composed
 from warmuplab import training, worker
 from warmuplab.base.errors import ConfigError
-from warmuplab.base.memory import available_memory, kills_for_memory
+from warmuplab.base.memory import available_gpu_memory, available_memory, kills_for_memory
 from warmuplab.commands.hydra_command import hydra_command
 from warmuplab.commands.train import train_one
+from warmuplab.config import compiling
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import local, queue
-from warmuplab.launch.fitting import member_bytes, members_that_fit
-from warmuplab.launch.launch import LauncherConfig, launch
+from warmuplab.launch.fitting import PROCESS_BYTES, USABLE, member_bytes, members_that_fit
+from warmuplab.launch.launch import LauncherConfig, _largest, launch
 from warmuplab.launch.pack import pack
 from warmuplab.record import writing
 from warmuplab.record.progress import Progress
@@ -235,7 +237,7 @@ def test_a_worker_that_writes_its_records_leaves_its_slot_to_the_next(
             return self.returncode
 
         def terminate(self) -> None: ...
-        def wait(self) -> None: ...
+        def wait(self, seconds: float) -> None: ...
 
     def start(population: queue.QueuedPopulation) -> list[local._Worker]:
         population.state = queue.TRAINING
@@ -306,15 +308,34 @@ def test_a_single_run_without_memory_fails_as_any_other(tmp_path: Path, monkeypa
 
 def test_members_that_fit_grow_with_the_memory_and_shrink_with_the_network() -> None:
     small, wide = composed("model.width=64"), composed("model.width=512")
-    sizes = [members_that_fit(small, 600_000, gigabytes * 10**9, 2) for gigabytes in (1, 4, 16, 64)]
+    sizes = [members_that_fit(small, 600_000, 2000, gigabytes * 10**9, 2) for gigabytes in (1, 4, 16, 64)]
     assert sizes[0] == 1
     assert sizes == sorted(sizes)
     assert 8 <= sizes[2] < sizes[3]
-    assert members_that_fit(wide, 30_000_000, 16 * 10**9, 2) < sizes[2]
-    assert members_that_fit(small, 600_000, 16 * 10**9, 4) < sizes[2]
-    assert members_that_fit(small, 600_000, None, 2) is None
+    assert members_that_fit(wide, 30_000_000, 2000, 16 * 10**9, 2) < sizes[2]
+    assert members_that_fit(small, 600_000, 50_000, 16 * 10**9, 2) < sizes[2]
+    assert members_that_fit(small, 600_000, 2000, 16 * 10**9, 4) < sizes[2]
+    assert members_that_fit(small, 600_000, 2000, None, 2) is None
     measured = 160e6  # a member of the peak of a worker of eight, at this size
-    assert measured < member_bytes(small, 600_000) < 2 * measured
+    assert measured < member_bytes(small, 600_000, 2000) < 2 * measured
+
+
+@pytest.mark.parametrize(("visible", "asked"), [(None, "0"), ("2,3", "2"), ("GPU-4b1f", "GPU-4b1f")])
+def test_what_is_free_on_a_gpu_is_asked_of_its_driver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, asked: str
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f'#!/bin/sh\n[ "$2" = {asked} ] || exit 6\necho 81004\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert available_gpu_memory() == 81004 * 2**20
+    tool.write_text("#!/bin/sh\necho '[N/A]'\n")
+    assert available_gpu_memory() is None
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert available_gpu_memory() is None
 
 
 def test_populations_are_smaller_where_there_is_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,6 +344,18 @@ def test_populations_are_smaller_where_there_is_little_memory(tmp_path: Path, mo
     runs = launch(configs(tmp_path, seeds=(0, 1, 2)), LauncherConfig("debug", workers=1, members=None), said.append)
     assert any("3 populations" in line for line in said)
     assert {len((run.summary or {})["population"]["members"]) for run in runs} == {1}
+
+
+def test_a_gpu_is_filled_by_populations_of_one_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = worker.prepare(configs(tmp_path)[0])
+    vocabulary_size = worker.load_corpus(run.config).vocabulary_size
+    weights = compiling.estimated_weights(run.config.model, vocabulary_size)
+    room_for_five = (PROCESS_BYTES + 5.5 * member_bytes(run.config, weights, vocabulary_size)) / USABLE
+    monkeypatch.setattr("warmuplab.launch.launch.available_gpu_memory", lambda: int(room_for_five))
+    largest = partial(_largest, LauncherConfig("local", workers=None, members=None), True, 1)
+    assert [len(population) for population in pack([run] * 12, largest)] == [4, 4, 4]
+    monkeypatch.setattr("warmuplab.launch.launch.available_gpu_memory", lambda: None)  # it may still be halved
+    assert [len(population) for population in pack([run] * 12, largest)] == [12]
 
 
 def test_this_machine_says_how_much_memory_it_has() -> None:

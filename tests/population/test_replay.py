@@ -20,7 +20,7 @@ from warmuplab.training import Trainer
 
 OPTIMIZERS = ["adam", "adamw", "gi_adam", "sgd"]
 """All but radam, which counts its steps on the host on a CPU; on a GPU it is told not to (`capturable`)."""
-STEPS = 20
+STEPS = 60
 
 
 class Watched(TorchDispatchMode):
@@ -111,9 +111,10 @@ def test_operations_do_not_depend_on_the_number_of_members(
     assert len(counts[0]) - 10 < len(counts[3]) <= len(counts[0])  # where an axis of 1 makes a copy needless
 
 
+@pytest.mark.parametrize("probes", ["none", "loss", "default"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_between_two_visits_of_a_key_only_contents_change(
-    small_corpus: TokenizedCorpus, optimizer: str, monkeypatch: pytest.MonkeyPatch
+    small_corpus: TokenizedCorpus, optimizer: str, probes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visits: dict[Any, list[list[tuple[Any, ...]]]] = {}
 
@@ -126,10 +127,13 @@ def test_between_two_visits_of_a_key_only_contents_change(
     monkeypatch.setattr(Replay, "run", run)
     trainer = trainer_of(
         small_corpus, [("seed=0",), ("seed=1", "schedule=cosine")],
-        f"optimizer={optimizer}", "probes=none", f"training.steps={STEPS}", "optimizer.clip_norm=1",
+        f"optimizer={optimizer}", f"probes={probes}", "probes.early_fraction=0.5", "probes.every=4",
+        f"training.steps={STEPS}", "optimizer.clip_norm=1",
     )  # fmt: skip
     trainer.run(lambda _: None)
     assert sum(map(len, visits.values())) == STEPS
+    (of_first,) = (of_key for key, of_key in visits.items() if key[1].first) if probes == "default" else [[0]]
+    assert len(of_first) == 1  # it makes what the others carry, so it must never be recorded
     again = [(key, of_key[1:]) for key, of_key in visits.items() if len(of_key) > 2]  # the first one sets things up
     assert again
     for key, (first, *others) in again:

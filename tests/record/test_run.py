@@ -66,7 +66,8 @@ def test_what_changes_no_result_keeps_the_name(override: str) -> None:
 
 NO_RESULT = [
     "study", "overwrite", "outputs", "data.name", "data.path", "data.revision", "hardware.device",
-    "hardware.compile", "hardware.replay", "hardware.tf32", "hardware.threads", "probes.enabled",
+    "hardware.compile", "hardware.checkpoint_seconds", "hardware.replay", "hardware.tf32", "hardware.threads",
+    "probes.enabled",
     "probes.early_fraction", "probes.every", "probes.batch_size", "probes.curvature", "probes.loss_only",
     "tracker.name", "tracker.mode", "tracker.project", "tracker.entity", "tracker.detail",
 ]  # fmt: skip

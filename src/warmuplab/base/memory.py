@@ -1,6 +1,8 @@
 """Memory: what is left of it, whether an error says that there is none, and what happens to what was freed."""
 
 import ctypes
+import os
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,20 @@ def available_memory() -> int | None:
         if most:
             free = min(free, max(0, most - used))
     return free or None
+
+
+def available_gpu_memory() -> int | None:
+    """Bytes that are free on the first GPU that this process may use; None where the driver's own tool does not say.
+
+    Asks no CUDA: a launcher that did would hold some of the memory while its workers train.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
+    command = ["nvidia-smi", "-i", visible or "0", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.split()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return int(said[0]) * 2**20 if said and said[0].isdigit() else None
 
 
 def _number_after(name: str, path: Path) -> int:

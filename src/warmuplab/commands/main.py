@@ -5,6 +5,8 @@ import sys
 from difflib import get_close_matches
 from importlib import import_module
 
+from warmuplab.base import interrupts
+
 # Each is a module of this package with a `main`, and what it does.
 COMMANDS = {
     "train": "train one run, or sweep over many (-m)",
@@ -42,5 +44,7 @@ def run(name: str) -> int:
     """Run one of `COMMANDS` with the command line as it is; the exit status."""
     if (name in ONLY_PRINT or {"-h", "--help"} & set(sys.argv)) and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, interrupts.raise_at)
+    interrupts.end_with_make()
     status: int = import_module(f"warmuplab.commands.{name.replace('-', '_')}").main()
     return status

@@ -34,6 +34,8 @@ def validate(config: RunConfig) -> None:
     if not isinstance(config.hardware.compile, bool) and config.hardware.compile != "auto":
         raise ConfigError("hardware.compile", config.hardware.compile, "unknown", "choose one of auto, true, false")
     _at_least("hardware.threads", config.hardware.threads, 1)
+    if config.hardware.checkpoint_seconds is not None:
+        _at_least("hardware.checkpoint_seconds", config.hardware.checkpoint_seconds, 0)
     _at_least("seed", config.seed, 0)
     for name, value, most in (
         ("seed", config.seed, 2**63 - 1),
@@ -116,6 +118,6 @@ def _one_of(name: str, value: str, options: tuple[str, ...]) -> None:
         raise ConfigError(name, value, "unknown", f"choose one of {', '.join(options)}")
 
 
-def _at_least(name: str, value: int, least: int) -> None:
+def _at_least(name: str, value: float, least: int) -> None:
     if value < least:
         raise ConfigError(name, value, f"must be at least {least}", f"use {name}={least} or more")

@@ -17,7 +17,14 @@ from warmuplab.schedules import ADDED_OPTIONS
 # A key stands for itself, or for all keys of its group.
 WHERE_IT_LIES = ("study", "outputs", "overwrite", "data.path", "tracker")  # nor do these say anything about a run
 HOW_IT_IS_MEASURED = ("probes",)
-HOW_IT_IS_COMPUTED = ("hardware.device", "hardware.threads", "hardware.compile", "hardware.replay", "hardware.tf32")
+HOW_IT_IS_COMPUTED = (
+    "hardware.device",
+    "hardware.threads",
+    "hardware.compile",
+    "hardware.replay",
+    "hardware.tf32",
+    "hardware.checkpoint_seconds",
+)
 OUTSIDE_IDENTITY = (
     *WHERE_IT_LIES,
     *HOW_IT_IS_MEASURED,

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -50,23 +51,23 @@ class RunFailedError(Exception):
         return cls(f"{others}{failures[0]}")
 
 
-GO_ON = "the same command continues with the runs that are not finished"
+GO_ON = "what was trained is kept, and the same command goes on from there"
 
 
 @contextmanager
 def one_line_errors(when_interrupted: str = GO_ON) -> Iterator[None]:
     """Turn an error into one line on standard error and an exit status.
 
-    130 where a person interrupts, with what that means, `when_interrupted`; 2 for an error in the input; 1 for that of
-    a run and for what the file system refuses: a full disk, a closed pipe.
+    Where a person interrupts: 130, or 128 and the number of another signal, with what that means, `when_interrupted`.
+    2 for an error in the input; 1 for that of a run and for what the file system refuses: a full disk, a closed pipe.
     """
     try:
         yield
         with naming("standard output"):
             sys.stdout.flush()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(f"interrupted; {when_interrupted}", file=sys.stderr)
-        raise SystemExit(130) from None
+        raise SystemExit(128 + getattr(error, "number", signal.SIGINT)) from None
     except RunFailedError as error:
         _end("failed", str(error), 1)
     except Exception as error:

@@ -215,6 +215,10 @@ class HardwareConfig:
     tf32: bool = added(True)  # no run before it was on a GPU
     """Whether a GPU multiplies float32 matrices in TF32; curvature is measured without. No effect on a CPU."""
 
+    checkpoint_seconds: float | None = added(None)
+    """Seconds between two checkpoints of a training, from which it goes on after it was interrupted; null: none, and
+    an interrupted training begins anew."""
+
 
 @dataclass
 class RunConfig:

@@ -8,17 +8,17 @@ from functools import partial
 
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import say
-from warmuplab.base.memory import available_memory
+from warmuplab.base.memory import available_gpu_memory, available_memory
 from warmuplab.base.words import plural
 from warmuplab.config import compiling
 from warmuplab.config.schema import RunConfig
-from warmuplab.launch import display, queue
+from warmuplab.launch import display, queue, recorded
 from warmuplab.launch.backends import BACKENDS
 from warmuplab.launch.fitting import members_that_fit
 from warmuplab.launch.pack import pack
 from warmuplab.record import environment
 from warmuplab.record.run import Run
-from warmuplab.worker import load_corpus, prepare
+from warmuplab.worker import checkpoint_path, load_corpus, population_name, prepare
 
 CPU_MEMBERS = 8  # of a population on a CPU, where there is memory for them: more gain nothing
 
@@ -34,7 +34,7 @@ class LauncherConfig:
     workers: int | None
     """Worker processes at a time; None: as many as the cores have room for on a CPU, one on a GPU."""
     members: int | None
-    """Most members of a population; None: `CPU_MEMBERS` on a CPU, no limit on a GPU."""
+    """Most members of a population; None: what memory has room for, and on a CPU no more than `CPU_MEMBERS`."""
 
 
 def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = say) -> list[Run]:
@@ -64,9 +64,14 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
     threads = max(run.config.hardware.threads for run in to_train)
     workers = launcher.workers or (1 if on_gpu else max(1, _cores() // threads))
-    populations = pack(to_train, partial(_largest, launcher, on_gpu, workers))
+    largest = partial(_largest, launcher, on_gpu, workers)
+    begun, new = recorded.unfinished(named, to_train, largest)
+    populations = begun + pack(new, largest)
     workers = min(workers, len(populations))
     say(f"Training {plural(len(to_train), 'run')} in {plural(len(populations), 'population')}, {workers} at a time.")
+    kept = sum(checkpoint_path(runs[0].config, population_name(runs)).exists() for runs in populations)
+    if kept:
+        say(f"{plural(kept, 'population')} of them {'goes' if kept == 1 else 'go'} on from a checkpoint.")
     planned = queue.plan(populations)
     with display.shown(planned) as show:
         BACKENDS[launcher.cluster](planned, workers, show)
@@ -74,14 +79,14 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
 
 
 def _largest(launcher: LauncherConfig, on_gpu: bool, workers: int, run: Run) -> int:
-    """Most members of a population of runs like `run`. On a GPU there is no limit: what does not fit is halved."""
+    """Most members of a population of runs like `run`. What does not fit all the same is halved later."""
     if launcher.members is not None:
         return launcher.members
-    if on_gpu:
-        return sys.maxsize
-    weights = compiling.estimated_weights(run.config.model, load_corpus(run.config).vocabulary_size)
-    fitting = members_that_fit(run.config, weights, available_memory(), workers)
-    return CPU_MEMBERS if fitting is None else min(CPU_MEMBERS, fitting)
+    vocabulary_size = load_corpus(run.config).vocabulary_size
+    weights = compiling.estimated_weights(run.config.model, vocabulary_size)
+    available, useful = (available_gpu_memory(), sys.maxsize) if on_gpu else (available_memory(), CPU_MEMBERS)
+    fitting = members_that_fit(run.config, weights, vocabulary_size, available, workers)
+    return useful if fitting is None else min(useful, fitting)
 
 
 def _cores() -> int:

@@ -14,7 +14,7 @@ from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, WRITING, Que
 from warmuplab.record import writing
 from warmuplab.record.progress import Progress
 from warmuplab.tracking.background import Publisher, publisher
-from warmuplab.worker import ATTENDED, OUT_OF_MEMORY
+from warmuplab.worker import ATTENDED, OUT_OF_MEMORY, SECONDS_TO_SAVE
 
 POLL_SECONDS = 0.2
 WRITING_PER_SLOT = 1  # workers that write their records while the next population trains
@@ -56,10 +56,21 @@ def _run(populations: Sweep, slots: int, show: Show, published: Publisher) -> No
                     _end(worker, populations)
             show(populations)
     finally:
-        for worker in workers:  # only when interrupted: their runs stay unfinished and are trained next time
-            worker.process.terminate()
+        _stop(workers)  # only when interrupted
+
+
+def _stop(workers: Sequence[_Worker]) -> None:
+    """Ask all to keep what they have and to end; what they trained goes on the next time."""
+    for worker in workers:
+        worker.process.terminate()
+    latest = time.monotonic() + SECONDS_TO_SAVE
+    for worker in workers:
+        try:
+            worker.process.wait(max(0.1, latest - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
             worker.process.wait()
-            worker.log.close()
+        worker.log.close()
 
 
 def _room(workers: Sequence[_Worker], slots: int) -> int:

@@ -87,6 +87,7 @@ class Sweep:
         place = self.populations.index(population)
         halves = [QueuedPopulation(part, write_population(part)) for part in (runs[:middle], runs[middle:])]
         self.populations[place : place + 1] = halves
+        population.file.path.unlink(missing_ok=True)  # what is recorded is how the runs are trained
         names = " and ".join(half.file.name for half in halves)
         say(f"{population.file.name}: out of memory with {plural(len(runs), 'member')}, is tried again as {names}.")
         return True

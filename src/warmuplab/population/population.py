@@ -14,6 +14,7 @@ import torch
 from warmuplab.base.errors import ConfigError
 from warmuplab.config.schema import HardwareConfig, OptimizerConfig
 from warmuplab.data.batches import Batch
+from warmuplab.population.checkpoint import State, part, put_back, whole
 from warmuplab.population.transformer import Transformer, Watch
 from warmuplab.population.update import Elsewhere, Rates, Update, clip_per_member_
 
@@ -117,6 +118,23 @@ class Population:
     def logits(self, batch: Batch, watch: Watch | None = None) -> torch.Tensor:
         """Unnormalised log-probabilities `(M, B*T, V)` with the present weights, in their precision."""
         return self._computing.logits(self.weights_MxP, batch, watch)
+
+    def state(self) -> State:
+        """All that a step changes and a later one reads; see `restore`."""
+        return whole(members=self._members(), optimizer=self._update.state())
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        put_back(self._members(), part(state, "members"))
+        self._update.restore(part(state, "optimizer"))
+
+    def _members(self) -> State:
+        return {
+            "weights": self.weights_MxP,
+            "clock": self.clock,
+            "alive": self.alive_M,
+            "diverged_at": self.diverged_at_M,
+        }
 
     def lr_now(self) -> torch.Tensor:
         """The one learning rate of every member at the next step, `(M,)`; not a number for a member that has two."""

@@ -26,7 +26,8 @@ class Replay:
     def run(self, key: Hashable, work: Callable[[], Result]) -> Result:
         """Do `work`; its result, which the next visit of the `key` overwrites where it is replayed.
 
-        `key` must tell apart whatever makes the kernels of `work` or their shapes differ.
+        `work` may keep no other tensor that it makes: the next graph uses that memory again. `key` must tell apart
+        whatever makes the kernels of `work` or their shapes differ.
         """
         if not self.replays:
             return work()

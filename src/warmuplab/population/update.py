@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from warmuplab.config.schema import OptimizerConfig
+from warmuplab.population.checkpoint import State
 from warmuplab.population.optimizers import OPTIMIZERS, check, make_optimizer
 
 
@@ -81,6 +82,16 @@ class Update:
     def _decaying(self, alive_M: torch.Tensor) -> torch.Tensor:
         """The weights, 0 for a diverged member: its own may be infinite, and a rate of 0 times that is NaN."""
         return torch.where(alive_M[:, None], self._weights_MxP, 0.0)
+
+    def state(self) -> State:
+        """The state of the optimizer; empty before its first step."""
+        held = self._optimizer.state.get(self._move_MxP, {})
+        return {name: value for name, value in held.items() if isinstance(value, torch.Tensor)}
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": {0: dict(state)} if state else {}, "param_groups": groups})
 
     @torch.no_grad()
     def preconditioner(self, steps: torch.Tensor) -> torch.Tensor | None:

@@ -25,6 +25,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from warmuplab.config.schema import OptimizerConfig
 from warmuplab.data.batches import Batch
+from warmuplab.population.checkpoint import State, part, whole
 from warmuplab.population.population import Population
 from warmuplab.population.precision import full_precision
 from warmuplab.population.transformer import Transformer
@@ -48,6 +49,15 @@ class CurvatureProbe:
         """Measure with the weights and the optimizer's state that `step` starts from."""
         with full_precision():
             self._measure(step)
+
+    def state(self) -> State:
+        """The eigenvectors that the next measurement starts from."""
+        return whole(plain=self._plain.state(), preconditioned=self._preconditioned.state())
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        self._plain.restore(part(state, "plain"))
+        self._preconditioned.restore(part(state, "preconditioned"))
 
     def _measure(self, step: int) -> None:
         population = self._population

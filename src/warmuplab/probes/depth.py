@@ -25,10 +25,11 @@ from typing import NamedTuple
 
 import torch
 
+from warmuplab.population.checkpoint import State, part, whole
 from warmuplab.population.population import Population
 from warmuplab.probes.observation import Observation
 
-RecordLayer = Callable[[str, int, str, torch.Tensor], None]
+RecordLayer = Callable[[str, torch.Tensor, str, torch.Tensor], None]
 """Keeps a metric's values `(M,)` at a step and layer."""
 
 
@@ -38,28 +39,29 @@ class DepthProbe:
     def __init__(self, population: Population, record: RecordLayer) -> None:
         self._population, self._record = population, record
         self._columns = population.model.layer_columns
-        self._weights_MxP: torch.Tensor | None = None  # at the last snapshot, as are the activations
-        self._activations: dict[str, Centred] = {}
+        self._weights_MxP = torch.empty_like(population.weights_MxP, requires_grad=False)  # at the last snapshot
+        self._activations: dict[str, Centred] = {}  # there, too
 
-    def before_step(self, step: int, seen: Observation) -> None:
+    def before_step(self, step: torch.Tensor, seen: Observation) -> None:
         """Compare with the last snapshot and take a new one; `seen` holds activations."""
-        weights_MxP = self._population.weights_MxP.detach().clone()
+        weights_MxP = self._population.weights_MxP.detach()
         activations = {layer: centred(output) for layer, output in seen.activations.items()}
         for layer in self._columns:
             self._record("stability/attention_logit", step, layer, seen.attention_logits[layer])
-        if self._weights_MxP is not None:
+        if self._activations:
             moved_M = moved(self._weights_MxP, weights_MxP)
             for layer, columns in self._columns.items():
                 drift_M = 1 - alignment(self._activations[layer], activations[layer])
                 self._record("stability/cka_drift", step, layer, drift_M.where(moved_M, torch.nan))
                 change_M = relative_change(self._weights_MxP[:, columns], weights_MxP[:, columns])
                 self._record("stability/weight_change", step, layer, change_M.where(moved_M, torch.nan))
-        self._weights_MxP, self._activations = weights_MxP, activations
+        self._weights_MxP.copy_(weights_MxP)
+        for layer, now in activations.items():
+            self._activations.setdefault(layer, now).copy_(now)
 
-    def after_step(self, step: int, grad_norm_M: torch.Tensor) -> None:
+    def after_step(self, step: torch.Tensor, grad_norm_M: torch.Tensor) -> None:
         """Measure what the step of the snapshot did; `grad_norm_M` is its gradient's norm before clipping."""
         gradient_MxP, weights_MxP = self._population.gradient_MxP, self._population.weights_MxP.detach()
-        assert self._weights_MxP is not None
         unclipped_M = grad_norm_M / torch.linalg.vector_norm(gradient_MxP, dim=1)  # clipping scaled all layers alike
         moved_M = moved(self._weights_MxP, weights_MxP)
         for layer, columns in self._columns.items():
@@ -67,6 +69,22 @@ class DepthProbe:
             self._record("stability/grad_norm", step, layer, norm_M * unclipped_M)
             update_M = relative_change(self._weights_MxP[:, columns], weights_MxP[:, columns])
             self._record("stability/update_to_weight", step, layer, update_M.where(moved_M, torch.nan))
+
+    def state(self) -> State:
+        """The last snapshot; empty before the first."""
+        if not self._activations:
+            return {}
+        outputs = {layer: seen.output_MxNxD for layer, seen in self._activations.items()}
+        squares = {layer: seen.squared_M for layer, seen in self._activations.items()}
+        return {"weights": self._weights_MxP} | whole(output=outputs, squared=squares)
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        if not state:
+            return
+        self._weights_MxP.copy_(state["weights"])
+        squares = part(state, "squared")
+        self._activations = {layer: Centred(output, squares[layer]) for layer, output in part(state, "output").items()}
 
 
 class InitialDriftProbe:
@@ -76,15 +94,23 @@ class InitialDriftProbe:
         self._record = record
         self._initial: dict[str, tuple[torch.Tensor, Centred]] = {}
 
-    def before_step(self, step: int, seen: Observation) -> None:
+    def before_step(self, step: torch.Tensor, seen: Observation) -> None:
         """Measure with the weights that `step` starts from; `seen` holds activations. The first call is at step 0."""
         if not self._initial:
-            self._initial = {layer: (output, centred(output)) for layer, output in seen.activations.items()}
+            self._initial = {layer: (output.clone(), centred(output)) for layer, output in seen.activations.items()}
         for layer, (initial_MxNxD, initial) in self._initial.items():
             output_MxNxD = seen.activations[layer]
             drift_M = 1 - alignment(initial, centred(output_MxNxD))
             same_M = (output_MxNxD == initial_MxNxD).all(2).all(1)  # rounding would leave a drift of 1e-16
             self._record("stability/initial_drift", step, layer, drift_M.masked_fill(same_M, 0.0))
+
+    def state(self) -> State:
+        """The output before training; empty before it was measured."""
+        return {layer: output for layer, (output, _) in self._initial.items()}
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        self._initial = {layer: (output, centred(output)) for layer, output in state.items()}
 
 
 class Centred(NamedTuple):
@@ -95,6 +121,11 @@ class Centred(NamedTuple):
 
     output_MxNxD: torch.Tensor
     squared_M: torch.Tensor
+
+    def copy_(self, other: "Centred") -> None:
+        """Become `other`, in place."""
+        for mine, its in zip(self, other, strict=True):
+            mine.copy_(its)
 
 
 def centred(output_MxNxD: torch.Tensor) -> Centred:

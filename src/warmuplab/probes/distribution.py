@@ -31,7 +31,7 @@ class DistributionProbe:
     def __init__(self, log_unigram_V: torch.Tensor, record: Record) -> None:
         self._log_unigram_V, self._record = log_unigram_V, record
 
-    def before_step(self, step: int, seen: Observation) -> None:
+    def before_step(self, step: torch.Tensor, seen: Observation) -> None:
         """Record where the distribution stands that `step` starts from."""
         p_MxNxV = seen.log_p_MxNxV.exp()
         entropy_M = -(p_MxNxV * seen.log_p_MxNxV).sum(-1).mean(1)
@@ -42,7 +42,7 @@ class DistributionProbe:
         self._record("stability/log_z", step, seen.log_z_M)
         self._record("stability/attention_logit", step, torch.stack(list(seen.attention_logits.values())).amax(0))
 
-    def after_step(self, step: int, before: Observation, after: Observation) -> None:
+    def after_step(self, step: torch.Tensor, before: Observation, after: Observation) -> None:
         """Record how far `step` moved the distribution."""
         self._record("stability/kl", step, kl_divergence(before.log_p_MxNxV, after.log_p_MxNxV))
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import torch
 
+from warmuplab.population.checkpoint import State
+
 NOISE = 0.1  # of the start's norm: without any, a start that misses the top eigenvector would never find it
 _BREAKDOWN = 1e-6  # of the largest entry so far, below which the Krylov space is exhausted
 
@@ -54,6 +56,14 @@ class WarmStart:
         noise_P = torch.randn(weights_MxP.shape[1], generator=generator, dtype=torch.float64).to(weights_MxP)
         self._noise_P = noise_P / torch.linalg.vector_norm(noise_P)
         self._vector_MxP: torch.Tensor | None = None
+
+    def state(self) -> State:
+        """The last eigenvector; empty before the first."""
+        return {} if self._vector_MxP is None else {"vector": self._vector_MxP}
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        self._vector_MxP = state.get("vector")
 
     @property
     def is_cold(self) -> bool:

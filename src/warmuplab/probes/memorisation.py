@@ -14,6 +14,7 @@ memorisation by Feldman and Zhang (2020), with held-out sentences in place of re
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from warmuplab.base.portions import whole_portion_up
 from warmuplab.data.batches import (
@@ -58,7 +59,7 @@ class MemorisationProbe:
         self.early = DeviceSplit(corpus.train, population.device).gather(early_MxB)
         self.unseen = DeviceSplit(corpus.validation, population.device).gather(unseen_MxB)
 
-    def before_step(self, step: int) -> None:
+    def before_step(self, step: torch.Tensor) -> None:
         """Measure with the weights that `step` starts from."""
         early_M, unseen_M = self._population.losses(self.early), self._population.losses(self.unseen)
         self._record("overfit/early_loss", step, early_M)

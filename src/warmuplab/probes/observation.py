@@ -7,6 +7,7 @@ import torch
 
 from warmuplab.data.batches import Batch
 from warmuplab.data.tokens import PADDING
+from warmuplab.population.checkpoint import State, part, whole
 from warmuplab.population.population import Population
 
 DISTRIBUTION_TOKENS = 256  # of the probe batch, evenly spaced, whose whole distribution is kept: V values each
@@ -26,6 +27,24 @@ class Observation:
     """Per layer, such as `encoder.0`, the largest attention logit `(M,)` of its attention blocks, padding aside."""
     activations: dict[str, torch.Tensor]
     """Per layer its output `(M, N, D)` at the real tokens of its stack; empty unless asked for."""
+
+    def copy_(self, other: "Observation") -> None:
+        """Become `other`, in place; what is kept of activations goes stale where `other` has none."""
+        mine = self.state()
+        for name, values in other.state().items():
+            mine[name].copy_(values)
+
+    def state(self) -> State:
+        """Its tensors."""
+        means = {"loss": self.loss_M, "log_z": self.log_z_M, "log_p": self.log_p_MxNxV}
+        return whole(means=means, attention_logits=self.attention_logits, activations=self.activations)
+
+    @staticmethod
+    def of(state: State) -> "Observation":
+        """The observation with these tensors."""
+        means = part(state, "means")
+        logits, activations = part(state, "attention_logits"), part(state, "activations")
+        return Observation(means["loss"], means["log_z"], means["log_p"], logits, activations)
 
 
 class ProbeBatch:

@@ -28,7 +28,7 @@ class OverfittingProbe:
     def __init__(
         self, population: Population, batches: TrainingBatches, corpus: TokenizedCorpus, record: Record
     ) -> None:
-        self._population, self._record, self._bucket_at = population, record, batches.sampler.bucket_at
+        self._population, self._record = population, record
         validation = DeviceSplit(corpus.validation, population.device)
         members = len(population.weights_MxP)
         self.held_out: list[Batch] = [
@@ -39,14 +39,14 @@ class OverfittingProbe:
         ]
         """A batch per bucket."""
 
-    def before_step(self, step: int) -> None:
-        """Measure with the weights that `step` starts from."""
-        self._held_before_M = self._population.losses(self.held_out[self._bucket_at(step)])
+    def before_step(self, bucket: int) -> None:
+        """Measure with the weights that a step on the length `bucket` starts from."""
+        self._held_before_M = self._population.losses(self.held_out[bucket])
 
-    def after_step(self, step: int, batch: Batch, loss_M: torch.Tensor) -> None:
+    def after_step(self, step: torch.Tensor, bucket: int, batch: Batch, loss_M: torch.Tensor) -> None:
         """Measure with the weights that `step` left; `loss_M` is its loss on `batch` before the update."""
         self_drop_M = loss_M - self._population.losses(batch)
-        held_drop_M = self._held_before_M - self._population.losses(self.held_out[self._bucket_at(step)])
+        held_drop_M = self._held_before_M - self._population.losses(self.held_out[bucket])
         self._record("overfit/self_drop", step, self_drop_M)
         self._record("overfit/held_drop", step, held_drop_M)
         self._record("overfit/gap", step, self_drop_M - held_drop_M)

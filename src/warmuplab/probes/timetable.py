@@ -19,6 +19,7 @@ costs about `CURVATURE_COST` steps each time, which no budget holds.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,23 @@ from warmuplab.probes import memorisation
 SNAPSHOTS = 12  # about: log-spaced ones that fall on the same step are one
 DRIFTS = 48  # at most, beside the snapshots; a loss is crossed between two of them, a few steps apart in a short run
 DUE_COST, MEMORISATION_COST, CURVATURE_COST = 1.4, 1.0, 40.0  # steps that they take as long as, for estimates of time
+
+
+class Due(NamedTuple):
+    """What is measured around one step; on batches of one shape, steps with the same one take the same operations."""
+
+    first: bool = False
+    """The step is the first of all, which makes what the others carry."""
+    around: bool = False
+    """What is measured at every step of the early window and every so often afterwards."""
+    carried: bool = False
+    """What the step starts from was observed when the step before it ended."""
+    carries: bool = False
+    """What it leaves is what the next step starts from and measures."""
+    snapshot: bool = False
+    drift: bool = False
+    drift_next: bool = False
+    memorisation: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +62,20 @@ class Timetable:
     curvature: frozenset[int]
     """Steps 0 and 1, and the snapshots."""
     memorisation: frozenset[int]
+
+    def at(self, step: int) -> Due:
+        """What is measured around `step`."""
+        around = step in self.due
+        return Due(
+            first=step == 0,
+            around=around,
+            carried=around and step - 1 in self.due,
+            carries=around and step + 1 in self.due,
+            snapshot=step in self.snapshots,
+            drift=step in self.drifts,
+            drift_next=around and step + 1 in self.drifts,
+            memorisation=step in self.memorisation,
+        )
 
     def cost(self, steps: int, curvature: bool) -> NDArray[np.float64]:
         """About how many steps without probes each of `steps` takes as long as, `[steps]`."""

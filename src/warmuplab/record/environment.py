@@ -1,5 +1,6 @@
 """What a result was obtained with: commit, versions, hardware."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -24,6 +25,16 @@ def commit() -> dict[str, Any]:
     if tracked is None or head is None:
         return {"commit": None, "dirty": None}
     return {"commit": head, "dirty": bool(_git(here.parents[3], "status", "--porcelain", "--", *CODE))}
+
+
+@cache
+def code() -> str:
+    """A fingerprint of this package's own code, committed or not."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for path in sorted(package.rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
 
 
 def versions() -> dict[str, str]:

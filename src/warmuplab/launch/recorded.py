@@ -1,0 +1,71 @@
+"""Populations that an earlier sweep wrote and did not finish: they are trained as they were packed then.
+
+A member comes out to the last bit as it would have only with the same neighbours, threads and compiler, and a
+checkpoint is that of one population.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from warmuplab.base.files import read_json
+from warmuplab.record.identity import population_key
+from warmuplab.record.run import Run
+from warmuplab.worker import checkpoint_path
+
+RECORDED = ("compile", "threads")  # settings of the hardware that are decided for a population
+
+
+def unfinished(
+    jobs: Mapping[str, Run], to_train: Sequence[Run], largest: Callable[[Run], int]
+) -> tuple[list[list[Run]], list[Run]]:
+    """The recorded populations with a run that is still to be trained, and the runs that are in none.
+
+    All members are among the `jobs`, by run_id, and at most as many as `largest` gives; the latest record counts. A
+    population that is to be trained again as a whole, by `overwrite`, is packed anew unless it left a checkpoint.
+    """
+    left = {run.run_id: run for run in to_train}
+    populations = []
+    for path, content in _records(to_train):
+        run_ids = content["run_ids"]
+        if not left.keys() & set(run_ids) or not all(run_id in jobs for run_id in run_ids):
+            continue
+        members = [jobs[run_id] for run_id in run_ids]
+        first = members[0]
+        is_one = len({population_key(run.config) for run in members}) == 1 and len(members) <= largest(first)
+        overwritten = first.config.overwrite and not checkpoint_path(first.config, path.stem).exists()
+        if not is_one or overwritten or any(run.run_id not in left and not run.is_complete for run in members):
+            continue
+        populations.append(_as_recorded(members, content))
+        left = {run_id: run for run_id, run in left.items() if run_id not in run_ids}
+    return populations, list(left.values())
+
+
+def _records(runs: Sequence[Run]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The readable population files beside the directories of `runs`, the latest first."""
+    folders = {run.directory.parent / "populations" for run in runs}
+    paths = [path for folder in folders for path in folder.glob("*.json") if not path.name.endswith(".progress.json")]
+    for path in sorted(paths, key=_written, reverse=True):
+        content = read_json(path)
+        if isinstance(content, dict) and _is_list(content.get("run_ids"), str) and _is_list(content.get("runs"), dict):
+            yield path, content
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _is_list(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, kind) for each in value)
+
+
+def _as_recorded(members: Sequence[Run], content: Mapping[str, Any]) -> list[Run]:
+    told = content["runs"][0].get("hardware")
+    hardware = members[0].config.hardware
+    kept = {key: told[key] for key in RECORDED if isinstance(told, dict) and type(told.get(key)) in (bool, int)}
+    hardware = replace(hardware, **kept)
+    return [replace(run, config=replace(run.config, hardware=hardware)) for run in members]

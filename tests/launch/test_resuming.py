@@ -1,0 +1,160 @@
+"""A sweep that is killed or interrupted goes on where it was, in the populations that it had, to the same bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.composing import QUICK, ROOT, composed
+from warmuplab import worker
+from warmuplab.launch import recorded
+from warmuplab.record.run import Run
+
+SEEDS = 5
+ARGUMENTS = [
+    "-m", *QUICK, "hardware=cpu", "tracker=none", "probes=default", "training.steps=150", "training.validate_every=50",
+    f"seed=range({SEEDS})", "hydra.launcher.workers=2", "hydra.launcher.members=3", "hardware.checkpoint_seconds=0",
+]  # fmt: skip
+
+
+def sweep(outputs: Path, *more: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *ARGUMENTS, f"outputs={outputs}", *more]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+    )
+
+
+def bytes_of(outputs: Path) -> dict[str, bytes]:
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in sorted(outputs.glob("single/*/*.parquet"))}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    outputs = tmp_path_factory.mktemp("undisturbed")
+    process = sweep(outputs)
+    printed, said = process.communicate(timeout=300)
+    assert process.returncode == 0, printed + said
+    found = bytes_of(outputs)
+    assert len(found) == 2 * SEEDS
+    return found
+
+
+def workers_of(outputs: Path) -> Iterator[int]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"warmuplab.worker" in words and any(str(outputs).encode() in word for word in words):
+            yield int(folder.name)
+
+
+def wait_for(what: Callable[[], object], seconds: float = 120.0) -> None:
+    latest = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < latest, "it did not come to that"
+        time.sleep(0.02)
+
+
+def checkpoints(outputs: Path) -> list[Path]:
+    return list(outputs.glob("single/populations/*.checkpoint"))
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize("victim", ["worker", "launcher"])
+def test_after_a_kill_the_same_command_goes_on(tmp_path: Path, victim: str, undisturbed: dict[str, bytes]) -> None:
+    first = sweep(tmp_path)
+    wait_for(lambda: checkpoints(tmp_path))
+    for number in workers_of(tmp_path) if victim == "worker" else [first.pid]:
+        os.kill(number, signal.SIGKILL)
+    first.communicate(timeout=120)
+    assert first.returncode != 0
+    wait_for(lambda: not list(workers_of(tmp_path)))
+    assert checkpoints(tmp_path)
+    again = sweep(tmp_path, "hydra.launcher.members=4")  # which would pack the runs otherwise
+    printed, said = again.communicate(timeout=300)
+    assert again.returncode == 0, printed + said
+    assert "from a checkpoint" in printed
+    assert bytes_of(tmp_path) == undisturbed
+    left = [path.name for path in tmp_path.rglob("*") if path.name.startswith(".") and path.name != ".cache"]
+    assert (left, checkpoints(tmp_path)) == ([], [])
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_an_interrupted_sweep_saves_at_once(
+    tmp_path: Path, number: signal.Signals, undisturbed: dict[str, bytes]
+) -> None:
+    first = sweep(tmp_path, "hardware.checkpoint_seconds=1000")
+    wait_for(lambda: any("step" in path.read_text() for path in tmp_path.glob("single/populations/*.progress.json")))
+    began = time.monotonic()
+    os.kill(first.pid, number)
+    _, said = first.communicate(timeout=60)
+    assert time.monotonic() - began < 15
+    assert first.returncode == 128 + number
+    assert said == "interrupted; what was trained is kept, and the same command goes on from there\n"
+    assert list(workers_of(tmp_path)) == []
+    assert checkpoints(tmp_path)
+    again = sweep(tmp_path)
+    printed, said = again.communicate(timeout=300)
+    assert again.returncode == 0, printed + said
+    assert bytes_of(tmp_path) == undisturbed
+
+
+def prepared(outputs: Path, *overrides: str) -> list[Run]:
+    return [worker.prepare(composed(*QUICK, f"outputs={outputs}", f"seed={seed}", *overrides)) for seed in range(SEEDS)]
+
+
+def finish(run: Run) -> None:
+    run.directory.mkdir(parents=True, exist_ok=True)
+    (run.directory / "summary.json").write_text(json.dumps({"status": "finished"}))
+
+
+def unfinished(runs: list[Run], largest: int = 8) -> tuple[list[list[Run]], list[Run]]:
+    to_train = [run for run in runs if run.config.overwrite or not run.is_complete]
+    return recorded.unfinished({run.run_id: run for run in runs}, to_train, lambda _: largest)
+
+
+def test_populations_are_those_that_were_recorded(tmp_path: Path) -> None:
+    runs = prepared(tmp_path)
+    worker.write_population(runs[:3])
+    finish(runs[0])
+    populations, new = unfinished(runs)
+    assert populations == [runs[:3]]
+    assert new == runs[3:]
+    for run in runs[:3]:
+        finish(run)
+    assert unfinished(runs) == ([], runs[3:])
+
+
+def test_the_latest_record_of_a_run_counts(tmp_path: Path) -> None:
+    runs = prepared(tmp_path)
+    for age, members in ((20, runs[:4]), (10, runs[3:])):
+        path = worker.write_population(members).path
+        os.utime(path, (time.time() - age,) * 2)
+    assert unfinished(runs) == ([runs[3:]], runs[:3])
+
+
+def test_a_population_keeps_its_threads_and_compiler(tmp_path: Path) -> None:
+    worker.write_population(prepared(tmp_path, "hardware.threads=2"))
+    ((first, *_),), new = unfinished(prepared(tmp_path, "hardware.compile=auto"))
+    assert new == []
+    assert (first.config.hardware.threads, first.config.hardware.compile) == (2, False)
+
+
+@pytest.mark.parametrize("reason", ["too large", "other members", "overwritten", "damaged", "of an older form"])
+def test_what_cannot_be_rebuilt_is_packed_anew(tmp_path: Path, reason: str) -> None:
+    runs = prepared(tmp_path, *(("overwrite=true",) if reason == "overwritten" else ()))
+    path = worker.write_population(runs).path
+    if reason == "damaged":
+        path.write_text(path.read_text()[:-40])
+    if reason == "of an older form":
+        path.write_text(json.dumps({"runs": json.loads(path.read_text())["runs"]}))
+    jobs = runs[:4] if reason == "other members" else runs
+    assert unfinished(jobs, 4 if reason == "too large" else 8) == ([], jobs)

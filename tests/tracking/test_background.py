@@ -45,7 +45,9 @@ def test_more_runs_than_a_pipe_holds_do_not_make_the_launcher_wait(
     run = recorded(tmp_path, name="n" * 100)
     reads_and_waits = "import threading, sys; from pathlib import Path; from queue import SimpleQueue\n"
     reads_and_waits += "from warmuplab.tracking import background\n"
-    reads_and_waits += "background.publish = lambda _: threading.Event().wait(3) or True\nsys.exit(background.main())"
+    reads_and_waits += (
+        "background.publish = lambda *_, **__: threading.Event().wait(3) or True\nsys.exit(background.main())"
+    )
     real = subprocess.Popen
 
     def slow(command: list[str], **options: object) -> subprocess.Popen[bytes]:

@@ -40,6 +40,7 @@ class WandbServer(ThreadingHTTPServer):
     def __init__(self, answers: bool = True) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.runs: dict[str, UploadedRun] = {}
+        self.alerts: list[dict[str, Any]] = []
         self.answers, self.ended = answers, threading.Event()
         self.storage = Storage(self.url)
         self.uploads_left: int | None = None
@@ -55,6 +56,9 @@ class WandbServer(ThreadingHTTPServer):
     def query(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
         """The answer to a GraphQL operation."""
         project = {"id": "project", "name": variables.get("project"), "entity": {"id": "entity", "name": "somebody"}}
+        if name == "NotifyScriptableRunAlert":
+            self.alerts.append(variables)
+            return {"notifyScriptableRunAlert": {"success": True}}
         if name == "RunResumeStatus":
             return {"model": project | {"bucket": self._bucket(variables["name"])}}
         if name == "UpsertBucket":

@@ -13,15 +13,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO
+from typing import IO, Any
 
 from warmuplab.base.files import say
+from warmuplab.config.mapping import to_mapping
 from warmuplab.record.run import Run
 from warmuplab.tracking.publishing import publish
 from warmuplab.tracking.settings import mode_of
 
 LOG = "tracking.log"
 NICENESS = 10  # of 19: how far it gives way
+
+Record = tuple[str, dict[str, Any]]
+"""The directory of a record, and its configuration, nested."""
 
 
 class Publisher:
@@ -39,7 +43,8 @@ class Publisher:
             return
         try:
             stream = self._started()
-            stream.writelines(json.dumps(str(run.directory)).encode() + b"\n" for run in offline)
+            records = ([str(run.directory), to_mapping(run.config)] for run in offline)
+            stream.writelines(json.dumps(record).encode() + b"\n" for record in records)
             stream.flush()
         except OSError as error:
             self._problem = str(error)
@@ -60,6 +65,7 @@ class Publisher:
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
+            self._process = None
 
     def _started(self) -> IO[bytes]:
         if self._process is None:
@@ -85,21 +91,22 @@ def publisher(folder: Path) -> Iterator[Publisher]:
     publisher.finish()
 
 
-def _received(lines: IO[bytes], directories: "SimpleQueue[Path | None]") -> None:
+def _received(lines: IO[bytes], records: "SimpleQueue[Record | None]") -> None:
     for line in lines:
-        directories.put(Path(json.loads(line)))
-    directories.put(None)
+        records.put(json.loads(line))
+    records.put(None)
 
 
 def main() -> int:
-    """Publish the directories that come through standard input, one at a time; returns the exit status."""
+    """Publish the records that come through standard input, one at a time; returns the exit status."""
     os.nice(NICENESS)
-    directories: SimpleQueue[Path | None] = SimpleQueue()
+    records: SimpleQueue[Record | None] = SimpleQueue()
     # A thread empties the pipe, so that the launcher never waits for room in it.
-    threading.Thread(target=_received, args=(sys.stdin.buffer, directories), daemon=True).start()
+    threading.Thread(target=_received, args=(sys.stdin.buffer, records), daemon=True).start()
     all_well = True
-    while (directory := directories.get()) is not None:
-        all_well = publish(directory) and all_well
+    while (record := records.get()) is not None:
+        directory, config = record
+        all_well = publish(Path(directory), config=config) and all_well
     return 0 if all_well else 1
 
 

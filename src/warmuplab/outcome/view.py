@@ -21,7 +21,7 @@ STAGED = "WANDB_DATA_DIR"  # names the folder in which W&B keeps an artifact's f
 VERDICTS = ("supported", "refuted", "no difference", "inconclusive", "not tested")
 # Of a request that gets no answer. W&B asks for the type of an artifact before it logs one, and waits; what it sends
 # in the background goes on trying until `FINISH_SECONDS` are over: given up, it would count as sent.
-RETRIES, LONGEST_PAUSE, TRIES_IN_BACKGROUND = 2, 2.0, 20
+RETRIES, LONGEST_PAUSE, TRIES_IN_BACKGROUND = 2, 2.0, 6
 RECORD = ["command", "commits", "versions", "hardware", "corpora", "steps", "weights"]  # of the manifest
 RECORD += ["started", "ended", "seconds", "wall_seconds"]
 

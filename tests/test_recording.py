@@ -93,9 +93,9 @@ def test_only_what_is_missing_is_written(tmp_path: Path, monkeypatch: pytest.Mon
     rows: list[int] = []
     really = publication
 
-    def watched(wanted: list[Run]) -> Any:
+    def watched(wanted: list[Run], **more: Any) -> Any:
         rows.append(len(wanted))
-        return really(wanted)
+        return really(wanted, **more)
 
     monkeypatch.setattr("warmuplab.worker.publication", watched)
     assert worker.train_population(runs, "p", lambda _: None)

@@ -178,7 +178,8 @@ def test_online_runs_do_not_make_a_report_send_anything(
     study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modes = []
-    monkeypatch.setattr(publishing, "_write", lambda outcome, folder, tracker, mode: modes.append(mode))
+    monkeypatch.setattr(publishing, "write", lambda outcome, folder, tracker, mode: modes.append(mode))
+    monkeypatch.setattr(publishing, "_mark", lambda *_: None)
     leave(tmp_path / "outputs", tracker__mode="online")
     monkeypatch.setenv("WANDB_MODE", "online")
     publish(study, tmp_path / "outputs")

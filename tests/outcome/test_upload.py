@@ -21,8 +21,8 @@ from warmuplab.study.results import Study
 RUNS_SHOWN = 2
 IMPATIENT = """
 import sys
-from warmuplab.tracking import settings
-settings.INIT_SECONDS = settings.FINISH_SECONDS = 3.0
+from warmuplab.outcome import sending
+sending.SECONDS = 20.0
 from warmuplab.commands import sync
 sys.exit(sync.main())
 """

@@ -401,10 +401,9 @@ def test_the_command_can_be_typed_whatever_a_value_contains(value: str) -> None:
         f"{command} --dry-run --no-print-directory",
         shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    python, script, *arguments = shlex.split(printed.splitlines()[-1].partition(" && ")[0])
-    assert (Path(python).name, script) == ("python", "scripts/train.py")
-    assert arguments[:2] == ["-m", "+study=quick"]
-    parsed = {override.key_or_group: override for override in OverridesParser.create().parse_overrides(arguments[2:])}
+    python, script, study, *arguments = shlex.split(printed.splitlines()[-1])
+    assert (Path(python).name, script, study) == ("python", "scripts/sweep.py", "$STUDY")
+    parsed = {override.key_or_group: override for override in OverridesParser.create().parse_overrides(arguments)}
     assert parsed["data.name"].value() == value
     assert parsed["optimizer.betas"].value() == [0.9, 0.999]
     names = parsed["optimizer.name"].value()

@@ -17,7 +17,8 @@ from warmuplab.base.errors import ConfigError
 from warmuplab.config.compose import CONFIG_FOLDER, compose
 from warmuplab.config.rerun import again
 from warmuplab.config.schema import TrackerConfig
-from warmuplab.outcome.content import Outcome, outcome_of
+from warmuplab.outcome.content import outcome_of
+from warmuplab.outcome.sending import SendingError, send
 from warmuplab.outcome.view import write
 from warmuplab.study import results
 from warmuplab.study.results import RUNS, Study
@@ -48,7 +49,8 @@ def publish(study: Study, outputs: Path) -> Path | None:
             return None
         outcome = outcome_of(study)
         if _read(folder, WRITTEN) != outcome.identity:
-            _write(outcome, folder, tracker, "offline")
+            write(outcome, folder, tracker, "offline")
+            _mark(folder, WRITTEN, outcome.identity)
     except Exception as error:
         _warn(study.name, error, f"the report is unharmed, and {again('report', study.name)} tries again")
         return None
@@ -65,7 +67,8 @@ def upload(name: str, outputs: Path, results_folder: Path) -> Upload | None:
         if not (results_folder / name / RUNS).exists():
             return None
     tracker = tracker_of_study(name, outputs)
-    outcome = outcome_of(results.load(name, results_folder))
+    study = results.load(name, results_folder)
+    outcome = outcome_of(study)
     place = f"{tracker.project}/runs/{outcome.identity}"
     if not is_on(tracker):
         return Upload("off", place)
@@ -75,7 +78,8 @@ def upload(name: str, outputs: Path, results_folder: Path) -> Upload | None:
     if _read(folder, UPLOADED) == mark:
         return Upload("uploaded before", place)
     try:
-        _write(outcome, folder, tracker, "online")
+        send(study, folder, tracker)
+        _mark(folder, WRITTEN, outcome.identity)
         _mark(folder, UPLOADED, mark)
     except Exception as error:
         _warn(name, error, f"{again('sync', name)} tries again")
@@ -110,11 +114,6 @@ def _composed_tracker(name: str) -> TrackerConfig:
     return TrackerConfig(**OmegaConf.to_container(composed.tracker, resolve=True))  # type: ignore[arg-type]
 
 
-def _write(outcome: Outcome, folder: Path, tracker: TrackerConfig, mode: str) -> None:
-    write(outcome, folder, tracker, mode)
-    _mark(folder, WRITTEN, outcome.identity)
-
-
 def _mark(folder: Path, name: str, text: str) -> None:
     (folder / "wandb" / name).write_text(f"{text}\n", encoding="utf-8")
 
@@ -125,5 +124,5 @@ def _read(folder: Path, name: str) -> str | None:
 
 
 def _warn(study: str, error: Exception, remedy: str) -> None:
-    problem = f"{type(error).__name__}: {error}"
+    problem = str(error) if isinstance(error, SendingError) else f"{type(error).__name__}: {error}"
     print(" ".join(f"warning: study {study}: not published to W&B ({problem}); {remedy}".split()), file=sys.stderr)

@@ -27,7 +27,8 @@ RECORD += ["started", "ended", "seconds", "wall_seconds"]
 
 
 def write(outcome: Outcome, folder: Path, tracker: TrackerConfig, mode: str) -> None:
-    """Write the W&B run of `outcome` into `folder/wandb`, in place of what is there. Raises what W&B raises.
+    """Write the W&B run of `outcome` into `folder/wandb`, in place of what is there. Raises what W&B raises: after
+    that, online, the process must end.
 
     Online, a run of the same id goes on: what the server has is not sent as another row, its files are sent again.
     """
@@ -53,7 +54,8 @@ def write(outcome: Outcome, folder: Path, tracker: TrackerConfig, mode: str) -> 
         try:
             _fill(run, wandb, outcome, mode)
         except BaseException:
-            run.finish(exit_code=1)
+            if mode == "offline":  # online that would wait for a server that is lost
+                run.finish(exit_code=1)
             raise
         run.finish(exit_code=0)
 

@@ -60,6 +60,7 @@ def train(
     trainer = Trainer(runs, corpus, following if follow else None)
     if found:
         trainer.restore(found.state)
+        found = None  # its memory is needed
     seconds = trainer.run(reporting, between_steps, before)
     facts = {
         "population": {"name": population_name, "members": [run.run_id for run in runs]},
@@ -85,7 +86,7 @@ def train(
         "hardware": environment.hardware(trainer.population.device.type),
     }
     outcomes = [outcome for run, outcome in zip(runs, trainer.outcomes(), strict=True) if run in wanted]
-    del trainer, found
+    del trainer
     _give_memory_back()
     for progress in last:
         report(progress.at_its_end())

@@ -41,6 +41,7 @@ from warmuplab.tracking.publication import publication
 
 ATTENDED = "--attended"
 SECONDS_TO_SAVE = 10.0  # for a worker that is asked to end
+CHECKPOINT = ".checkpoint"
 OUT_OF_MEMORY = 3  # exit status of a worker whose population may fit when it is divided
 
 
@@ -63,6 +64,11 @@ class PopulationFile:
     def log_path(self) -> Path:
         """Where the launcher keeps what the worker prints."""
         return self.path.with_suffix(".log")
+
+    def forget(self) -> None:
+        """Remove the file, and what its training kept."""
+        for path in (self.path, self.path.with_suffix(CHECKPOINT)):
+            path.unlink(missing_ok=True)
 
     def read(self) -> list[Run]:
         """The runs. Raises `ConfigError` for a file that cannot be read or lists what cannot train together."""
@@ -188,10 +194,11 @@ def train_population(runs: Sequence[Run], name: str, report: Report, *, offline:
     begun = [run for run in left if writing.attempt(run, partial(writing.begin, run))]
     if not begun:
         return False
-    with interrupts.deferred(), publication(begun, offline=offline) as follow:
+    with publication(begun, offline=offline) as follow:
         try:
             keeper = Keeper(checkpoint_path(runs[0].config, name), hardware.checkpoint_seconds, _identity(runs))
-            recording.train(runs, load_corpus(runs[0].config), name, report, follow, keeper, begun)
+            with interrupts.deferred():
+                recording.train(runs, load_corpus(runs[0].config), name, report, follow, keeper, begun)
         except ConfigError:
             raise
         except Exception as error:
@@ -205,7 +212,7 @@ def train_population(runs: Sequence[Run], name: str, report: Report, *, offline:
 
 def checkpoint_path(config: RunConfig, name: str) -> Path:
     """Where the population of that name keeps what it has trained so far."""
-    return Path(config.outputs) / config.study / "populations" / f"{name}.checkpoint"
+    return Path(config.outputs) / config.study / "populations" / f"{name}{CHECKPOINT}"
 
 
 def _identity(runs: Sequence[Run]) -> dict[str, Any]:

@@ -243,7 +243,7 @@ def test_a_worker_that_writes_its_records_leaves_its_slot_to_the_next(
         population.state = queue.TRAINING
         started.append(population.file.name)
         log = population.file.log_path.open("wb")
-        return [local._Worker(population, Asleep(), log, 0)]
+        return [local._Worker(population, population.runs, Asleep(), log, 0)]
 
     progress = Progress(6, 6, 1.0, 0, 1, 0, 1.0, 1.0)
     seen: list[tuple[int, int]] = []

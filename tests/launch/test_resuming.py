@@ -80,14 +80,14 @@ def test_after_a_kill_the_same_command_goes_on(tmp_path: Path, victim: str, undi
     again = sweep(tmp_path, "hydra.launcher.members=4")  # which would pack the runs otherwise
     printed, said = again.communicate(timeout=300)
     assert again.returncode == 0, printed + said
-    assert "from a checkpoint" in printed
+    assert "a checkpoint to go on from" in printed
     assert bytes_of(tmp_path) == undisturbed
     left = [path.name for path in tmp_path.rglob("*") if path.name.startswith(".") and path.name != ".cache"]
     assert (left, checkpoints(tmp_path)) == ([], [])
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT], ids=lambda number: number.name)
 def test_an_interrupted_sweep_saves_at_once(
     tmp_path: Path, number: signal.Signals, undisturbed: dict[str, bytes]
 ) -> None:
@@ -98,7 +98,7 @@ def test_an_interrupted_sweep_saves_at_once(
     _, said = first.communicate(timeout=60)
     assert time.monotonic() - began < 15
     assert first.returncode == 128 + number
-    assert said == "interrupted; what was trained is kept, and the same command goes on from there\n"
+    assert said == "interrupted; the same command goes on with what is left\n"
     assert list(workers_of(tmp_path)) == []
     assert checkpoints(tmp_path)
     again = sweep(tmp_path)
@@ -116,9 +116,9 @@ def finish(run: Run) -> None:
     (run.directory / "summary.json").write_text(json.dumps({"status": "finished"}))
 
 
-def unfinished(runs: list[Run], largest: int = 8) -> tuple[list[list[Run]], list[Run]]:
+def unfinished(runs: list[Run], allowed: int | None = None) -> tuple[list[list[Run]], list[Run]]:
     to_train = [run for run in runs if run.config.overwrite or not run.is_complete]
-    return recorded.unfinished({run.run_id: run for run in runs}, to_train, lambda _: largest)
+    return recorded.unfinished({run.run_id: run for run in runs}, to_train, allowed)
 
 
 def test_populations_are_those_that_were_recorded(tmp_path: Path) -> None:
@@ -148,6 +148,34 @@ def test_a_population_keeps_its_threads_and_compiler(tmp_path: Path) -> None:
     assert (first.config.hardware.threads, first.config.hardware.compile) == (2, False)
 
 
+def test_a_run_is_in_one_population(tmp_path: Path) -> None:
+    runs = prepared(tmp_path, "overwrite=true")
+    for age, members in ((20, runs[:4]), (10, runs[3:])):
+        path = worker.write_population(members).path
+        os.utime(path, (time.time() - age,) * 2)
+        path.with_suffix(".checkpoint").write_bytes(b"kept")
+    for run in runs:
+        finish(run)
+    populations, new = unfinished(runs)
+    assert (populations, new) == ([runs[3:]], runs[:3])
+
+
+def test_what_nothing_is_left_of_is_removed(tmp_path: Path) -> None:
+    runs = prepared(tmp_path)
+    done, begun = (worker.write_population(members).path for members in (runs[:2], runs[2:]))
+    for path in (done, begun):
+        path.with_suffix(".checkpoint").write_bytes(b"kept")
+    for run in runs[:2]:
+        finish(run)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for number in (ended.pid, os.getpid()):
+        begun.with_name(f".{begun.stem}.checkpoint.{number}").write_bytes(b"half")
+    recorded.tidy(runs)
+    left = {path.name for path in begun.parent.iterdir() if "checkpoint" in path.name}
+    assert left == {f"{begun.stem}.checkpoint", f".{begun.stem}.checkpoint.{os.getpid()}"}
+
+
 @pytest.mark.parametrize("reason", ["too large", "other members", "overwritten", "damaged", "of an older form"])
 def test_what_cannot_be_rebuilt_is_packed_anew(tmp_path: Path, reason: str) -> None:
     runs = prepared(tmp_path, *(("overwrite=true",) if reason == "overwritten" else ()))
@@ -157,4 +185,4 @@ def test_what_cannot_be_rebuilt_is_packed_anew(tmp_path: Path, reason: str) -> N
     if reason == "of an older form":
         path.write_text(json.dumps({"runs": json.loads(path.read_text())["runs"]}))
     jobs = runs[:4] if reason == "other members" else runs
-    assert unfinished(jobs, 4 if reason == "too large" else 8) == ([], jobs)
+    assert unfinished(jobs, 4 if reason == "too large" else None) == ([], jobs)

@@ -48,7 +48,7 @@ def deferred() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    raise_if_asked()
+        raise_if_asked()  # also where the block ends in an error: the person who asked waits
 
 
 def are_asked() -> bool:

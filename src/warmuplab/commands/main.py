@@ -44,7 +44,9 @@ def run(name: str) -> int:
     """Run one of `COMMANDS` with the command line as it is; the exit status."""
     if (name in ONLY_PRINT or {"-h", "--help"} & set(sys.argv)) and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, interrupts.raise_at)
+    for number in interrupts.SIGNALS:
+        if number != signal.SIGINT:
+            signal.signal(number, interrupts.raise_at)
     interrupts.end_with_make()
     status: int = import_module(f"warmuplab.commands.{name.replace('-', '_')}").main()
     return status

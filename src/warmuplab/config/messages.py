@@ -51,7 +51,7 @@ class RunFailedError(Exception):
         return cls(f"{others}{failures[0]}")
 
 
-GO_ON = "what was trained is kept, and the same command goes on from there"
+GO_ON = "the same command goes on with what is left"
 
 
 @contextmanager

@@ -65,13 +65,14 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     threads = max(run.config.hardware.threads for run in to_train)
     workers = launcher.workers or (1 if on_gpu else max(1, _cores() // threads))
     largest = partial(_largest, launcher, on_gpu, workers)
-    begun, new = recorded.unfinished(named, to_train, largest)
+    recorded.tidy(to_train)
+    begun, new = recorded.unfinished(named, to_train, launcher.members)
     populations = begun + pack(new, largest)
     workers = min(workers, len(populations))
     say(f"Training {plural(len(to_train), 'run')} in {plural(len(populations), 'population')}, {workers} at a time.")
     kept = sum(checkpoint_path(runs[0].config, population_name(runs)).exists() for runs in populations)
     if kept:
-        say(f"{plural(kept, 'population')} of them {'goes' if kept == 1 else 'go'} on from a checkpoint.")
+        say(f"{plural(kept, 'population')} of them {'has' if kept == 1 else 'have'} a checkpoint to go on from.")
     planned = queue.plan(populations)
     with display.shown(planned) as show:
         BACKENDS[launcher.cluster](planned, workers, show)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from warmuplab.base import interrupts
 from warmuplab.base.memory import kills_for_memory
 from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, WRITING, QueuedPopulation, Show, Sweep
 from warmuplab.record import writing
 from warmuplab.record.progress import Progress
+from warmuplab.record.run import Run
 from warmuplab.tracking.background import Publisher, publisher
 from warmuplab.worker import ATTENDED, OUT_OF_MEMORY, SECONDS_TO_SAVE
 
@@ -23,6 +25,8 @@ WRITING_PER_SLOT = 1  # workers that write their records while the next populati
 @dataclass
 class _Worker:
     population: QueuedPopulation
+    left: list[Run]
+    """Its runs that were not finished before."""
     process: subprocess.Popen[bytes]
     log: IO[bytes]
     killed_before: int
@@ -52,7 +56,7 @@ def _run(populations: Sweep, slots: int, show: Show, published: Publisher) -> No
                 _look_at(worker.population)
                 if ended:
                     workers.remove(worker)
-                    published.publish(worker.population.runs)
+                    published.publish(worker.left)
                     _end(worker, populations)
             show(populations)
     finally:
@@ -92,9 +96,13 @@ def _started(population: QueuedPopulation) -> list[_Worker]:
         return [_start(population)]
     except OSError as error:
         population.state = FAILED
-        for member in population.runs:
+        for member in _left(population):
             writing.fail_with(member, error)
         return []
+
+
+def _left(population: QueuedPopulation) -> list[Run]:
+    return [run for run in population.runs if run.config.overwrite or not run.is_complete]
 
 
 def _start(population: QueuedPopulation) -> _Worker:
@@ -103,7 +111,7 @@ def _start(population: QueuedPopulation) -> _Worker:
     command = [sys.executable, "-m", "warmuplab.worker", str(population.file.path), ATTENDED]
     # The pipe is never written to: it closes with this process, even a killed one, and that ends the worker.
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
-    return _Worker(population, process, log, kills_for_memory())
+    return _Worker(population, _left(population), process, log, kills_for_memory())
 
 
 def _ran_out_of_memory(worker: _Worker) -> bool:
@@ -118,7 +126,7 @@ def _end(worker: _Worker, populations: Sweep) -> None:
     if _ran_out_of_memory(worker) and populations.halve(worker.population):
         return
     worker.population.state = FAILED if status else DONE
-    if status:
+    if status and status - 128 not in interrupts.SIGNALS:  # an interrupted one kept what it had: its runs go on
         log = worker.population.file.log_path
         why = f"its worker {_how_it_ended(status)}{_last_words(log)}; see {log}"
         for run in worker.population.runs:

@@ -78,18 +78,20 @@ class Sweep:
     def halve(self, population: QueuedPopulation) -> bool:
         """Let the runs of a population for which there was no memory wait again, as two of half the size.
 
-        Returns whether that can be done: not with a single run.
+        Returns whether that can be done: not with a single run. Members that are finished are left out.
         """
-        runs = [run for run in population.runs if run.config.overwrite or not run.is_complete]
-        if len(runs) < 2:
+        members = len(population.runs)
+        if members < 2:
             return False
+        runs = [run for run in population.runs if run.config.overwrite or not run.is_complete]
         middle = -(-len(runs) // 2)
         place = self.populations.index(population)
-        halves = [QueuedPopulation(part, write_population(part)) for part in (runs[:middle], runs[middle:])]
+        parts = [part for part in (runs[:middle], runs[middle:]) if part]
+        halves = [QueuedPopulation(part, write_population(part)) for part in parts]
         self.populations[place : place + 1] = halves
-        population.file.path.unlink(missing_ok=True)  # what is recorded is how the runs are trained
+        population.file.forget()  # what is recorded is how the runs are trained
         names = " and ".join(half.file.name for half in halves)
-        say(f"{population.file.name}: out of memory with {plural(len(runs), 'member')}, is tried again as {names}.")
+        say(f"{population.file.name}: out of memory with {plural(members, 'member')}, is tried again as {names}.")
         return True
 
 

@@ -4,42 +4,77 @@ A member comes out to the last bit as it would have only with the same neighbour
 checkpoint is that of one population.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from warmuplab.base.files import read_json
 from warmuplab.record.identity import population_key
-from warmuplab.record.run import Run
-from warmuplab.worker import checkpoint_path
+from warmuplab.record.run import COMPLETE, Run, read_summary
+from warmuplab.worker import CHECKPOINT, checkpoint_path
 
 RECORDED = ("compile", "threads")  # settings of the hardware that are decided for a population
 
 
 def unfinished(
-    jobs: Mapping[str, Run], to_train: Sequence[Run], largest: Callable[[Run], int]
+    jobs: Mapping[str, Run], to_train: Sequence[Run], members_allowed: int | None
 ) -> tuple[list[list[Run]], list[Run]]:
     """The recorded populations with a run that is still to be trained, and the runs that are in none.
 
-    All members are among the `jobs`, by run_id, and at most as many as `largest` gives; the latest record counts. A
+    All members are among the `jobs`, by run_id, and no more than a person allows; the latest record of a run counts. A
     population that is to be trained again as a whole, by `overwrite`, is packed anew unless it left a checkpoint.
     """
     left = {run.run_id: run for run in to_train}
+    taken: set[str] = set()
     populations = []
     for path, content in _records(to_train):
         run_ids = content["run_ids"]
-        if not left.keys() & set(run_ids) or not all(run_id in jobs for run_id in run_ids):
+        if not left.keys() & set(run_ids) or taken & set(run_ids) or not all(run_id in jobs for run_id in run_ids):
             continue
         members = [jobs[run_id] for run_id in run_ids]
         first = members[0]
-        is_one = len({population_key(run.config) for run in members}) == 1 and len(members) <= largest(first)
+        is_one = len({population_key(run.config) for run in members}) == 1
+        is_one = is_one and len(members) <= (members_allowed or len(members))
         overwritten = first.config.overwrite and not checkpoint_path(first.config, path.stem).exists()
-        if not is_one or overwritten or any(run.run_id not in left and not run.is_complete for run in members):
+        if not is_one or overwritten:
             continue
         populations.append(_as_recorded(members, content))
+        taken |= set(run_ids)
         left = {run_id: run for run_id, run in left.items() if run_id not in run_ids}
     return populations, list(left.values())
+
+
+def tidy(runs: Sequence[Run]) -> None:
+    """Remove, beside the directories of `runs`, checkpoints that nothing is left of, and halves of files.
+
+    A checkpoint outlives its use where a process was killed between its last record and its end.
+    """
+    for folder in {run.directory.parent / "populations" for run in runs}:
+        for path in folder.glob(f"*{CHECKPOINT}"):
+            content = read_json(path.with_suffix(".json"))
+            run_ids = content.get("run_ids") if isinstance(content, dict) else None
+            if isinstance(run_ids, list) and all(_is_complete(folder.parent / str(run_id)) for run_id in run_ids):
+                path.unlink(missing_ok=True)
+        for path in folder.glob(f".*{CHECKPOINT}.*"):
+            if not _is_running(path.suffix.removeprefix(".")):
+                path.unlink(missing_ok=True)
+
+
+def _is_complete(directory: Path) -> bool:
+    return (read_summary(directory) or {}).get("status") in COMPLETE
+
+
+def _is_running(number: str) -> bool:
+    """Whether a process of this number is there; on another machine nobody knows, and it only writes once more."""
+    try:
+        os.kill(int(number), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _records(runs: Sequence[Run]) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -34,10 +35,14 @@ def send(study: Study, folder: Path, tracker: TrackerConfig) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=alone,
+        start_new_session=True,  # Ctrl-C is for this program, which ends it
     ) as process:
         try:
             said, _ = process.communicate(timeout=SECONDS + SECONDS_TO_END)
         except BaseException as error:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(SECONDS_TO_END)
             process.kill()
             if isinstance(error, subprocess.TimeoutExpired):
                 raise SendingError(f"not done after {SECONDS:g} s") from None
@@ -53,6 +58,7 @@ def main(folder: str, place: str, tracker: str, seconds: str) -> int:
     limit = threading.Timer(float(seconds), _give_up, (out, f"not done after {float(seconds):g} s"))
     limit.daemon = True
     limit.start()
+    signal.signal(signal.SIGTERM, lambda *_: _give_up(out, "it was interrupted"))
     path = Path(folder)
     try:
         study = results.load(path.name, path.parent)

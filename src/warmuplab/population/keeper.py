@@ -56,9 +56,10 @@ class Keeper:
         try:
             checkpoint.write(self._path, Checkpoint(state, {"identity": self._identity} | facts))
             return True
-        except OSError as error:
+        except (OSError, MemoryError, RuntimeError) as error:  # torch says so where memory is short
             if not self._warned:
-                print(f"warning: no checkpoint: {reason(error, self._path)}", file=sys.stderr)
+                why = reason(error, self._path) if isinstance(error, OSError) else " ".join(str(error).split())
+                print(f"warning: no checkpoint: {why}", file=sys.stderr)
             self._warned = True
             return False
         finally:

@@ -85,10 +85,10 @@ def publisher(folder: Path) -> Iterator[Publisher]:
     publisher = Publisher(folder / LOG)
     try:
         yield publisher
+        publisher.finish()
     except BaseException:
         publisher.abandon()
         raise
-    publisher.finish()
 
 
 def _received(lines: IO[bytes], records: "SimpleQueue[Record | None]") -> None:

@@ -109,7 +109,7 @@ class View:
 
     def alert_of_divergence(self, step: int) -> None:
         """Have W&B tell people, once, that the run diverged at `step`; where that fails, nothing happens."""
-        if self._has_alerted:
+        if self._has_alerted or step < self._first_step:  # then it was told before
             return
         self._has_alerted = True
         title, where = f"{self._run_id} diverged"[:LONGEST_TITLE], f"seed {self._config['seed']}, {self._arm}"

@@ -26,8 +26,9 @@ ARGUMENTS = [
 def sweep(outputs: Path, *more: str) -> "subprocess.Popen[str]":
     command = [sys.executable, str(ROOT / "scripts" / "train.py"), *ARGUMENTS, f"outputs={outputs}", *more]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
-    )
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a job in the background ignores
+    )  # fmt: skip
 
 
 def bytes_of(outputs: Path) -> dict[str, bytes]:

@@ -42,7 +42,8 @@ def deferred() -> Iterator[None]:
         yield
         return
     _asked.clear()
-    before = {number: signal.signal(number, _defer) for number in SIGNALS}
+    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # a shell's background job
+    before = {number: signal.signal(number, _defer) for number in heard}
     try:
         yield
     finally:

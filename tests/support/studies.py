@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from support.synthetic_study import ENTROPY, keys_of, leave, replace_metrics, small_study
+from warmuplab.config.keys import WHERE_IT_LIES, is_among
 from warmuplab.series.spikes import find_spikes
 from warmuplab.series.thinning import KEPT, UNTHINNED, kept_positions
 from warmuplab.study import collect
@@ -107,7 +108,7 @@ def large(folder: Path, runs: int = LARGE_RUNS, steps: int = LARGE_STEPS) -> Stu
         "configuration": {
             key: value
             for key, value in keys_of(base.config).items()
-            if not key.startswith(("study", "outputs", "overwrite", "data.path", "tracker."))
+            if not is_among(key, WHERE_IT_LIES)
         }
         | {"training.steps": steps},
     }

@@ -9,6 +9,8 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from warmuplab.base.errors import ConfigError
+from warmuplab.base.words import listed
 from warmuplab.config.keys import WHERE_IT_LIES, completed, is_among
 from warmuplab.config.overrides import flat
 from warmuplab.record.run import COMPLETE, read_summary
@@ -45,6 +47,22 @@ def read_directories(source: Path) -> list[RunDirectory]:
         if summary is not None:
             directories.append(RunDirectory(path.parent, summary, evidence_of(path.parent)))
     return directories
+
+
+def find_directory(run: str, outputs: Path) -> Path:
+    """The directory of a run that is named by its path or, as `outputs/<study>/<run_id>`, by its run_id alone.
+
+    Raises `ConfigError` where there is none, or one in several studies.
+    """
+    if Path(run).is_dir():
+        return Path(run)
+    remedy = "name the directory of a run, outputs/STUDY/RUN_ID, or a RUN_ID in the folder that --outputs names"
+    found = [] if Path(run).name != run else sorted(path for path in outputs.glob("*/*") if path.name == run)
+    if not found:
+        raise ConfigError("RUN", run, "there is no such run", remedy)
+    if len(found) > 1:
+        raise ConfigError("RUN", run, f"it is in {listed([str(path.parent) for path in found])}", remedy)
+    return found[0]
 
 
 def read_config(directory: Path) -> dict[str, Any]:

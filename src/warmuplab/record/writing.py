@@ -14,7 +14,9 @@ from omegaconf import OmegaConf
 
 from warmuplab.base.files import reason, replace_atomically, write_json, write_text
 from warmuplab.config.mapping import to_mapping
+from warmuplab.record import weights
 from warmuplab.record.run import Run
+from warmuplab.record.weights import Trained
 
 _unrecorded: dict[Path, str] = {}  # why runs of this process failed, where their directories do not take it
 
@@ -32,14 +34,25 @@ def _write_config(run: Run) -> None:
     write_text(run.directory / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(to_mapping(run.config))))
 
 
-def finish(run: Run, metrics: pd.DataFrame, summary: dict[str, Any], layers: pd.DataFrame | None = None) -> None:
-    """Write the result of a run: its metrics (a row per step), those of its layers if measured, then its summary."""
+def finish(
+    run: Run,
+    metrics: pd.DataFrame,
+    summary: dict[str, Any],
+    layers: pd.DataFrame | None = None,
+    trained: Trained | None = None,
+) -> None:
+    """Write the result of a run: its metrics (a row per step), those of its layers if measured, then its summary.
+
+    Before the summary comes what was `trained`, where the run keeps it.
+    """
     if not (run.directory / "config.yaml").exists():  # someone removed the directory while the run trained
         _write_config(run)
     for name, table in (("metrics", metrics), ("layers", layers)):
         if table is not None:
             with replace_atomically(run.directory / f"{name}.parquet") as temporary:
                 table.to_parquet(temporary, index=False)
+    if trained is not None:
+        weights.write(run.directory, run.run_id, trained)
     write_json(run.directory / "summary.json", {"run_id": run.run_id} | summary)
 
 

@@ -105,11 +105,7 @@ def large(folder: Path, runs: int = LARGE_RUNS, steps: int = LARGE_STEPS) -> Stu
     manifest = template.manifest | {
         "varying": {key: sorted({row[key] for row in rows}) for key in rows[0] if key not in ("run_id", "status")},
         "steps": [steps],
-        "configuration": {
-            key: value
-            for key, value in keys_of(base.config).items()
-            if not is_among(key, WHERE_IT_LIES)
-        }
+        "configuration": {key: value for key, value in keys_of(base.config).items() if not is_among(key, WHERE_IT_LIES)}
         | {"training.steps": steps},
     }
     return Study("large", template.folder, pd.concat([pd.DataFrame(rows), table], axis=1), _curves(curves), manifest)

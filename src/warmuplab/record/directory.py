@@ -1,11 +1,13 @@
 """What runs left on disk, read back: their summaries, configurations, series and spikes."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -54,7 +56,7 @@ def find_directory(run: str, outputs: Path) -> Path:
 
     Raises `ConfigError` where there is none, or one in several studies.
     """
-    if Path(run).is_dir():
+    if os.path.isdir(run):  # unlike Path.is_dir, it refuses no name
         return Path(run)
     remedy = "name the directory of a run, outputs/STUDY/RUN_ID, or a RUN_ID in the folder that --outputs names"
     found = [] if Path(run).name != run else sorted(path for path in outputs.glob("*/*") if path.name == run)
@@ -70,7 +72,10 @@ def read_config(directory: Path) -> dict[str, Any]:
 
     Raises `OSError`, `ValueError` or `OmegaConfBaseException` where there is none that can be read.
     """
-    loaded = OmegaConf.load(directory / "config.yaml")
+    try:
+        loaded = OmegaConf.load(directory / "config.yaml")
+    except yaml.YAMLError as error:
+        raise ValueError(f"{directory / 'config.yaml'} is not YAML") from error
     plain = OmegaConf.to_container(loaded) if isinstance(loaded, DictConfig) else None
     if not isinstance(plain, dict):
         raise ValueError(f"{directory / 'config.yaml'} is not a mapping")

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from warmuplab.base import checksums
 from warmuplab.base.files import replace_atomically, write_text
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 WEIGHTS, TOKENIZER = "weights.safetensors", "tokenizer.json"
+FACTS = "warmuplab"  # key of what the first file says beside its tensors
 
 
 class UnusableError(Exception):
@@ -43,7 +44,8 @@ def write(directory: Path, run_id: str, trained: Trained) -> None:
     """Write both files of a run, each whole or not at all. Raises `OSError` where the system refuses one."""
     from safetensors.numpy import save
 
-    content = save(dict(trained.weights), _facts(run_id, trained))
+    # All facts as one text: of several ones the order would differ from process to process.
+    content = save(dict(trained.weights), {FACTS: json.dumps(_facts(run_id, trained))})
     write_text(directory / TOKENIZER, trained.tokenizer)
     with replace_atomically(directory / WEIGHTS) as temporary:
         temporary.write_bytes(content)
@@ -61,10 +63,10 @@ def read(directory: Path, run_id: str, model: ModelConfig) -> Trained:
     try:
         tokenizer = (directory / TOKENIZER).read_text(encoding="utf-8")
         with safe_open(directory / WEIGHTS, framework="numpy") as file:
-            facts = file.metadata() or {}
+            facts = dict(json.loads((file.metadata() or {})[FACTS]))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         trained = Trained(weights, tokenizer, model, int(facts["vocabulary_size"]), facts["corpus"])
-        told_model = dict(json.loads(facts["model"]))
+        told_model = dict(facts["model"])
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise UnusableError(f"{type(error).__name__}: {error}") from error
     expected = _facts(run_id, trained)
@@ -76,12 +78,12 @@ def read(directory: Path, run_id: str, model: ModelConfig) -> Trained:
     return trained
 
 
-def _facts(run_id: str, trained: Trained) -> dict[str, str]:
-    """What the file says beside its tensors: whose they are, and checksums of both files."""
+def _facts(run_id: str, trained: Trained) -> dict[str, Any]:
+    """Whose the weights are, and checksums of both files."""
     return {
         "run_id": run_id,
-        "model": json.dumps(asdict(trained.model)),
-        "vocabulary_size": str(trained.vocabulary_size),
+        "model": asdict(trained.model),
+        "vocabulary_size": trained.vocabulary_size,
         "corpus": trained.fingerprint,
         "tokenizer_sha256": checksums.of_text(trained.tokenizer),
         "weights_sha256": checksums.of_arrays(trained.weights),

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from support.composing import QUICK, composed
+from support.records import reseal
 from support.short_runs import trainer_of
 from warmuplab.base.errors import ConfigError
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.decoding import trained
 from warmuplab.record import writing
 from warmuplab.record.run import Run
-from warmuplab.record.weights import TOKENIZER, WEIGHTS
+from warmuplab.record.verifying import TOKENIZER, WEIGHTS
 
 SHARED = ("training.steps=30", "schedule.peak_lr=1e-2", "probes=none")
 
@@ -54,13 +56,31 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+def of_another_version(run: Path) -> None:
+    """As if the network had other parts."""
+    from safetensors.numpy import load_file, save_file
+
+    arrays = load_file(run / WEIGHTS)
+    with safe_open(run / WEIGHTS, framework="numpy") as file:
+        told = file.metadata()
+    arrays["decoder.0.gate.weight"] = arrays.pop("decoder.0.feed_forward.upper.weight")
+    save_file(arrays, run / WEIGHTS, told)
+    reseal(run)
+
+
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no weights": (
         lambda run: (run / WEIGHTS).unlink(),
         "its weights were not kept; train it again with keep_weights=true overwrite=true",
     ),
-    "damaged": (lambda run: (run / WEIGHTS).write_bytes(b"no"), "weights.safetensors and tokenizer.json are damaged"),
-    "no tokenizer": (lambda run: (run / TOKENIZER).unlink(), "weights.safetensors and tokenizer.json are damaged"),
+    "damaged": (
+        lambda run: (run / WEIGHTS).write_bytes(b"no"),
+        "its weights cannot be used: weights.safetensors is not as it was written: its checksum is wrong; bring the",
+    ),
+    "no tokenizer": (
+        lambda run: (run / TOKENIZER).unlink(),
+        "tokenizer.json cannot be read: No such file or directory",
+    ),
     "unfinished": (lambda run: (run / "summary.json").unlink(), "no summary.json that can be read"),
     "half a summary": (lambda run: (run / "summary.json").write_text("{"), "no summary.json that can be read"),
     "no configuration": (lambda run: (run / "config.yaml").unlink(), "its config.yaml cannot be used"),
@@ -68,9 +88,9 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a wrong value": (lambda run: edit(run / "config.yaml", "heads: 2", "heads: 3"), "its config.yaml cannot be used"),
     "another network": (
         lambda run: edit(run / "config.yaml", "heads: 2", "heads: 4"),
-        "other than written: model.heads",
+        "its weights cannot be used: config.yaml is not as it was written",
     ),
-    "another's": (lambda run: edit(run / "summary.json", "post_ln", "pre_ln"), "other than written: run_id"),
+    "of another version": (of_another_version, "its weights cannot be used: names or shapes are not those of this"),
     "failed": (
         lambda run: (run / "summary.json").write_text(json.dumps({"status": "failed", "error": "a disk full"})),
         "it failed: a disk full; train it again",
@@ -84,6 +104,11 @@ def test_what_cannot_be_used_is_refused(trained_run: Run, tmp_path: Path, case: 
     directory = Path(shutil.copytree(trained_run.directory, tmp_path / trained_run.run_id))
     harm(directory)
     assert said in said_of(directory)
+
+
+def test_a_record_may_be_moved_and_renamed(trained_run: Run, tmp_path: Path) -> None:
+    moved = trained.load(Path(shutil.copytree(trained_run.directory, tmp_path / "warmup of a tenth")))
+    assert torch.equal(moved.weights_1xP, trained.load(trained_run.directory).weights_1xP)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def evaluate(
     network = trained.load(directory)
     text = evaluation.held_out(network, split, data_path)
     found = evaluation.evaluate(network, text, beam, max_length)
-    recorded = network.summary["values"].get(_RECORDED[split])
+    recorded = (network.summary.get("values") or {}).get(_RECORDED[split])
     return _numbers(found, recorded) | {
         "run": str(directory),
         "split": split,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf.errors import OmegaConfBaseException
 
 from warmuplab.base.errors import ConfigError
 from warmuplab.config.mapping import from_mapping
@@ -17,8 +16,8 @@ from warmuplab.population import precision
 from warmuplab.population.population import pick_device
 from warmuplab.population.transformer import Transformer
 from warmuplab.record import weights
-from warmuplab.record.directory import read_config
-from warmuplab.record.run import read_summary
+from warmuplab.record.directory import UNREADABLE, read_config
+from warmuplab.record.verifying import read_summary
 
 TRAIN_AGAIN = "train it again with keep_weights=true overwrite=true"
 
@@ -68,12 +67,12 @@ def load(directory: Path) -> TrainedRun:
     if not weights.are_kept(directory):
         raise ConfigError("RUN", directory, "its weights were not kept", TRAIN_AGAIN)
     try:
-        kept = weights.read(directory, str(summary.get("run_id")), config.model)
+        kept = weights.read(directory, summary, config.model)
         tokenizer = tokens.read_tokenizer(kept.tokenizer)
         model = _network(kept, config.hardware.dtype)
     except (weights.UnusableError, ValueError) as error:
-        problem = f"{weights.WEIGHTS} and {weights.TOKENIZER} are damaged or of another run ({error})"
-        raise ConfigError("RUN", directory, problem, f"bring them back, or {TRAIN_AGAIN}") from error
+        remedy = f"bring the file back, or {TRAIN_AGAIN}"
+        raise ConfigError("RUN", directory, f"its weights cannot be used: {error}", remedy) from error
     # A network that was trained on a GPU is of use on any machine.
     hardware = replace(config.hardware, device="cpu" if config.hardware.device == "cpu" else "auto")
     precision.set_up(hardware)
@@ -110,6 +109,6 @@ def _summary(directory: Path) -> dict[str, Any]:
 def _config(directory: Path) -> RunConfig:
     try:
         return from_mapping(read_config(directory))
-    except (OSError, ValueError, OmegaConfBaseException) as error:
+    except UNREADABLE as error:
         problem = f"its config.yaml cannot be used ({error})"
         raise ConfigError("RUN", directory, problem, f"bring it back, or {TRAIN_AGAIN}") from error

@@ -1,7 +1,7 @@
 """What training ended with: the weights of a run and its tokenizer, in two files of its directory.
 
-`weights.safetensors` is the format of Hugging Face (github.com/huggingface/safetensors): named tensors, and texts that
-say what they belong to. Reading it runs no code.
+`weights.safetensors` is the format of Hugging Face (github.com/huggingface/safetensors): named tensors, and a text that
+says what they belong to. Reading it runs no code.
 """
 
 import json
@@ -10,16 +10,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warmuplab.base import checksums
 from warmuplab.base.files import replace_atomically, write_text
 from warmuplab.config.schema import ModelConfig
+from warmuplab.record.verifying import CONFIG, TOKENIZER, WEIGHTS, problem_of_file
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-WEIGHTS, TOKENIZER = "weights.safetensors", "tokenizer.json"
-FACTS = "warmuplab"  # key of what the first file says beside its tensors
+FACTS = "warmuplab"  # key of what the file says beside its tensors
 
 
 class UnusableError(Exception):
@@ -44,10 +43,16 @@ def write(directory: Path, run_id: str, trained: Trained) -> None:
     """Write both files of a run, each whole or not at all. Raises `OSError` where the system refuses one."""
     from safetensors.numpy import save
 
+    facts = {
+        "run_id": run_id,
+        "model": asdict(trained.model),
+        "vocabulary_size": trained.vocabulary_size,
+        "corpus": trained.fingerprint,
+    }
     # All facts as one text: of several ones the order would differ from process to process.
-    content = save(dict(trained.weights), {FACTS: json.dumps(_facts(run_id, trained))})
-    write_text(directory / TOKENIZER, trained.tokenizer)
-    with replace_atomically(directory / WEIGHTS) as temporary:
+    content = save(dict(trained.weights), {FACTS: json.dumps(facts)})
+    write_text(directory / TOKENIZER, trained.tokenizer, durable=True)
+    with replace_atomically(directory / WEIGHTS, durable=True) as temporary:
         temporary.write_bytes(content)
 
 
@@ -56,35 +61,22 @@ def are_kept(directory: Path) -> bool:
     return (directory / WEIGHTS).exists()
 
 
-def read(directory: Path, run_id: str, model: ModelConfig) -> Trained:
-    """The files of the run with this name and network. Raises `UnusableError` where they are damaged or another's."""
+def read(directory: Path, summary: Mapping[str, Any], model: ModelConfig) -> Trained:
+    """The files of the finished run that has this summary and network.
+
+    Raises `UnusableError` where they, or its configuration, are not those that were written with the summary.
+    """
     from safetensors import SafetensorError, safe_open
 
+    for name in (CONFIG, TOKENIZER, WEIGHTS):
+        problem = problem_of_file(directory / name, summary)
+        if problem is not None:
+            raise UnusableError(problem)
     try:
-        tokenizer = (directory / TOKENIZER).read_text(encoding="utf-8")
         with safe_open(directory / WEIGHTS, framework="numpy") as file:
             facts = dict(json.loads((file.metadata() or {})[FACTS]))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        trained = Trained(weights, tokenizer, model, int(facts["vocabulary_size"]), facts["corpus"])
-        told_model = dict(facts["model"])
+        tokenizer = (directory / TOKENIZER).read_text(encoding="utf-8")
+        return Trained(weights, tokenizer, model, int(facts["vocabulary_size"]), str(facts["corpus"]))
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise UnusableError(f"{type(error).__name__}: {error}") from error
-    expected = _facts(run_id, trained)
-    others = [name for name in expected if name != "model" and facts.get(name) != expected[name]]
-    settings = asdict(model)  # a file that is older than a setting says nothing of it
-    others += [f"model.{name}" for name, value in told_model.items() if settings.get(name) != value]
-    if others:
-        raise UnusableError(f"other than written: {', '.join(others)}")
-    return trained
-
-
-def _facts(run_id: str, trained: Trained) -> dict[str, Any]:
-    """Whose the weights are, and checksums of both files."""
-    return {
-        "run_id": run_id,
-        "model": asdict(trained.model),
-        "vocabulary_size": trained.vocabulary_size,
-        "corpus": trained.fingerprint,
-        "tokenizer_sha256": checksums.of_text(trained.tokenizer),
-        "weights_sha256": checksums.of_arrays(trained.weights),
-    }

@@ -45,6 +45,15 @@ def test_sentences_and_lines_of_input_are_translated_alike(
     assert piped == (0, printed, "")
 
 
+def test_each_line_of_input_is_one_line_of_output(
+    trained_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever else Python takes for the end of a line."""
+    with_input(monkeypatch, "a boat\u2028sails\x0bat\x85dawn\nthe sea".encode())
+    status, printed, _ = call(monkeypatch, capsys, "translate", str(trained_run.directory), "--max-length", "3")
+    assert (status, printed.count("\n")) == (0, 2)
+
+
 def test_an_evaluation_in_words_and_as_json(
     trained_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 import math
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import sacrebleu
@@ -100,6 +101,17 @@ def test_what_there_is_not_is_refused(trained_run: Run, split: str, path: str | 
     with pytest.raises(ConfigError) as refused:
         evaluation.held_out(trained.load(trained_run.directory), split, path)
     assert str(refused.value).startswith(said)
+
+
+def test_a_corpus_that_cannot_be_had_keeps_its_remedy(trained_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `data.path` would help, it is an option here; another remedy stays."""
+    run = trained.load(trained_run.directory)
+    for remedy, said in (("run `make setup`", "run `make setup`"), ("use data.path=FOLDER", evaluation.ELSEWHERE)):
+        error = ConfigError("data", "jupyterlab", "it is not there", remedy)
+        monkeypatch.setattr(evaluation.corpora, "load", Mock(side_effect=error))
+        with pytest.raises(ConfigError) as refused:
+            evaluation.held_out(run, "validation")
+        assert str(refused.value) == f"data=jupyterlab: it is not there; {said}"
 
 
 def test_a_corpus_that_is_gone_is_one_line_with_the_remedy(small_folder: Path, tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def _standard_input() -> list[str]:
     if sys.stdin is None or sys.stdin.isatty():
         raise ConfigError("TEXT", "", "no sentence to translate", "type sentences in quotes, or pipe lines into it")
     try:
-        return sys.stdin.buffer.read().decode().splitlines()
+        text = sys.stdin.buffer.read().decode()
     except UnicodeDecodeError as error:
         line = 1 + error.object[: error.start].count(b"\n")
         raise ConfigError("TEXT", "standard input", f"line {line} is not text in UTF-8", "save it as UTF-8") from None
+    return [line.rstrip("\r") for line in text.removesuffix("\n").split("\n")] if text else []

@@ -89,7 +89,9 @@ def _load(data: DataConfig, elsewhere: bool) -> corpora.Corpus:
             raise ConfigError(
                 "--data-path", error.value, error.problem, "name another folder, or leave it out"
             ) from None
-        raise ConfigError(error.field, error.value, error.problem, ELSEWHERE) from None
+        # Where a place of the text would help: it is typed otherwise than where a run is trained.
+        remedy = ELSEWHERE if "data.path" in f"{error.field} {error.remedy}" else error.remedy
+        raise ConfigError(error.field, error.value, error.problem, remedy) from None
 
 
 def evaluate(run: TrainedRun, text: HeldOut, beam: int = 1, max_length: int | None = None) -> Evaluation:

@@ -61,7 +61,9 @@ def of_files() -> dict[str, Damage]:
             f"{name} without its end": lambda run, _, name=name: os.truncate(
                 path(run, name), path(run, name).stat().st_size - 3
             ),
-            f"{name} zeros": lambda run, _, name=name: path(run, name).write_bytes(bytes(path(run, name).stat().st_size)),
+            f"{name} zeros": lambda run, _, name=name: path(run, name).write_bytes(
+                bytes(path(run, name).stat().st_size)
+            ),
             f"{name} noise": lambda run, _, name=name: path(run, name).write_bytes(random.Random(1).randbytes(999)),
             f"{name} text": lambda run, _, name=name: path(run, name).write_text("<html>\n\t- [ {"),
             f"{name} a folder": lambda run, _, name=name: replace(path(run, name), folder=""),

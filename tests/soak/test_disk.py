@@ -107,7 +107,9 @@ def test_a_folder_that_nothing_can_be_written_to(
 ) -> None:
     expected, _ = whole
     outputs = tmp_path / "outputs"
-    pattern = {"first step": "*.progress.json", "checkpoint": "*.checkpoint", "a record": "../*/metrics.parquet"}[moment]
+    pattern = {"first step": "*.progress.json", "checkpoint": "*.checkpoint", "a record": "../*/metrics.parquet"}[
+        moment
+    ]
     process = started(outputs, SEEDS)
     wait_for(lambda: list(outputs.glob(f"single/populations/{pattern}")))
     folders = [outputs, *(path for path in outputs.rglob("*") if path.is_dir())]

@@ -1,4 +1,4 @@
-"""A full disk and a folder that turns read-only, at many moments: nothing finished is lost, and the next sweep ends it."""
+"""A full disk, a folder that turns read-only: nothing finished is lost, and the next sweep completes to the same bytes."""
 
 import shutil
 import subprocess

@@ -24,10 +24,10 @@ from warmuplab.record.directory import (
     recorded_series,
     recorded_spikes,
 )
+from warmuplab.record.verifying import CHECKSUM, FILES
 from warmuplab.schedules import normalized
 from warmuplab.series.catalogue import LARGEST, SERIES
 from warmuplab.series.markers import MARKERS, markers
-from warmuplab.record.verifying import CHECKSUM, FILES
 from warmuplab.tracking import notes
 from warmuplab.tracking.arm import arm_of
 from warmuplab.tracking.settings import quiet_wandb, run_settings

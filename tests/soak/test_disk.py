@@ -1,4 +1,4 @@
-"""A full disk, a folder that turns read-only: nothing finished is lost, and the next sweep completes to the same bytes."""
+"""A full disk, a read-only folder: nothing finished is lost, and the next sweep completes to the same bytes."""
 
 import shutil
 import subprocess

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,19 @@ def test_a_record_has_both_rates_where_a_part_warms_up_alone(
         assert measured[[0, 5]].all()
         assert (table["curvature/edge"].notna() == (measured & has_one_rate)).all()
     assert len({table["train/loss"].iloc[-1] for table in tables}) == 4
+
+
+def test_a_seed_may_order_the_buckets(small_corpus: TokenizedCorpus) -> None:
+    """Of two seeds the buckets come in another order, of two arms of a seed in the same."""
+    arms = (("schedule.warmup.fraction=0.1",), ("schedule.warmup.fraction=0.3",))
+    zero, one = ([result[0]["data/bucket"].tolist() for result in trained(small_corpus, seed, arms)] for seed in (0, 1))
+    assert zero[0] == zero[1] != one[0] == one[1]
+
+
+def trained(corpus: TokenizedCorpus, seed: int, arms: Sequence[tuple[str, ...]]) -> list[Any]:
+    trainer = trainer_of(corpus, arms, *RUN, "data.order=seed", f"seed={seed}", "probes=none")
+    trainer.run(lambda _: None)
+    return trainer.results()
 
 
 def test_the_probe_batch_is_the_same_for_all_seeds_and_schedules(small_corpus: TokenizedCorpus) -> None:

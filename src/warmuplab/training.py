@@ -68,7 +68,8 @@ class Trainer:
             self._elsewhere(runs, model),
         )
         device, members = self.population.device, len(runs)
-        self.batches = TrainingBatches(corpus.train, self._training.batch_size, seeds, device, self.steps)
+        batch_size, order_seed = self._training.batch_size, _order_seed(config, seeds)
+        self.batches = TrainingBatches(corpus.train, batch_size, seeds, device, self.steps, order_seed)
         self._replay = Replay(device, config.hardware.replay)
         self._validation = evaluation_batches(corpus.validation, members, EVALUATION_BATCH_SIZE, device)
         self._test = evaluation_batches(corpus.test, members, EVALUATION_BATCH_SIZE, device) if corpus.test else []
@@ -220,6 +221,14 @@ def _result(
 ) -> Result:
     whole = with_derived(metrics).assign(**{"data/bucket": bucket_T})
     return whole, layers, summarise(whole, early_steps, diverged_at, unigram_entropy, layers, steps_per_epoch)
+
+
+def _order_seed(config: RunConfig, seeds: Sequence[int]) -> int | None:
+    """The seed that the order of buckets is drawn from; None where it is common to all seeds."""
+    if config.data.order == "common":
+        return None
+    (seed,) = set(seeds)  # `population_key` puts no others together
+    return seed
 
 
 def _rates_of(schedule: RunSchedule) -> dict[str, np.ndarray]:

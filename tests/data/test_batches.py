@@ -74,6 +74,15 @@ def test_every_bucket_comes_as_often_as_its_size_asks(small_corpus: TokenizedCor
         assert visits == {n: max(1, round(len(b.indices_n) / 8)) for n, b in enumerate(sampler.buckets)}
 
 
+def test_the_order_of_buckets_is_common_or_drawn_from_a_seed(small_corpus: TokenizedCorpus) -> None:
+    samplers = [BatchSampler(small_corpus.train, 8, order_seed) for order_seed in (None, 0, 1, 1)]
+    orders = [[sampler.bucket_at(step) for step in range(3 * sampler.steps_per_epoch)] for sampler in samplers]
+    common, zero, one, again = orders
+    assert one == again
+    assert len({tuple(order) for order in (common, zero, one)}) == 3
+    assert Counter(common) == Counter(zero) == Counter(one)
+
+
 def test_every_epoch_has_an_order_of_buckets_of_its_own(small_corpus: TokenizedCorpus) -> None:
     sampler = BatchSampler(small_corpus.train, 8)
     assert len(sampler.buckets) > 3

@@ -72,8 +72,9 @@ NO_RESULT = [
     "tracker.name", "tracker.mode", "tracker.project", "tracker.entity", "tracker.detail",
 ]  # fmt: skip
 RESULT = [
-    "seed", "data.source_language", "data.target_language", "data.vocabulary_size", "data.max_length", "model.width",
-    "model.depth", "model.heads", "model.feed_forward", "model.norm", "model.final_norm", "optimizer.name",
+    "seed", "data.source_language", "data.target_language", "data.vocabulary_size", "data.max_length", "data.order",
+    "model.width", "model.depth", "model.heads", "model.feed_forward", "model.norm", "model.final_norm",
+    "optimizer.name",
     "optimizer.betas", "optimizer.eps", "optimizer.momentum", "optimizer.weight_decay", "optimizer.clip_norm",
     "training.steps", "training.batch_size", "training.label_smoothing", "training.validate_every", "hardware.dtype",
 ]  # fmt: skip
@@ -195,6 +196,16 @@ def test_runs_share_a_population_when_seed_and_schedule_differ_only() -> None:
         assert population_key(composed(same)) == base
     for other in ("model=pre_ln", "optimizer.eps=1e-8", "training.steps=10", "data.max_length=20", "probes=none"):
         assert population_key(composed(other)) != base
+
+
+LATER = ("schedule.warmup.fraction=0.3",)
+
+
+def test_with_an_order_of_their_own_seeds_train_apart() -> None:
+    keys = [
+        population_key(composed("data.order=seed", f"seed={seed}", *more)) for seed in (0, 1) for more in ((), LATER)
+    ]
+    assert keys[0] == keys[1] != keys[2] == keys[3]
 
 
 def states(run: Run) -> tuple[bool, str | None]:

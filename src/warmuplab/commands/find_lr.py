@@ -74,6 +74,8 @@ def ramp_configs(composed: DictConfig) -> list[RunConfig]:
         raise ConfigError("probes.enabled", "false", problem, "use probes=loss")
     if first.probes.early_fraction < 1 and first.probes.every > 1:
         raise ConfigError("probes.early_fraction", first.probes.early_fraction, problem, "use probes=loss")
+    if first.data.order == "seed":
+        raise ConfigError("data.order", "seed", "the seeds of the finder train in lockstep", "use data.order=common")
     return [from_mapping(plain | {"seed": first.seed + k}) for k in range(seeds)]
 
 

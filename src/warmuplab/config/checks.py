@@ -58,6 +58,7 @@ def validate(config: RunConfig) -> None:
 def _check_data(data: DataConfig) -> None:
     _at_least("data.vocabulary_size", data.vocabulary_size, 300)  # 256 bytes and the special tokens come first
     _at_least("data.max_length", data.max_length, 2)
+    _one_of("data.order", data.order, ("common", "seed"))
 
 
 def _check_model(model: ModelConfig) -> None:

@@ -76,6 +76,11 @@ class DataConfig:
     """Longest sentence kept, in tokens with the end marker; pairs with a longer side are left out."""
     revision: str | None = added(None)
     """Commit, tag or branch of a dataset of the Hub; null: the commit that `data.corpora.CORPORA` names."""
+    order: str = added("common")
+    """Order of the length buckets: `common` to runs of all seeds, or drawn from the `seed`.
+
+    With `seed` what is inferred from several seeds covers the order too, and only runs of one seed train in lockstep.
+    """
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """Which sentences a member sees at a step: a pure function of (seed, step), without any state to resume.
 
-Sentences of similar lengths share a bucket. Which bucket comes at a step depends on the step alone, so members with
-different seeds share tensor shapes; which sentences of it come depends on the seed.
+Sentences of similar lengths share a bucket. Which bucket comes at a step is common to all members, so that they share
+tensor shapes: it depends on the step alone, or on the one seed that all have. Which sentences of it come depends on the
+seed.
 """
 
 from collections.abc import Sequence
@@ -83,10 +84,12 @@ class BatchSampler:
 
     Steps are grouped in epochs: in each, every bucket comes about as often as it takes to go through it, in an order
     drawn anew. A member reads a bucket as one stream of passes, each a permutation drawn for (seed, bucket, pass).
+    With an `order_seed` the order is drawn for it, else it is the one that is common to all seeds.
     """
 
-    def __init__(self, split: Split, batch_size: int) -> None:
+    def __init__(self, split: Split, batch_size: int, order_seed: int | None = None) -> None:
         self.batch_size = batch_size
+        self._order = [_BUCKET_STREAM] if order_seed is None else [_BUCKET_STREAM, order_seed]
         self.buckets = make_buckets(split, smallest=batch_size)
         visits = [max(1, round(len(bucket.indices_n) / batch_size)) for bucket in self.buckets]
         self._visits = np.repeat(np.arange(len(self.buckets)), visits)
@@ -114,7 +117,7 @@ class BatchSampler:
         return drawn_TxB
 
     def _draw_epoch_order(self, epoch: int) -> Indices:
-        return np.random.default_rng([_BUCKET_STREAM, epoch]).permutation(self._visits)
+        return np.random.default_rng([*self._order, epoch]).permutation(self._visits)
 
     def _permutation(self, seed: int, number: int, pass_number: int) -> Indices:
         return np.random.default_rng([seed, number, pass_number]).permutation(len(self.buckets[number].indices_n))
@@ -148,11 +151,20 @@ def _rows(table_NxL: torch.Tensor, indices_MxB: torch.Tensor) -> torch.Tensor:
 class TrainingBatches:
     """The batches of the first `steps` of a population whose members have `seeds`.
 
-    Which sentences they hold is drawn once and lies on the device, so that no step waits for a copy.
+    Which sentences they hold is drawn once and lies on the device, so that no step waits for a copy. The `order_seed`
+    is that of `BatchSampler`.
     """
 
-    def __init__(self, split: Split, batch_size: int, seeds: Sequence[int], device: torch.device, steps: int) -> None:
-        self.sampler = BatchSampler(split, batch_size)
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        seeds: Sequence[int],
+        device: torch.device,
+        steps: int,
+        order_seed: int | None = None,
+    ) -> None:
+        self.sampler = BatchSampler(split, batch_size, order_seed)
         self._split = DeviceSplit(split, device)
         distinct, member_of = np.unique(np.array(seeds), return_inverse=True)
         drawn_TxUxB = np.stack([self.sampler.sentences(int(seed), steps) for seed in distinct], axis=1)

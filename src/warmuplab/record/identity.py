@@ -32,9 +32,15 @@ def identify(config: RunConfig, fingerprint: str) -> Run:
 
 
 def population_key(config: RunConfig) -> str:
-    """Equal for runs that can train in lockstep: those that differ in seed and schedule only."""
+    """Equal for runs that can train in lockstep: those that differ in seed and schedule only.
+
+    Where the seed decides in which order the length buckets come, in the schedule only.
+    """
     everything = to_mapping(config)
-    return json.dumps({k: v for k, v in everything.items() if k not in OF_ONE_MEMBER}, sort_keys=True)
+    shared = {k: v for k, v in everything.items() if k not in OF_ONE_MEMBER}
+    if config.data.order == "seed":
+        shared["seed"] = config.seed
+    return json.dumps(shared, sort_keys=True)
 
 
 def _slug(config: RunConfig) -> str:

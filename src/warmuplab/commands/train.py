@@ -14,6 +14,7 @@ from warmuplab.config.messages import RunFailedError
 def train_one(composed: DictConfig) -> None:
     """Train the composed run in this process, unless it is finished."""
     from warmuplab import worker
+    from warmuplab.launch.launch import check_fits
     from warmuplab.record import writing
 
     config = from_mapping(composed)
@@ -23,6 +24,7 @@ def train_one(composed: DictConfig) -> None:
         measured = ", with other probes than these" if run.has_other_probes else ""
         say(f"{run.directory}: {status} already{measured}; overwrite=true trains it again")
         return
+    check_fits([run])
     worker.check_place(config, run.directory)
     say(run.directory)
     if not worker.train_population([run], run.run_id, say):

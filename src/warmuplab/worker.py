@@ -171,11 +171,11 @@ def check_place(config: RunConfig, folder: Path) -> None:
         check_folder(folder)
 
 
-def train_population(runs: Sequence[Run], name: str, report: Report, *, offline: bool = True) -> bool:
+def train_population(runs: Sequence[Run], name: str, report: Report, *, in_a_sweep: bool = False) -> bool:
     """Train and publish `runs`; an exception is recorded in each run's directory. Returns whether all went well.
 
     Of several, those that are finished train with the others, so that the others come out as in an undisturbed
-    training, and their records stay. Without `offline` only what is published online, as training goes. A run whose
+    training, and their records stay. How they are published `in_a_sweep` is said by `tracking.publication`. A run whose
     directory cannot be written fails alone. `record.writing.failure_of` says why a run failed. Raises
     `OutOfMemoryError` where the memory is too small for all of several runs: nothing is recorded of them then.
     """
@@ -194,7 +194,7 @@ def train_population(runs: Sequence[Run], name: str, report: Report, *, offline:
     begun = [run for run in left if writing.attempt(run, partial(writing.begin, run))]
     if not begun:
         return False
-    with publication(begun, offline=offline) as follow:
+    with publication(begun, in_a_sweep=in_a_sweep) as follow:
         try:
             keeper = Keeper(checkpoint_path(runs[0].config, name), hardware.checkpoint_seconds, _identity(runs))
             with interrupts.deferred():
@@ -261,7 +261,7 @@ def main(arguments: Sequence[str]) -> int:
             say(progress)
 
         try:
-            well = train_population(runs, file.name, report, offline=not attended)
+            well = train_population(runs, file.name, report, in_a_sweep=attended)
         except OutOfMemoryError as error:
             print(f"failed: {file.name}: {error}; divide the runs over two files", file=sys.stderr)
             return OUT_OF_MEMORY

@@ -69,13 +69,14 @@ def test_where_publishing_fails_one_line_says_so(
     with publisher(tmp_path) as published:
         published.publish([run])
     said = capfd.readouterr()
-    assert said.out.startswith(f"Not all runs are published to W&B ({tmp_path / 'tracking.log'} says which and why)")
+    told = f"1 of 1 run not published to W&B ({tmp_path / 'tracking.log'} says why): the records are unharmed, "
+    assert said.out == f"{told}`make sync STUDY=single` uploads them.\n"
     assert (said.out.count("\n"), said.err) == (1, "")
     assert f"{run.directory}: not published to W&B" in (tmp_path / "tracking.log").read_text()
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
     with publisher(tmp_path) as published:
         published.publish([run])
-    assert "Not all runs are published to W&B ([Errno 2]" in capfd.readouterr().out
+    assert "some of 1 run not published to W&B ([Errno 2]" in capfd.readouterr().out
 
 
 def test_a_sweep_is_published_when_it_is_over(tmp_path: Path) -> None:

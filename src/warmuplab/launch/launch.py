@@ -10,12 +10,14 @@ from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import say
 from warmuplab.base.memory import available_gpu_memory, available_memory
 from warmuplab.base.words import plural
+from warmuplab.config.rerun import again
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import display, fitting, queue, recorded
 from warmuplab.launch.backends import BACKENDS
 from warmuplab.launch.pack import pack
 from warmuplab.record import environment
 from warmuplab.record.run import Run
+from warmuplab.tracking.server import not_uploaded
 from warmuplab.worker import checkpoint_path, load_corpus, population_name, prepare
 
 CPU_MEMBERS = 8  # of a population on a CPU, where there is memory for them: more gain nothing
@@ -74,6 +76,7 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     planned = queue.plan(populations)
     with display.shown(planned) as show:
         BACKENDS[launcher.cluster](planned, workers, show)
+    _say_what_is_not_uploaded(to_train, say)
     return runs
 
 
@@ -115,6 +118,14 @@ def _is_on_gpu(devices: set[str]) -> bool:
     from warmuplab.population.population import pick_device
 
     return any(pick_device(device).type == "cuda" for device in sorted(devices))
+
+
+def _say_what_is_not_uploaded(runs: list[Run], say: Say) -> None:
+    missing = not_uploaded(runs)
+    if missing:
+        command = again("sync", missing[0].config.study)
+        which = f"{len(missing)} of {plural(len(runs), 'run')} not published to W&B yet"
+        say(f"{which}: the records are unharmed, `{command}` uploads them.")
 
 
 def _say_what_is_left_out(runs: list[Run], to_train: list[Run], say: Say) -> None:

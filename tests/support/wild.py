@@ -58,6 +58,7 @@ HYDRA = (
 )  # fmt: skip
 SIZES = ("training.steps", "training.batch_size", "model.width", "model.depth", "model.feed_forward", "model.heads")
 TOO_LARGE = ("1000000000", "99999999999999999999", "10000000000")
+MULTIRUNS = 0.27  # of the trainings, so that they are a sixth of all cases
 LONGEST_TRAINING = 8  # steps, layers or heads that a case may ask for beside what is absurd
 
 
@@ -84,7 +85,7 @@ def case(seed: int, number: int) -> Case:
 
 def _run(draw: random.Random) -> list[str]:
     overrides = _overrides(draw)
-    if draw.random() >= 1 / 6:
+    if draw.random() >= MULTIRUNS:
         return overrides
     several = [f"seed={draw.choice(('0,1', 'range(2)', '3', *SWEEPS))}"] if draw.random() < 0.7 else []
     where = (

@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test soak lint sweep run report figures dashboard sync find-lr bench gpu-check clean
+.PHONY: help setup test soak lint sweep run report figures dashboard verify sync find-lr bench gpu-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-28s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ figures: $(VENV)/.installed  ## draw all figures again from results/ (`python sc
 
 dashboard: $(VENV)/.installed  ## write a study's page, results/<study>/dashboard.html (STUDY=quick)
 	@$(BIN)/python scripts/dashboard.py "$$STUDY"
+
+verify: $(VENV)/.installed  ## read all that a study left behind and list what is damaged (STUDY=quick)
+	@$(BIN)/python scripts/verify.py "$$STUDY"
 
 sync: $(VENV)/.installed  ## upload a study to W&B: its runs, and the study as one W&B run, each once (STUDY=quick)
 	@$(BIN)/python scripts/sync.py "$$STUDY"

@@ -16,6 +16,7 @@ from warmuplab.data.corpora import CORPORA
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population.keeper import Keeper
 from warmuplab.record import environment, writing
+from warmuplab.record.leases import Leases
 from warmuplab.record.progress import Follow, Progress, Report
 from warmuplab.record.run import Run
 from warmuplab.training import Outcome, Trainer
@@ -29,13 +30,15 @@ def train(
     follow: Follow | None = None,
     keeper: Keeper | None = None,
     wanted: Sequence[Run] | None = None,
+    lease: Leases | None = None,
 ) -> None:
     """Train `runs`, which differ in seed and schedule only, and write the results of those `wanted`, or of all.
 
     A record begins before. Goes on from the checkpoint that `keeper` has, if any, and keeps one on the way: also when
     the program is asked to end, which raises `Interrupted` here. `follow` is handed the new rows of what is wanted at
     every report. The last report, `Progress.writing`, comes when the memory of the training is free again, before
-    summaries and records are written. A run whose result cannot be written fails alone.
+    summaries and records are written. A run whose result cannot be written fails alone. Raises `BusyError`, and writes
+    nothing more, where another process took over the `lease` of the runs.
     """
     wanted, keeper = runs if wanted is None else wanted, keeper or Keeper(None, None, {})
     places = [m for m, run in enumerate(runs) if run in wanted]
@@ -53,6 +56,8 @@ def train(
             follow(started, first_step, {name: values[:, places] for name, values in series.items()})
 
     def between_steps(trainer: Trainer, seconds: float) -> None:
+        if lease is not None:
+            lease.check()
         if interrupts.are_asked() or keeper.is_due():
             keeper.keep(trainer.state(), {"started": started, "seconds": seconds})
         interrupts.raise_if_asked()
@@ -88,6 +93,8 @@ def train(
     outcomes = [outcome for run, outcome in zip(runs, trainer.outcomes(), strict=True) if run in wanted]
     del trainer
     _give_memory_back()
+    if lease is not None:
+        lease.check_now()
     for progress in last:
         report(progress.at_its_end())
     do_together([partial(_write, run, outcome, facts) for run, outcome in zip(wanted, outcomes, strict=True)])

@@ -7,7 +7,7 @@ import pytest
 
 from support.composing import QUICK
 from warmuplab.commands import train
-from warmuplab.record.run import read_summary
+from warmuplab.record.verifying import read_summary
 
 LINES = 40
 

@@ -13,7 +13,7 @@ from support.wandb_reader import KEY, forget_account
 from support.wandb_server import wandb_server
 from warmuplab.launch import local, queue
 from warmuplab.record.progress import Progress
-from warmuplab.record.run import read_summary
+from warmuplab.record.verifying import read_summary
 from warmuplab.tracking import server
 from warmuplab.tracking.view import identity_of
 from warmuplab.worker import prepare

@@ -9,11 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from support.composing import QUICK, ROOT, composed
 from warmuplab import worker
+from warmuplab.base.files import SECONDS_OF_A_HALF
+from warmuplab.base.processes import machine
 from warmuplab.launch import recorded
+from warmuplab.record import writing
 from warmuplab.record.run import Run
 
 SEEDS = 5
@@ -113,8 +117,7 @@ def prepared(outputs: Path, *overrides: str) -> list[Run]:
 
 
 def finish(run: Run) -> None:
-    run.directory.mkdir(parents=True, exist_ok=True)
-    (run.directory / "summary.json").write_text(json.dumps({"status": "finished"}))
+    writing.finish(run, pd.DataFrame({"step": [0]}), {"status": "finished"})
 
 
 def unfinished(runs: list[Run], allowed: int | None = None) -> tuple[list[list[Run]], list[Run]]:
@@ -170,11 +173,18 @@ def test_what_nothing_is_left_of_is_removed(tmp_path: Path) -> None:
         finish(run)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    for number in (ended.pid, os.getpid()):
-        begun.with_name(f".{begun.stem}.checkpoint.{number}").write_bytes(b"half")
+    elsewhere, long_ago = "0123abcd-1", "0123abcd-2"  # on another machine
+    names = [f"{machine()}-{ended.pid}", f"{machine()}-{os.getpid()}", elsewhere, long_ago]
+    halves = [begun.with_name(f".{begun.stem}.checkpoint.{name}") for name in names]
+    halves += [folder / f".half.{machine()}-{ended.pid}" for folder in (runs[2].directory, tmp_path / ".cache")]
+    for half in halves:
+        half.parent.mkdir(exist_ok=True)
+        half.write_bytes(b"half")
+    os.utime(halves[3], (time.time() - 2 * SECONDS_OF_A_HALF,) * 2)
     recorded.tidy(runs)
+    assert [half for half in halves if half.exists()] == halves[1:3]
     left = {path.name for path in begun.parent.iterdir() if "checkpoint" in path.name}
-    assert left == {f"{begun.stem}.checkpoint", f".{begun.stem}.checkpoint.{os.getpid()}"}
+    assert left == {f"{begun.stem}.checkpoint", *(half.name for half in halves[1:3])}
 
 
 @pytest.mark.parametrize("reason", ["too large", "other members", "overwritten", "damaged", "of an older form"])

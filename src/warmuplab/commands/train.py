@@ -1,6 +1,7 @@
 """One run, trained in this process."""
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
@@ -10,12 +11,18 @@ from warmuplab.commands.hydra_command import hydra_command
 from warmuplab.config.mapping import from_mapping
 from warmuplab.config.messages import RunFailedError
 
+if TYPE_CHECKING:
+    from warmuplab.record.run import Run
+
+SECONDS_BETWEEN_LOOKS = 1.0  # at what another process trains
+
 
 def train_one(composed: DictConfig) -> None:
     """Train the composed run in this process, unless it is finished."""
     from warmuplab import worker
     from warmuplab.launch.launch import check_fits
     from warmuplab.record import writing
+    from warmuplab.record.leases import BusyError
 
     config = from_mapping(composed)
     run = worker.prepare(config)
@@ -26,10 +33,27 @@ def train_one(composed: DictConfig) -> None:
         return
     check_fits([run])
     worker.check_place(config, run.directory)
+    if run.damage is not None:
+        say(f"its record is damaged ({run.damage}) and is written again")
     say(run.directory)
-    if not worker.train_population([run], run.run_id, say):
+    try:
+        trained = worker.train_population([run], run.run_id, say)
+    except BusyError as error:
+        wait_for(run, error.owner)
+        train_one(composed)
+        return
+    if not trained:
         raise RunFailedError.of(writing.failures([run]), 1)
     say(describe(run.summary or {}))
+
+
+def wait_for(run: "Run", owner: str) -> None:
+    """Return when nobody else trains the run any more."""
+    from warmuplab.record.leases import owner_of
+
+    say(f"{owner} trains it; waiting for that (Ctrl-C leaves it to the other)")
+    while owner_of(run.directory) is not None:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def describe(summary: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """What went wrong, in one line: a setting of a command line or of a file in `conf/`, its value and the remedy."""
 
 import argparse
+import errno
 import os
 import re
 import signal
@@ -124,6 +125,10 @@ def _said(error: Exception) -> str | None:
             return f"{error}; leave one out"
         case ValueError() if str(error).startswith("Expecting one subcommand"):
             return "--shell-completion: it is not said what to do; type --shell-completion install=bash, or uninstall="
+        case OSError() if error.errno == errno.ENAMETOOLONG and (path := _local(error, "config_path")):
+            group, _, option = str(path).removesuffix(".yaml").rpartition("/")
+            if str(path) in str(error.filename):  # Hydra looks for an option's file
+                return f"{group}={option[:60]}...: no such option; {_choice('', known.groups().get(group) or ())}"
         case OSError() if (path := _local(error, "full_path")) and error.errno:
             return f"{os.path.relpath(path)}: {reason(error)}; make it a file of settings that can be read"
         case OSError() if "Invalid loaded object type" in str(error):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from warmuplab.base.arguments import usable_folder
 from warmuplab.base.errors import ConfigError
-from warmuplab.base.files import check_folder, replace_atomically
+from warmuplab.base.files import check_folder, reason, replace_atomically
 from warmuplab.config.schema import DataConfig
 from warmuplab.data import corpora
 
@@ -93,17 +93,30 @@ def load(data: DataConfig, cache: Path) -> TokenizedCorpus:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """The arrays in `path`; None, which is said in a line on standard error, where they are not those written."""
-    content = path.read_bytes()
+    arrays, problem = _arrays(path.read_bytes())
+    if problem is not None:
+        print(f"note: {path} is damaged ({problem}); it is made again from the text", file=sys.stderr)
+        return None
+    return arrays
+
+
+def problem_of(path: Path) -> str | None:
+    """What is wrong with a file of the cache; None where it is whole."""
+    try:
+        return _arrays(path.read_bytes())[1]
+    except OSError as error:
+        return reason(error)
+
+
+def _arrays(content: bytes) -> tuple[dict[str, Any], str | None]:
+    """The arrays in the content of a file, and what is wrong with it."""
     try:
         with np.load(io.BytesIO(content)) as file:
             arrays = {name: file[name] for name in file.files}
-        if str(arrays.pop(CHECKSUM)) == _checksum(arrays):
-            return arrays
-        problem = "its checksum is wrong"
+        whole = str(arrays.pop(CHECKSUM)) == _checksum(arrays)
     except Exception as error:  # a damaged archive raises almost anything
-        problem = " ".join(f"{type(error).__name__}: {error}".split())
-    print(f"note: {path} is damaged ({problem}); it is made again from the text", file=sys.stderr)
-    return None
+        return {}, " ".join(f"{type(error).__name__}: {error}".split())
+    return arrays, None if whole else "its checksum is wrong"
 
 
 def _checksum(arrays: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from warmuplab.launch.pack import pack
 from warmuplab.record import environment
 from warmuplab.record.run import Run
 from warmuplab.tracking.server import not_uploaded
-from warmuplab.worker import checkpoint_path, load_corpus, population_name, prepare
+from warmuplab.worker import checkpoint_path, load_corpus, population_name, prepare, unfinished
 
 CPU_MEMBERS = 8  # of a population on a CPU, where there is memory for them: more gain nothing
 
@@ -57,8 +57,9 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     for run in map(prepare, configs):
         named.setdefault(run.run_id, run)
     runs = list(named.values())
-    to_train = [run for run in runs if run.config.overwrite or not run.is_complete]
+    to_train = unfinished(runs)
     _say_what_is_left_out(runs, to_train, say)
+    _say_what_is_damaged(to_train, say)
     if not to_train:
         return runs
     on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
@@ -73,6 +74,7 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     kept = sum(checkpoint_path(runs[0].config, population_name(runs)).exists() for runs in populations)
     if kept:
         say(f"{plural(kept, 'population')} of them {'has' if kept == 1 else 'have'} a checkpoint to go on from.")
+    _say_what_is_recorded(begun, named, say)
     planned = queue.plan(populations)
     with display.shown(planned) as show:
         BACKENDS[launcher.cluster](planned, workers, show)
@@ -126,6 +128,24 @@ def _say_what_is_not_uploaded(runs: list[Run], say: Say) -> None:
         command = again("sync", missing[0].config.study)
         which = f"{len(missing)} of {plural(len(runs), 'run')} not published to W&B yet"
         say(f"{which}: the records are unharmed, `{command}` uploads them.")
+
+
+def _say_what_is_damaged(to_train: list[Run], say: Say) -> None:
+    damaged = [(run, problem) for run in to_train if (problem := run.damage) is not None and not run.config.overwrite]
+    if damaged:
+        run, problem = damaged[0]
+        say(f"{plural(len(damaged), 'damaged record')}, trained again; the first is {run.directory} ({problem}).")
+
+
+def _say_what_is_recorded(begun: list[list[Run]], named: dict[str, Run], say: Say) -> None:
+    threads = {
+        members[0].config.hardware.threads
+        for members in begun
+        if members[0].config.hardware.threads != named[members[0].run_id].config.hardware.threads
+    }
+    if threads:
+        told = ", ".join(map(str, sorted(threads)))
+        say(f"What began with hardware.threads={told} goes on with it, as threads change the last digits.")
 
 
 def _say_what_is_left_out(runs: list[Run], to_train: list[Run], say: Say) -> None:

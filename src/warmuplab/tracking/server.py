@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from warmuplab.record.run import Run, read_summary
+from warmuplab.record.run import Run
+from warmuplab.record.verifying import read_summary
 from warmuplab.tracking.settings import mode_of
 from warmuplab.tracking.view import identity_of
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from warmuplab.base.arguments import check_study, usable_folder
 from warmuplab.base.errors import ConfigError
 from warmuplab.config.schema import TrackerConfig
-from warmuplab.record.run import COMPLETE, read_summary
+from warmuplab.record.directory import look_through
 from warmuplab.tracking.publishing import publish
 from warmuplab.tracking.server import is_uploaded, note_upload, why_unreachable
 from warmuplab.tracking.settings import account_problem, check, tracker_of
@@ -28,19 +28,23 @@ class Synced:
     failed: int
     off: int
     """Trained with the tracker off."""
+    damaged: int
+    """Whose record is damaged: they stay here."""
 
 
 def sync(study: str, outputs: Path) -> Synced | None:
     """Upload the finished runs in `outputs/<study>`, None where there are none; a failure is a line on standard error.
+
+    A record that is damaged is not uploaded, and counted.
 
     Raises `ConfigError` where W&B knows no account here.
     """
     check_study(study)
     folder = outputs / study
     with usable_folder("--outputs", folder):
-        summaries = {path.parent: read_summary(path.parent) for path in sorted(folder.glob("*/summary.json"))}
-    finished = {path: summary for path, summary in summaries.items() if summary and _is_complete(summary)}
-    if not finished:
+        found = look_through(folder)
+    finished = {run.path: run.summary for run in found.runs if run.is_complete}
+    if not finished and not found.damaged:
         return None
     wanted = [path for path in finished if is_on(tracker_of(path))]
     if wanted:
@@ -52,7 +56,8 @@ def sync(study: str, outputs: Path) -> Synced | None:
         elif publish(path, "online"):
             note_upload(path)
             uploaded += 1
-    return Synced(uploaded, known, len(wanted) - uploaded - known, len(finished) - len(wanted))
+    failed = len(wanted) - uploaded - known
+    return Synced(uploaded, known, failed, len(finished) - len(wanted), len(found.damaged))
 
 
 def check_upload(study: str, tracker: TrackerConfig) -> None:
@@ -76,7 +81,3 @@ def check_wanted() -> None:
 def is_on(tracker: TrackerConfig) -> bool:
     """Whether what was trained with `tracker` may be uploaded: also where it was to stay on this machine at first."""
     return tracker.name != "none" and tracker.mode != "disabled"
-
-
-def _is_complete(summary: dict[str, object]) -> bool:
-    return summary.get("status") in COMPLETE

@@ -78,7 +78,7 @@ def cases(seed: int, count: int) -> Iterator[Case]:
 def case(seed: int, number: int) -> Case:
     """The case `number` of `seed`."""
     draw = random.Random(f"{seed}/{number}")
-    kinds = {_run: 62, _find_lr: 8, _schedule: 10, _report: 8, _figures: 5, _dashboard: 5, _sync: 2}
+    kinds = {_run: 62, _find_lr: 8, _schedule: 12, _report: 6, _figures: 5, _dashboard: 5, _sync: 2}
     (kind,) = draw.choices(list(kinds), list(kinds.values()))
     return Case(kind.__name__[1:].replace("run", "train"), kind(draw))
 
@@ -88,15 +88,19 @@ def _run(draw: random.Random) -> list[str]:
     if draw.random() >= MULTIRUNS:
         return overrides
     several = [f"seed={draw.choice(('0,1', 'range(2)', '3', *SWEEPS))}"] if draw.random() < 0.7 else []
-    where = (
-        [] if any("cluster" in each for each in overrides) or draw.random() < 0.03 else ["hydra.launcher.cluster=debug"]
-    )
-    return ["-m", *several, *overrides, *where]
+    return ["-m", *several, *overrides, *_where(draw, overrides)]
+
+
+def _where(draw: random.Random, overrides: list[str]) -> list[str]:
+    """Mostly in the process of the launcher: a worker of its own takes seconds to start."""
+    is_told = any("cluster" in each for each in overrides)
+    return [] if is_told or draw.random() < 0.03 else ["hydra.launcher.cluster=debug"]
 
 
 def _find_lr(draw: random.Random) -> list[str]:
     seeds = draw.choice(["1", "2"]) if draw.random() < 0.6 else _wild(draw, "seeds")
-    return [*(["-m"] if draw.random() < 0.05 else []), f"seeds={seeds}", *_overrides(draw)]
+    overrides = _overrides(draw)
+    return [*(["-m"] if draw.random() < 0.05 else []), f"seeds={seeds}", *overrides, *_where(draw, overrides)]
 
 
 def _schedule(draw: random.Random) -> list[str]:

@@ -58,6 +58,7 @@ HYDRA = (
 )  # fmt: skip
 SIZES = ("training.steps", "training.batch_size", "model.width", "model.depth", "model.feed_forward", "model.heads")
 TOO_LARGE = ("1000000000", "99999999999999999999", "10000000000")
+CALM = 0.35  # of the cases: what is allowed alone may not be so together, and what trains finds other mistakes
 MULTIRUNS = 0.27  # of the trainings, so that they are a sixth of all cases
 LONGEST_TRAINING = 8  # steps, layers or heads that a case may ask for beside what is absurd
 
@@ -142,8 +143,9 @@ def _rarely(draw: random.Random, values: tuple[str, ...]) -> list[str]:
 
 
 def _overrides(draw: random.Random) -> list[str]:
-    """One to four of them among those that keep a training short."""
-    wild = [_override(draw) for _ in range(draw.choices((1, 2, 3, 4), (5, 3, 2, 1))[0])]
+    """One to four of them among those that keep a training short; often none with a wild value."""
+    override = _calm if draw.random() < CALM else _override
+    wild = [override(draw) for _ in range(draw.choices((1, 2, 3, 4), (5, 3, 2, 1))[0])]
     wild = [each for first in wild for each in (*_owner(draw, first), first)]
     told = {each.lstrip("+~").partition("=")[0] for each in wild}
     small = [f"{key}={value}" for key, value in SMALL.items() if key not in told]
@@ -156,6 +158,15 @@ def _owner(draw: random.Random, override: str) -> list[str]:
     """Mostly the choice of an option that has the key, where not all options have it."""
     owners = OWNERS.get(override.lstrip("+~").partition("=")[0])
     return [draw.choice(owners)] if owners and draw.random() < 0.8 else []
+
+
+def _calm(draw: random.Random) -> str:
+    """An option that there is, or a value that a file of `conf/` gives to the key."""
+    if draw.random() < 0.4:
+        group = draw.choice(sorted(GROUPS))
+        return f"{group}={draw.choice(GROUPS[group])}"
+    key = draw.choice(sorted(KEYS))
+    return f"{key}={draw.choice(KEYS[key])}"
 
 
 def _override(draw: random.Random) -> str:

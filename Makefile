@@ -43,7 +43,7 @@ setup: $(VENV)/.installed-test  ## create .venv with everything in it
 test: $(VENV)/.installed-test  ## run the tests (ARGS="-k schedules" picks some)
 	@$(BIN)/python -m pytest $(ARGS)
 
-soak: $(VENV)/.installed-test  ## the long tests: wild command lines, thousands of them (SEEDS=1,2; ARGS="-k fuzz" picks some)
+soak: $(VENV)/.installed-test  ## the tests that take long: kills, races, thousands of wild command lines (ARGS="-k wild" SEEDS=1,2)
 	@$(BIN)/python -m pytest -m soak -n 0 -s $(ARGS)
 
 lint: $(VENV)/.installed-test  ## ruff, mypy, codespell, and which package may import which (import-linter)

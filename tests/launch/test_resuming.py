@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from support.composing import QUICK, ROOT, composed
+from support.composing import QUICK, composed
+from support.sweeps import bytes_of, checkpoints, left_over, started, undisturbed_sweep, wait_for, workers_of
 from warmuplab import worker
 from warmuplab.base.files import SECONDS_OF_A_HALF
 from warmuplab.base.processes import machine
@@ -21,54 +21,15 @@ from warmuplab.record import writing
 from warmuplab.record.run import Run
 
 SEEDS = 5
-ARGUMENTS = [
-    "-m", *QUICK, "hardware=cpu", "tracker=none", "probes=default", "training.steps=150", "training.validate_every=50",
-    f"seed=range({SEEDS})", "hydra.launcher.workers=2", "hydra.launcher.members=3", "hardware.checkpoint_seconds=0",
-]  # fmt: skip
-
-
-def sweep(outputs: Path, *more: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *ARGUMENTS, f"outputs={outputs}", *more]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a job in the background ignores
-    )  # fmt: skip
-
-
-def bytes_of(outputs: Path) -> dict[str, bytes]:
-    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in sorted(outputs.glob("single/*/*.parquet"))}
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    outputs = tmp_path_factory.mktemp("undisturbed")
-    process = sweep(outputs)
-    printed, said = process.communicate(timeout=300)
-    assert process.returncode == 0, printed + said
-    found = bytes_of(outputs)
-    assert len(found) == 2 * SEEDS
-    return found
+    return undisturbed_sweep(tmp_path_factory.mktemp("undisturbed"), SEEDS)
 
 
-def workers_of(outputs: Path) -> Iterator[int]:
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"warmuplab.worker" in words and any(str(outputs).encode() in word for word in words):
-            yield int(folder.name)
-
-
-def wait_for(what: Callable[[], object], seconds: float = 120.0) -> None:
-    latest = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < latest, "it did not come to that"
-        time.sleep(0.02)
-
-
-def checkpoints(outputs: Path) -> list[Path]:
-    return list(outputs.glob("single/populations/*.checkpoint"))
+def sweep(outputs: Path, *more: str) -> "subprocess.Popen[str]":
+    return started(outputs, SEEDS, *more)
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")
@@ -87,8 +48,7 @@ def test_after_a_kill_the_same_command_goes_on(tmp_path: Path, victim: str, undi
     assert again.returncode == 0, printed + said
     assert "a checkpoint to go on from" in printed
     assert bytes_of(tmp_path) == undisturbed
-    left = [path.name for path in tmp_path.rglob("*") if path.name.startswith(".") and path.name != ".cache"]
-    assert (left, checkpoints(tmp_path)) == ([], [])
+    assert left_over(tmp_path) == []
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")

@@ -60,13 +60,13 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     to_train = unfinished(runs)
     _say_what_is_left_out(runs, to_train, say)
     _say_what_is_damaged(to_train, say)
+    recorded.tidy(runs)
     if not to_train:
         return runs
     on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
     check_fits(to_train, on_gpu)
     workers = launcher.workers or (1 if on_gpu else _workers(to_train))
     largest = partial(_largest, launcher, on_gpu, workers)
-    recorded.tidy(to_train)
     begun, new = recorded.unfinished(named, to_train, launcher.members)
     populations = begun + pack(new, largest)
     workers = min(workers, len(populations))

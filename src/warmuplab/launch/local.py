@@ -120,7 +120,7 @@ def _started(population: QueuedPopulation) -> list[_Worker]:
 
 def _start(population: QueuedPopulation) -> _Worker:
     population.file.progress_path.unlink(missing_ok=True)
-    log = population.file.log_path.open("wb")
+    log = population.file.log_path.open("ab")  # behind what another sweep's worker may be writing there
     command = [sys.executable, "-m", "warmuplab.worker", str(population.file.path), ATTENDED]
     # The pipe is never written to: it closes with this process, even a killed one, and that ends the worker.
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from warmuplab.base.files import read_json, remove_halves
+from warmuplab.record import leases
 from warmuplab.record.identity import population_key
 from warmuplab.record.run import Run
 from warmuplab.record.verifying import is_complete
@@ -47,7 +48,7 @@ def unfinished(
 
 
 def tidy(runs: Sequence[Run]) -> None:
-    """Remove, in and beside the directories of `runs`, what killed processes left: halves of files, old checkpoints.
+    """Remove, in and beside the directories of `runs`, what killed processes left: halves, leases, old checkpoints.
 
     A checkpoint outlives its use where a process was killed between its last record and its end.
     """
@@ -58,6 +59,7 @@ def tidy(runs: Sequence[Run]) -> None:
                 path.unlink(missing_ok=True)
         for place in (folder, folder.parent, folder.parent.parent / CACHE):
             remove_halves(place)
+        leases.remove_dead(folder)
     for run in runs:
         remove_halves(run.directory)
 

@@ -58,6 +58,13 @@ def owner_of(directory: Path) -> str | None:
     return None if held is None or _is_over(path, held) else str(held)
 
 
+def remove_dead(folder: Path) -> None:
+    """Remove from `folder` the leases that are nobody's: their owners were killed."""
+    for path in folder.glob(f"*{ENDING}"):
+        with suppress(BusyError, OSError):
+            Leases([folder.parent / path.name.removesuffix(ENDING)]).give_back()
+
+
 class Leases:
     """The leases of some runs, from the moment that all could be had."""
 

@@ -30,6 +30,18 @@ def test_two_dashes_are_no_folder(
     assert f"argument {option}: -- is not a value" in refused(report.main, capsys)
 
 
+@pytest.mark.parametrize("option", ["--results", "--outputs"])
+def test_a_folder_whose_name_is_no_text_is_refused(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """W&B could not take it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["report.py", "single", f"{option}=\udcff"])
+    assert "its name is not text in UTF-8 (\\udcff" in refused(report.main, capsys)
+    monkeypatch.setattr(sys, "argv", ["train.py", "outputs='\udcff'"])
+    assert "its name is not text in UTF-8 (\\udcff" in refused(train.main, capsys)
+
+
 def test_a_list_that_may_be_empty_stays_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     parser = Parser("")
     parser.add_argument("study")

@@ -15,10 +15,12 @@ from warmuplab.base.together import do_together
 from warmuplab.data.corpora import CORPORA
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population.keeper import Keeper
+from warmuplab.population.population import Population
 from warmuplab.record import environment, writing
 from warmuplab.record.leases import Leases
 from warmuplab.record.progress import Follow, Progress, Report
 from warmuplab.record.run import Run
+from warmuplab.record.weights import Trained
 from warmuplab.training import Outcome, Trainer
 
 
@@ -91,13 +93,15 @@ def train(
         "hardware": environment.hardware(trainer.population.device.type),
     }
     outcomes = [outcome for run, outcome in zip(runs, trainer.outcomes(), strict=True) if run in wanted]
+    kept = [_kept(trainer.population, m, runs[m], corpus) for m in places]
     del trainer
     _give_memory_back()
     if lease is not None:
         lease.check_now()
     for progress in last:
         report(progress.at_its_end())
-    do_together([partial(_write, run, outcome, facts) for run, outcome in zip(wanted, outcomes, strict=True)])
+    results = zip([runs[m] for m in places], outcomes, kept, strict=True)
+    do_together([partial(_write, run, outcome, facts, trained) for run, outcome, trained in results])
     if all(run.is_complete for run in wanted):
         keeper.forget()
 
@@ -110,7 +114,15 @@ def _give_memory_back() -> None:
     return_freed_memory()
 
 
-def _write(run: Run, outcome: Outcome, facts: dict[str, Any]) -> None:
+def _kept(population: Population, member: int, run: Run, corpus: TokenizedCorpus) -> Trained | None:
+    """What is kept of a member; None where that is not wanted, or the weights are those of a run that diverged."""
+    if run.config.keep_weights is not True or not population.alive_M[member]:
+        return None
+    weights = population.weights_of(member)
+    return Trained(weights, corpus.tokenizer, run.config.model, corpus.vocabulary_size, corpus.fingerprint)
+
+
+def _write(run: Run, outcome: Outcome, facts: dict[str, Any], trained: Trained | None) -> None:
     metrics, layers, summary = outcome()
     whole = {"study": run.config.study, "seed": run.config.seed} | summary | facts
-    writing.attempt(run, partial(writing.finish, run, metrics, whole, layers))
+    writing.attempt(run, partial(writing.finish, run, metrics, whole, layers, trained))

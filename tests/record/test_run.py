@@ -65,7 +65,7 @@ def test_what_changes_no_result_keeps_the_name(override: str) -> None:
 
 
 NO_RESULT = [
-    "study", "overwrite", "outputs", "data.name", "data.path", "data.revision", "hardware.device",
+    "study", "overwrite", "keep_weights", "outputs", "data.name", "data.path", "data.revision", "hardware.device",
     "hardware.compile", "hardware.checkpoint_seconds", "hardware.replay", "hardware.tf32", "hardware.threads",
     "probes.enabled",
     "probes.early_fraction", "probes.every", "probes.batch_size", "probes.curvature", "probes.loss_only",

@@ -3,11 +3,14 @@
 import time
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from warmuplab.base.files import say
 from warmuplab.base.words import duration
 from warmuplab.commands.hydra_command import hydra_command
+from warmuplab.config import keeping
 from warmuplab.config.mapping import from_mapping
 from warmuplab.config.messages import RunFailedError
 
@@ -24,12 +27,14 @@ def train_one(composed: DictConfig) -> None:
     from warmuplab.record import writing
     from warmuplab.record.leases import BusyError
 
-    config = from_mapping(composed)
+    sweeps = HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN  # with another launcher than ours
+    config = keeping.decided(from_mapping(composed), single=not sweeps)
     run = worker.prepare(config)
     if run.is_complete and not config.overwrite:
         status = (run.summary or {})["status"]
         measured = ", with other probes than these" if run.has_other_probes else ""
-        say(f"{run.directory}: {status} already{measured}; overwrite=true trains it again")
+        kept = ", without its weights" if run.lacks_weights else ""
+        say(f"{run.directory}: {status} already{measured}{kept}; overwrite=true trains it again")
         return
     check_fits([run])
     worker.check_place(config, run.directory)

@@ -10,6 +10,7 @@ from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import say
 from warmuplab.base.memory import available_gpu_memory, available_memory
 from warmuplab.base.words import plural
+from warmuplab.config import keeping
 from warmuplab.config.rerun import again
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import display, fitting, queue, recorded
@@ -54,7 +55,7 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
                 f"hydra.launcher.{name}", number, "must be at least 1", f"use hydra.launcher.{name}=1 or more"
             )
     named: dict[str, Run] = {}
-    for run in map(prepare, configs):
+    for run in (prepare(keeping.decided(config, single=False)) for config in configs):
         named.setdefault(run.run_id, run)
     runs = list(named.values())
     to_train = unfinished(runs)
@@ -157,6 +158,9 @@ def _say_what_is_left_out(runs: list[Run], to_train: list[Run], say: Say) -> Non
     otherwise = [run for run in skipped if run.has_other_probes]
     if otherwise:
         say(f"{plural(len(otherwise), 'run')} of them with other probes; overwrite=true trains and measures again.")
+    bare = [run for run in skipped if run.lacks_weights]
+    if bare:
+        say(f"{plural(len(bare), 'run')} of them without weights; overwrite=true trains again and keeps them.")
     here = environment.commit()
     others = [
         run

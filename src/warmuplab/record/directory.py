@@ -11,6 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from warmuplab.base.errors import ConfigError
+from warmuplab.base.words import listed
 from warmuplab.config.keys import WHERE_IT_LIES, completed, is_among
 from warmuplab.config.overrides import flat
 from warmuplab.record.verifying import COMPLETE, CONFIG, SUMMARY, problem_of, read_summary
@@ -67,6 +69,22 @@ def look_through(source: Path) -> Found:
         else:
             found.damaged[path] = problem or f"{CONFIG} cannot be read"
     return found
+
+
+def find_directory(run: str, outputs: Path) -> Path:
+    """The directory of a run that is named by its path or, as `outputs/<study>/<run_id>`, by its run_id alone.
+
+    Raises `ConfigError` where there is none, or one in several studies.
+    """
+    if os.path.isdir(run):  # unlike Path.is_dir, it refuses no name
+        return Path(run)
+    remedy = "name the directory of a run, outputs/STUDY/RUN_ID, or a RUN_ID in the folder that --outputs names"
+    found = [] if Path(run).name != run else sorted(path for path in outputs.glob("*/*") if path.name == run)
+    if not found:
+        raise ConfigError("RUN", run, "there is no such run", remedy)
+    if len(found) > 1:
+        raise ConfigError("RUN", run, f"it is in {listed([str(path.parent) for path in found])}", remedy)
+    return found[0]
 
 
 def read_config(directory: Path) -> dict[str, Any]:

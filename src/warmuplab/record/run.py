@@ -11,7 +11,7 @@ from yaml import YAMLError
 from warmuplab.config.keys import completed
 from warmuplab.config.mapping import to_mapping
 from warmuplab.config.schema import RunConfig
-from warmuplab.record import verifying
+from warmuplab.record import verifying, weights
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class Run:
         if not isinstance(recorded, dict):
             return False
         return bool(completed(recorded).get("probes") != to_mapping(self.config)["probes"])
+
+    @property
+    def lacks_weights(self) -> bool:
+        """Whether this configuration keeps weights and the recorded run has none, though it did not diverge."""
+        finished = (self.summary or {}).get("status") == "finished"
+        return self.config.keep_weights is True and finished and not weights.are_kept(self.directory)
 
     @property
     def is_complete(self) -> bool:

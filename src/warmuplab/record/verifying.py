@@ -20,6 +20,7 @@ from warmuplab.series.spikes import Spike
 
 COMPLETE = ("finished", "diverged")  # states that are a result; a `failed` run is trained again
 SUMMARY, METRICS, LAYERS, CONFIG = "summary.json", "metrics.parquet", "layers.parquet", "config.yaml"
+WEIGHTS, TOKENIZER = "weights.safetensors", "tokenizer.json"  # these may be removed: the result is whole without them
 CHECKSUM, FILES = "checksum", "files"
 
 _NUMBER = (int, float, type(None))
@@ -102,12 +103,22 @@ def _problem(directory: Path, thorough: bool, seen: tuple[tuple[str, int, int], 
         return told
     if FILES not in summary:
         return _problem_of_tables(directory, thorough)
-    for name, known in summary[FILES].items():
-        try:
-            if checksum(directory / name) != known:
-                return f"{name} is not as it was written: its checksum is wrong"
-        except (OSError, ValueError) as error:
-            return f"{name} cannot be read: {getattr(error, 'strerror', None) or error}"
+    there = {name for name, _, _ in seen}
+    for name in summary[FILES]:
+        told = problem_of_file(directory / name, summary)
+        if told is not None and (name in there or name not in (WEIGHTS, TOKENIZER)):
+            return told
+    return None
+
+
+def problem_of_file(path: Path, summary: Mapping[str, Any]) -> str | None:
+    """What is wrong with a file of the record that has this `summary`; None where it is as it was written."""
+    try:
+        files = summary.get(FILES)
+        if not isinstance(files, dict) or checksum(path) != files.get(path.name):
+            return f"{path.name} is not as it was written: its checksum is wrong"
+    except (OSError, ValueError) as error:
+        return f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}"
     return None
 
 

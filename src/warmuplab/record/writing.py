@@ -14,8 +14,10 @@ from omegaconf import OmegaConf
 
 from warmuplab.base.files import reason, replace_atomically, write_json, write_text
 from warmuplab.config.mapping import to_mapping
+from warmuplab.record import weights
 from warmuplab.record.run import Run
 from warmuplab.record.verifying import CONFIG, LAYERS, METRICS, SUMMARY, sealed
+from warmuplab.record.weights import Trained
 
 _unrecorded: dict[Path, str] = {}  # why runs of this process failed, where their directories do not take it
 
@@ -33,16 +35,24 @@ def _write_config(run: Run) -> None:
     write_text(run.directory / CONFIG, OmegaConf.to_yaml(OmegaConf.create(to_mapping(run.config))), durable=True)
 
 
-def finish(run: Run, metrics: pd.DataFrame, summary: dict[str, Any], layers: pd.DataFrame | None = None) -> None:
+def finish(
+    run: Run,
+    metrics: pd.DataFrame,
+    summary: dict[str, Any],
+    layers: pd.DataFrame | None = None,
+    trained: Trained | None = None,
+) -> None:
     """Write the result of a run: its metrics (a row per step), those of its layers if measured, then its summary.
 
-    All is on the disk when this returns.
+    Before the summary comes what was `trained`, where the run keeps it. All is on the disk when this returns.
     """
     _write_config(run)  # again: someone may have removed the directory while the run trained
     for name, table in ((METRICS, metrics), (LAYERS, layers)):
         if table is not None:
             with replace_atomically(run.directory / name, durable=True) as temporary:
                 table.to_parquet(temporary, index=False)
+    if trained is not None:
+        weights.write(run.directory, run.run_id, trained)
     whole = sealed({"run_id": run.run_id} | summary, run.directory)
     write_json(run.directory / SUMMARY, whole, durable=True)
 

@@ -79,7 +79,8 @@ def cases(seed: int, count: int) -> Iterator[Case]:
 def case(seed: int, number: int) -> Case:
     """The case `number` of `seed`."""
     draw = random.Random(f"{seed}/{number}")
-    kinds = {_run: 62, _find_lr: 8, _schedule: 12, _report: 6, _figures: 5, _dashboard: 5, _sync: 2}
+    kinds = {_run: 62, _find_lr: 8, _schedule: 10, _report: 5, _figures: 4, _dashboard: 3, _sync: 2}
+    kinds |= {_verify: 2, _evaluate: 2, _translate: 2}
     (kind,) = draw.choices(list(kinds), list(kinds.values()))
     return Case(kind.__name__[1:].replace("run", "train"), kind(draw))
 
@@ -119,6 +120,22 @@ def _dashboard(draw: random.Random) -> list[str]:
 
 def _sync(draw: random.Random) -> list[str]:
     return _of_study(draw, ("--outputs", "--results"))
+
+
+def _verify(draw: random.Random) -> list[str]:
+    return _of_study(draw, ("--outputs",))
+
+
+def _evaluate(draw: random.Random) -> list[str]:
+    """Of what is no run directory, mostly: which there are only a training says."""
+    options = [f"{option}={draw.choice((*NUMBERS, *TEXTS))}" for option in ("--beam", "--split", "--data-path")]
+    return [draw.choice(("outputs/single", "outputs", *TEXTS)), *draw.sample(options, draw.randrange(3))]
+
+
+def _translate(draw: random.Random) -> list[str]:
+    sentences = [draw.choice(TEXTS) for _ in range(draw.randrange(3))]
+    beam = [f"--beam={draw.choice(NUMBERS)}"] if draw.random() < 0.3 else []
+    return [draw.choice(("outputs/single", "outputs", *TEXTS)), *sentences, *beam, *_rarely(draw, FLAGS)]
 
 
 def _figures(draw: random.Random) -> list[str]:

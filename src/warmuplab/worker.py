@@ -174,11 +174,11 @@ def check_place(config: RunConfig, folder: Path) -> None:
         check_folder(folder)
 
 
-def train_population(runs: Sequence[Run], name: str, report: Report, *, offline: bool = True) -> bool:
+def train_population(runs: Sequence[Run], name: str, report: Report, *, in_a_sweep: bool = False) -> bool:
     """Train and publish `runs`; an exception is recorded in each run's directory. Returns whether all went well.
 
     Of several, those that are finished train with the others, so that the others come out as in an undisturbed
-    training, and their records stay. Without `offline` only what is published online, as training goes. A run whose
+    training, and their records stay. How they are published `in_a_sweep` is said by `tracking.publication`. A run whose
     directory cannot be written fails alone. `record.writing.failure_of` says why a run failed. Raises
     `OutOfMemoryError` where the memory is too small for all of several runs, and `BusyError` where another process
     trains one of them: nothing is recorded of them then.
@@ -186,7 +186,7 @@ def train_population(runs: Sequence[Run], name: str, report: Report, *, offline:
     runs = decided(runs)
     try:
         with leases.held([run.directory for run in unfinished(runs)]) as lease:
-            return _train_owned(runs, name, report, lease, offline=offline)
+            return _train_owned(runs, name, report, lease, in_a_sweep=in_a_sweep)
     except OSError as error:  # no lease can be written where no record can
         for run in unfinished(runs):
             writing.fail_with(run, error)
@@ -198,7 +198,7 @@ def unfinished(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if run.config.overwrite or not run.is_complete]
 
 
-def _train_owned(runs: Sequence[Run], name: str, report: Report, lease: leases.Leases, *, offline: bool) -> bool:
+def _train_owned(runs: Sequence[Run], name: str, report: Report, lease: leases.Leases, *, in_a_sweep: bool) -> bool:
     hardware = runs[0].config.hardware
     if hardware.compile:  # what one worker has compiled the others find there
         cache = Path(runs[0].config.outputs).resolve() / CACHE / "inductor"
@@ -213,7 +213,7 @@ def _train_owned(runs: Sequence[Run], name: str, report: Report, lease: leases.L
     begun = [run for run in left if writing.attempt(run, partial(writing.begin, run))]
     if not begun:
         return not left
-    with publication(begun, offline=offline) as follow:
+    with publication(begun, in_a_sweep=in_a_sweep) as follow:
         try:
             keeper = Keeper(checkpoint_path(runs[0].config, name), hardware.checkpoint_seconds, _identity(runs))
             with interrupts.deferred():
@@ -280,7 +280,7 @@ def main(arguments: Sequence[str]) -> int:
             say(progress)
 
         try:
-            well = train_population(runs, file.name, report, offline=not attended)
+            well = train_population(runs, file.name, report, in_a_sweep=attended)
         except OutOfMemoryError as error:
             print(f"failed: {file.name}: {error}; divide the runs over two files", file=sys.stderr)
             return OUT_OF_MEMORY

@@ -36,11 +36,16 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def finding_of(
-    folder: Path, onsets: list[int | None], diverge_at: int | None = None, steps: int = STEPS, every: int = 2
+    folder: Path,
+    onsets: list[int | None],
+    diverge_at: int | None = None,
+    steps: int = STEPS,
+    every: int = 2,
+    *more: str,
 ) -> Finding:
     """What is found in the records of ramps whose loss falls until its onset and then rises at one in `every` steps."""
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        overrides = [f"seeds={len(onsets)}", f"outputs={folder}", f"training.steps={steps}"]
+        overrides = [f"seeds={len(onsets)}", f"outputs={folder}", f"training.steps={steps}", *more]
         configs = find_lr.ramp_configs(compose("find_lr", overrides))
     runs = [Run(config, f"ramp-s{config.seed}") for config in configs]
     for run, onset in zip(runs, onsets, strict=True):
@@ -160,6 +165,16 @@ def test_the_figure_marks_the_onset_and_drawn_again_is_the_same_file(tmp_path: P
     written = figure.draw(finding, tmp_path / "one")
     for one, other in zip(written, figure.draw(finding, tmp_path / "two"), strict=True):
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_ramp_that_begins_at_0_is_drawn_from_its_first_rate_on(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    finding = finding_of(tmp_path, [80, 90], None, STEPS, 2, "schedule/warmup=linear", "schedule.warmup.fraction=0.1")
+    assert finding.ramps[0]["lr"].iloc[0] == 0
+    upper, _ = figure.make_figure(finding).axes
+    assert upper.get_xlim()[0] == pytest.approx(finding.ramps[0]["lr"].iloc[1])
+    assert not [warning for warning in recwarn if "log-scaled" in str(warning.message)]
 
 
 def test_a_record_without_the_loss_is_named(tmp_path: Path) -> None:

@@ -18,10 +18,9 @@ from warmuplab.base.errors import ConfigError
 from warmuplab.base.memory import available_gpu_memory, available_memory, kills_for_memory
 from warmuplab.commands.hydra_command import hydra_command
 from warmuplab.commands.train import train_one
-from warmuplab.config import compiling
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import local, queue
-from warmuplab.launch.fitting import PROCESS_BYTES, USABLE, member_bytes, members_that_fit
+from warmuplab.launch.fitting import PROCESS_BYTES, USABLE, member_bytes, size_of
 from warmuplab.launch.launch import LauncherConfig, _largest, launch
 from warmuplab.launch.pack import pack
 from warmuplab.record import writing
@@ -306,20 +305,6 @@ def test_a_single_run_without_memory_fails_as_any_other(tmp_path: Path, monkeypa
     assert all("no memory for 1 GiB" in line for line in failures(runs))
 
 
-def test_members_that_fit_grow_with_the_memory_and_shrink_with_the_network() -> None:
-    small, wide = composed("model.width=64"), composed("model.width=512")
-    sizes = [members_that_fit(small, 600_000, 2000, gigabytes * 10**9, 2) for gigabytes in (1, 4, 16, 64)]
-    assert sizes[0] == 1
-    assert sizes == sorted(sizes)
-    assert 8 <= sizes[2] < sizes[3]
-    assert members_that_fit(wide, 30_000_000, 2000, 16 * 10**9, 2) < sizes[2]
-    assert members_that_fit(small, 600_000, 50_000, 16 * 10**9, 2) < sizes[2]
-    assert members_that_fit(small, 600_000, 2000, 16 * 10**9, 4) < sizes[2]
-    assert members_that_fit(small, 600_000, 2000, None, 2) is None
-    measured = 160e6  # a member of the peak of a worker of eight, at this size
-    assert measured < member_bytes(small, 600_000, 2000) < 2 * measured
-
-
 @pytest.mark.parametrize(("visible", "asked"), [(None, "0"), ("2,3", "2"), ("GPU-4b1f", "GPU-4b1f")])
 def test_what_is_free_on_a_gpu_is_asked_of_its_driver(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, asked: str
@@ -348,9 +333,8 @@ def test_populations_are_smaller_where_there_is_little_memory(tmp_path: Path, mo
 
 def test_a_gpu_is_filled_by_populations_of_one_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = worker.prepare(configs(tmp_path)[0])
-    vocabulary_size = worker.load_corpus(run.config).vocabulary_size
-    weights = compiling.estimated_weights(run.config.model, vocabulary_size)
-    room_for_five = (PROCESS_BYTES + 5.5 * member_bytes(run.config, weights, vocabulary_size)) / USABLE
+    text = size_of(worker.load_corpus(run.config))
+    room_for_five = (PROCESS_BYTES + 5.5 * member_bytes(run.config, text)) / USABLE
     monkeypatch.setattr("warmuplab.launch.launch.available_gpu_memory", lambda: int(room_for_five))
     largest = partial(_largest, LauncherConfig("local", workers=None, members=None), True, 1)
     assert [len(population) for population in pack([run] * 12, largest)] == [4, 4, 4]

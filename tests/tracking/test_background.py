@@ -64,18 +64,20 @@ def test_more_runs_than_a_pipe_holds_do_not_make_the_launcher_wait(
 def test_where_publishing_fails_one_line_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run = recorded(tmp_path)
-    (run.directory / "metrics.parquet").unlink()
-    with publisher(tmp_path) as published:
+    run, real = recorded(tmp_path), subprocess.Popen
+    unusable = os.environ | {"WANDB_MODE": "nonsense"}  # in the process that publishes
+    with monkeypatch.context() as patched, publisher(tmp_path) as published:
+        patched.setattr(background.subprocess, "Popen", lambda *given, **told: real(*given, env=unusable, **told))
         published.publish([run])
     said = capfd.readouterr()
-    assert said.out.startswith(f"Not all runs are published to W&B ({tmp_path / 'tracking.log'} says which and why)")
+    told = f"1 of 1 run not published to W&B ({tmp_path / 'tracking.log'} says why): the records are unharmed, "
+    assert said.out == f"{told}`make sync STUDY=single` uploads them.\n"
     assert (said.out.count("\n"), said.err) == (1, "")
     assert f"{run.directory}: not published to W&B" in (tmp_path / "tracking.log").read_text()
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
     with publisher(tmp_path) as published:
         published.publish([run])
-    assert "Not all runs are published to W&B ([Errno 2]" in capfd.readouterr().out
+    assert "some of 1 run not published to W&B ([Errno 2]" in capfd.readouterr().out
 
 
 def test_a_sweep_is_published_when_it_is_over(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from warmuplab.base.errors import ConfigError
+from warmuplab.base.errors import ConfigError, in_one_line
 from warmuplab.base.files import check_way, reason
 
 LONGEST_NAME = 100
@@ -24,8 +24,15 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with the line."""
-        line = " ".join(message.split())
-        self.exit(2, f"error: {line}; see `{called_as()} --help` for what can be typed\n")
+        self.exit(2, f"error: {in_one_line(message)}; see `{called_as()} --help` for what can be typed\n")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, but with an error for `--option=--`, which it takes for no value at all: an empty list."""
+        parsed = super().parse_args(args, namespace)
+        for action in self._actions:
+            if action.nargs is None and getattr(parsed, action.dest, None) == []:
+                self.error(f"argument {'/'.join(action.option_strings) or action.dest}: -- is not a value")
+        return parsed
 
 
 def called_as(command: str | None = None) -> str:

@@ -14,7 +14,12 @@ class ConfigError(ValueError):
 
     def __str__(self) -> str:
         text = f"{self.field}={_as_given(self.value)}: {self.problem}; {self.remedy}"
-        return " ".join(text.split())  # one line, whatever the value contains
+        return in_one_line(text)
+
+
+def in_one_line(text: str) -> str:
+    """`text` in one line, whatever it quotes: what is not printed, as the codes that steer a terminal, is escaped."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(text.split()))
 
 
 def _as_given(value: object) -> str:

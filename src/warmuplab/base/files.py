@@ -94,7 +94,14 @@ def check_folder(folder: Path) -> None:
 
 
 def check_way(folder: Path) -> Path:
-    """The lowest folder that is there on the way to `folder`. Raises `OSError` for a file or a dead link in the way."""
+    """The lowest folder that is there on the way to `folder`.
+
+    Raises `OSError` for a file or a dead link in the way, and for a name that no record or report could repeat.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:  # bytes of a command line that are no text
+        raise OSError(errno.EILSEQ, "its name is not text in UTF-8", str(folder)) from None
     there = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
     if os.path.lexists(there) and not there.is_dir():
         there.stat()  # raises for a link that leads nowhere

@@ -13,6 +13,10 @@ _KEPT_BYTES = 2**31 - 1
 
 _SAID_BY_TORCH = ("not enough memory", "can't allocate memory", "out of memory")
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_CACHED = (
+    ("/sys/fs/cgroup/memory.stat", "inactive_file "),
+    ("/sys/fs/cgroup/memory/memory.stat", "total_inactive_file "),
+)
 _IN_USE = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
 
 
@@ -35,10 +39,11 @@ def kills_for_memory() -> int:
 def available_memory() -> int | None:
     """Bytes that programs on this machine, or in this container, can still take; None where the system does not say."""
     free = _number_after("MemAvailable:", Path("/proc/meminfo")) * 1024
-    for limit, in_use in zip(_LIMITS, _IN_USE, strict=True):
+    for limit, in_use, (statistics, cached) in zip(_LIMITS, _IN_USE, _CACHED, strict=True):
         most, used = (_number_after("", Path(path)) for path in (limit, in_use))
         if most:
-            free = min(free, max(0, most - used))
+            # What was read from files and may be dropped counts as used there.
+            free = min(free, max(0, most - used + _number_after(cached, Path(statistics))))
     return free or None
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from warmuplab.base.arguments import called_as
+from warmuplab.base.errors import in_one_line
 
 NOTES = "The two figures of the notes and a gallery of all schedules, into results/notes/figures/."
 ALL = "Those of the notes and those of every study in results/."
@@ -92,11 +93,12 @@ def draw(arguments: list[str], results: Path) -> int:
     whole = name in ("notes", "all")
     if not whole and name not in captions:
         known = ", ".join(["all", "notes", *captions])
-        print(f"error: {name}: there is no such figure; choose one of {known}", file=sys.stderr)
+        print(in_one_line(f"error: {name}: there is no such figure; choose one of {known}"), file=sys.stderr)
         return 2
     if len(rest) != (not whole):
         usage = name if whole else f"{name} STUDY"
-        print(f"error: {' '.join(arguments)}: wrong arguments; type {called_as()} {usage}", file=sys.stderr)
+        told = f"error: {' '.join(arguments)}: wrong arguments; type {called_as()} {usage}"
+        print(in_one_line(told), file=sys.stderr)
         return 2
     from warmuplab.config.messages import one_line_errors
 

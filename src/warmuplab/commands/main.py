@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from importlib import import_module
 
 from warmuplab.base import interrupts
+from warmuplab.base.errors import in_one_line
 
 # Each is a module of this package with a `main`, and what it does.
 COMMANDS = {
@@ -43,7 +44,7 @@ def main() -> int:
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, 1)
         remedy = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(COMMANDS)}"
-        print(f"error: {name}: no such command; {remedy}", file=sys.stderr)
+        print(in_one_line(f"error: {name}: no such command; {remedy}"), file=sys.stderr)
         return 2
     sys.argv = [f"warmuplab {name}", *rest]
     return run(name)

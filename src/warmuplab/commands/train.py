@@ -23,6 +23,7 @@ SECONDS_BETWEEN_LOOKS = 1.0  # at what another process trains
 def train_one(composed: DictConfig) -> None:
     """Train the composed run in this process, unless it is finished."""
     from warmuplab import worker
+    from warmuplab.launch.launch import check_fits
     from warmuplab.record import writing
     from warmuplab.record.leases import BusyError
 
@@ -35,6 +36,7 @@ def train_one(composed: DictConfig) -> None:
         kept = ", without its weights" if run.lacks_weights else ""
         say(f"{run.directory}: {status} already{measured}{kept}; overwrite=true trains it again")
         return
+    check_fits([run])
     worker.check_place(config, run.directory)
     if run.damage is not None:
         say(f"its record is damaged ({run.damage}) and is written again")

@@ -1,6 +1,7 @@
 """What went wrong, in one line: a setting of a command line or of a file in `conf/`, its value and the remedy."""
 
 import argparse
+import errno
 import os
 import re
 import signal
@@ -21,7 +22,7 @@ from omegaconf.errors import (
 )
 
 from warmuplab.base.arguments import called_as
-from warmuplab.base.errors import ConfigError
+from warmuplab.base.errors import ConfigError, in_one_line
 from warmuplab.base.files import naming, reason
 from warmuplab.config import known, suggestions
 from warmuplab.config.keys import is_among
@@ -80,7 +81,7 @@ def one_line_errors(when_interrupted: str = GO_ON) -> Iterator[None]:
 
 
 def _end(kind: str, said: str, status: int) -> NoReturn:
-    print(" ".join(f"{kind}: {said}".split()), file=sys.stderr)
+    print(in_one_line(f"{kind}: {said}"), file=sys.stderr)
     try:
         sys.stdout.flush()
     except OSError:  # Python would try again at its end, and say so in lines of its own
@@ -91,7 +92,7 @@ def _end(kind: str, said: str, status: int) -> NoReturn:
 def one_line(error: Exception) -> str | None:
     """What is wrong and what to type instead; None for an error that is none of the input."""
     said = _said(error)
-    return None if said is None else " ".join(said.split())
+    return None if said is None else in_one_line(said)
 
 
 def _said(error: Exception) -> str | None:
@@ -122,6 +123,12 @@ def _said(error: Exception) -> str | None:
             return _no_option(str(getattr(_local(error, "override"), "input_line", "")))
         case ValueError() if str(error).startswith(NO_MODE_TWICE):
             return f"{error}; leave one out"
+        case ValueError() if str(error).startswith("Expecting one subcommand"):
+            return "--shell-completion: it is not said what to do; type --shell-completion install=bash, or uninstall="
+        case OSError() if error.errno == errno.ENAMETOOLONG and (path := _local(error, "config_path")):
+            group, _, option = str(path).removesuffix(".yaml").rpartition("/")
+            if str(path) in str(error.filename):  # Hydra looks for an option's file
+                return f"{group}={option[:60]}...: no such option; {_choice('', known.groups().get(group) or ())}"
         case OSError() if (path := _local(error, "full_path")) and error.errno:
             return f"{os.path.relpath(path)}: {reason(error)}; make it a file of settings that can be read"
         case OSError() if "Invalid loaded object type" in str(error):

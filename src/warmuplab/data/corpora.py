@@ -8,6 +8,7 @@ so that no source text is in both; it has no test split, since another division 
 import gzip
 import hashlib
 import json
+import os
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -203,10 +204,11 @@ def _path_of(folder: Path, name: str) -> Path | None:
 def _lines(folder: Path, name: str) -> list[str]:
     path = _path_of(folder, name)
     if path is None:
+        odd = next((each.name for each in (folder / name, folder / f"{name}.gz") if os.path.lexists(each)), None)
         raise ConfigError(
             "data.path",
             folder,
-            f"no {name} or {name}.gz in it",
+            f"{odd} is there, but is not a file" if odd else f"no {name} or {name}.gz in it",
             "add the file, or set data.source_language and data.target_language",
         )
     opener = gzip.open if path.name == f"{name}.gz" else open

@@ -64,7 +64,8 @@ def _draw_seeds(axes: Axes, finding: Finding, series: "Sequence[pd.Series[float]
         mean = pd.concat(series, axis=1).mean(axis=1, skipna=False)
         axes.plot(lr[: len(mean)], mean, color=style.BLUE, linewidth=1.7)
     axes.set_xscale("log")
-    axes.set_xlim(lr.iloc[0], finding.runs[0].config.schedule.decay["end_lr"])
+    positive_lr = lr[lr > 0]  # with a warmup a ramp begins at 0, which such an axis has no place for
+    axes.set_xlim(positive_lr.iloc[0], finding.runs[0].config.schedule.decay["end_lr"])
     axes.xaxis.set_major_locator(LogLocator(numticks=12))
 
 

@@ -10,14 +10,15 @@ from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import say
 from warmuplab.base.memory import available_gpu_memory, available_memory
 from warmuplab.base.words import plural
-from warmuplab.config import compiling, keeping
+from warmuplab.config import keeping
+from warmuplab.config.rerun import again
 from warmuplab.config.schema import RunConfig
-from warmuplab.launch import display, queue, recorded
+from warmuplab.launch import display, fitting, queue, recorded
 from warmuplab.launch.backends import BACKENDS
-from warmuplab.launch.fitting import members_that_fit
 from warmuplab.launch.pack import pack
 from warmuplab.record import environment
 from warmuplab.record.run import Run
+from warmuplab.tracking.server import not_uploaded
 from warmuplab.worker import checkpoint_path, load_corpus, population_name, prepare, unfinished
 
 CPU_MEMBERS = 8  # of a population on a CPU, where there is memory for them: more gain nothing
@@ -64,8 +65,8 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     if not to_train:
         return runs
     on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
-    threads = max(run.config.hardware.threads for run in to_train)
-    workers = launcher.workers or (1 if on_gpu else max(1, _cores() // threads))
+    check_fits(to_train, on_gpu)
+    workers = launcher.workers or (1 if on_gpu else _workers(to_train))
     largest = partial(_largest, launcher, on_gpu, workers)
     begun, new = recorded.unfinished(named, to_train, launcher.members)
     populations = begun + pack(new, largest)
@@ -78,6 +79,7 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     planned = queue.plan(populations)
     with display.shown(planned) as show:
         BACKENDS[launcher.cluster](planned, workers, show)
+    _say_what_is_not_uploaded(to_train, say)
     return runs
 
 
@@ -85,11 +87,29 @@ def _largest(launcher: LauncherConfig, on_gpu: bool, workers: int, run: Run) -> 
     """Most members of a population of runs like `run`. What does not fit all the same is halved later."""
     if launcher.members is not None:
         return launcher.members
-    vocabulary_size = load_corpus(run.config).vocabulary_size
-    weights = compiling.estimated_weights(run.config.model, vocabulary_size)
-    available, useful = (available_gpu_memory(), sys.maxsize) if on_gpu else (available_memory(), CPU_MEMBERS)
-    fitting = members_that_fit(run.config, weights, vocabulary_size, available, workers)
-    return useful if fitting is None else min(useful, fitting)
+    text, useful = fitting.size_of(load_corpus(run.config)), sys.maxsize if on_gpu else CPU_MEMBERS
+    fit = fitting.members_that_fit(run.config, text, _available(on_gpu), workers)
+    return useful if fit is None else min(useful, fit)
+
+
+def check_fits(runs: Sequence[Run], on_gpu: bool | None = None) -> None:
+    """Raise `ConfigError` for the first of `runs` that memory has no room for, even alone, before any is trained."""
+    on_gpu = _is_on_gpu({run.config.hardware.device for run in runs}) if on_gpu is None else on_gpu
+    available = _available(on_gpu)
+    for run in runs:
+        fitting.check(run.config, fitting.size_of(load_corpus(run.config)), available)
+
+
+def _workers(runs: Sequence[Run]) -> int:
+    """As many as the cores have room for, and the memory, each with a member of the largest kind."""
+    cores = max(1, _cores() // max(run.config.hardware.threads for run in runs))
+    available = _available(on_gpu=False)
+    texts = ((run.config, fitting.size_of(load_corpus(run.config))) for run in runs)
+    return min(fitting.workers_that_fit(config, text, available, cores) for config, text in texts)
+
+
+def _available(on_gpu: bool) -> int | None:
+    return available_gpu_memory() if on_gpu else available_memory()
 
 
 def _cores() -> int:
@@ -101,6 +121,14 @@ def _is_on_gpu(devices: set[str]) -> bool:
     from warmuplab.population.population import pick_device
 
     return any(pick_device(device).type == "cuda" for device in sorted(devices))
+
+
+def _say_what_is_not_uploaded(runs: list[Run], say: Say) -> None:
+    missing = not_uploaded(runs)
+    if missing:
+        command = again("sync", missing[0].config.study)
+        which = f"{len(missing)} of {plural(len(runs), 'run')} not published to W&B yet"
+        say(f"{which}: the records are unharmed, `{command}` uploads them.")
 
 
 def _say_what_is_damaged(to_train: list[Run], say: Say) -> None:

@@ -42,6 +42,11 @@ class _Worker:
     killed_before: int
     """Processes that the system had killed for want of memory when this one started."""
 
+    @property
+    def is_done(self) -> bool:
+        """Whether all of its records are written, of which the summary comes last."""
+        return all((run.directory / "summary.json").exists() for run in self.left)
+
 
 def run(populations: Sweep, slots: int, show: Show) -> None:
     """Worker processes, `slots` of them in training at a time; a failed one does not stop the others.
@@ -89,9 +94,10 @@ def _stop(workers: Sequence[_Worker]) -> None:
 
 
 def _room(workers: Sequence[_Worker], slots: int) -> int:
-    """How many workers may start now."""
+    """How many workers may start now. One that waits for W&B's server after its records are written is in no way."""
     training = sum(worker.population.state == TRAINING for worker in workers)
-    return max(0, min(slots - training, slots * (1 + WRITING_PER_SLOT) - len(workers)))
+    working = training + sum(worker.population.state == WRITING and not worker.is_done for worker in workers)
+    return max(0, min(slots - training, slots * (1 + WRITING_PER_SLOT) - working))
 
 
 def _look_at(population: QueuedPopulation) -> None:

@@ -22,8 +22,9 @@ from warmuplab.outcome.sending import SendingError, send
 from warmuplab.outcome.view import write
 from warmuplab.study import results
 from warmuplab.study.results import RUNS, Study
+from warmuplab.tracking.server import server
 from warmuplab.tracking.settings import mode_of, tracker_of
-from warmuplab.tracking.sync import check_upload, is_on, server
+from warmuplab.tracking.sync import check_upload, is_on
 
 WRITTEN, UPLOADED = "written", "uploaded"
 

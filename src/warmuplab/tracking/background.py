@@ -16,9 +16,11 @@ from queue import SimpleQueue
 from typing import IO, Any
 
 from warmuplab.base.files import say
+from warmuplab.base.words import plural
 from warmuplab.config.mapping import to_mapping
+from warmuplab.config.rerun import again
 from warmuplab.record.run import Run
-from warmuplab.tracking.publishing import publish
+from warmuplab.tracking.publishing import NOT_PUBLISHED, publish
 from warmuplab.tracking.settings import mode_of
 
 LOG = "tracking.log"
@@ -35,10 +37,12 @@ class Publisher:
         self._log_path = log_path
         self._process: subprocess.Popen[bytes] | None = None
         self._problem = ""
+        self._runs: list[Run] = []
 
     def publish(self, runs: Sequence[Run]) -> None:
         """Have those of `runs` published that are complete and offline. Returns at once and raises nothing."""
         offline = [run for run in runs if run.is_complete and mode_of(run.config.tracker) == "offline"]
+        self._runs += offline
         if not offline or self._problem:
             return
         try:
@@ -57,8 +61,15 @@ class Publisher:
                 process.communicate()
             status = process.returncode
         if status or self._problem:
-            why = self._problem or f"{self._log_path} says which and why"
-            say(f"Not all runs are published to W&B ({why}); their records are unharmed.")
+            command = again("sync", self._runs[0].config.study)
+            say(f"{self._what_failed()}: the records are unharmed, `{command}` uploads them.")
+
+    def _what_failed(self) -> str:
+        told = self._log_path.read_text(encoding="utf-8", errors="replace") if self._log_path.exists() else ""
+        failed, runs = told.count(NOT_PUBLISHED), plural(len(self._runs), "run")
+        why = self._problem or f"{self._log_path} says why"
+        which = f"{failed} of {runs}" if failed else f"some of {runs}"
+        return f"{which} not published to W&B ({why})"
 
     def abandon(self) -> None:
         """Leave unpublished what is not published yet."""

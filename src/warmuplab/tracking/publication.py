@@ -14,21 +14,22 @@ from warmuplab.tracking.stream import Stream
 
 
 @contextmanager
-def publication(runs: Sequence[Run], *, offline: bool = True) -> Iterator[Follow | None]:
+def publication(runs: Sequence[Run], *, in_a_sweep: bool = False) -> Iterator[Follow | None]:
     """Around the training of `runs`, which share a tracker: whatever is complete at its end is published.
 
-    Without `offline` only where the tracker is online: then somebody else publishes the complete records.
+    Those of a worker `in_a_sweep` only where the tracker is online, and for some seconds: its launcher publishes what
+    is offline, and says in the end what is not published.
 
     Gives what training calls with its new rows, None where they are not needed before the end. Nothing here makes
     training wait, and no failure of W&B gets out: it ends in a line on standard error per run directory.
     """
     mode = mode_of(runs[0].config.tracker)
     if mode == "online":
-        with Stream(runs) as stream:
+        with Stream(runs, in_a_sweep=in_a_sweep) as stream:
             yield stream.rows
         return
     yield None
-    if mode == "offline" and offline:
+    if mode == "offline" and not in_a_sweep:
         _publish_together([run.directory for run in runs if run.is_complete], mode)
 
 

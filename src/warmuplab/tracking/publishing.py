@@ -12,6 +12,8 @@ from warmuplab.record.verifying import is_complete, problem_of, read_summary
 from warmuplab.tracking.settings import mode_of
 from warmuplab.tracking.view import View
 
+NOT_PUBLISHED = "not published to W&B"
+
 
 def publish(directory: Path, mode: str | None = None, config: Mapping[str, Any] | None = None) -> bool:
     """Publish the finished record in `directory`, again if it was before; a failure is a line on standard error.
@@ -39,4 +41,4 @@ def publish(directory: Path, mode: str | None = None, config: Mapping[str, Any] 
 def warn(directory: Path, problem: str) -> None:
     """Say in one line on standard error that a record is not published, and how to do it."""
     remedy = f"the record is unharmed, `python -m warmuplab.tracking {shlex.quote(str(directory))}` publishes it"
-    print(" ".join(f"warning: {directory}: not published to W&B ({problem}); {remedy}".split()), file=sys.stderr)
+    print(" ".join(f"warning: {directory}: {NOT_PUBLISHED} ({problem}); {remedy}".split()), file=sys.stderr)

@@ -10,6 +10,7 @@ from yaml import YAMLError
 
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import reason
+from warmuplab.base.silence import silent_start
 from warmuplab.config.schema import TrackerConfig
 from warmuplab.record.directory import read_config
 
@@ -73,13 +74,15 @@ def tracker_of(directory: Path) -> TrackerConfig:
 
 
 def quiet_wandb(mode: str) -> Any:
-    """The module, silent: it prints nothing."""
+    """The module, silent: neither it nor the process that it starts here prints anything."""
     if mode == "offline":  # means no network, not even for reports of wandb's own errors
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     logging.raiseExceptions = False  # of wandb's own log: on a full disk each message would print a traceback
     import wandb
 
-    wandb.setup(settings=wandb.Settings(mode=mode, silent=True, quiet=True))  # type: ignore[arg-type]
+    settings = wandb.Settings(mode=mode, silent=True, quiet=True)  # type: ignore[arg-type]
+    with silent_start():
+        wandb.setup(settings=settings)
     return wandb
 
 

@@ -23,11 +23,13 @@ from warmuplab.record.directory import read_config
 from warmuplab.record.run import Run
 from warmuplab.record.verifying import COMPLETE, read_summary
 from warmuplab.tracking.publishing import warn
+from warmuplab.tracking.server import note_upload, why_unreachable
 from warmuplab.tracking.settings import FINISH_SECONDS
 from warmuplab.tracking.view import View, diverged_at
 
 CONNECTIONS = 8  # W&B runs that begin or end at the same time: each waits for the server more than it computes
 SECONDS_TO_END = FINISH_SECONDS + 10.0  # after training, for everything that is still under way
+SECONDS_TO_END_IN_A_SWEEP = 20.0  # what is not done by then is uploaded later, by a command
 SECONDS_TO_ABANDON = 5.0  # when training was interrupted: a person waits for the prompt
 
 Message = tuple[str, int, Mapping[str, np.ndarray]]  # the arguments of `record.progress.Follow`
@@ -36,8 +38,9 @@ Message = tuple[str, int, Mapping[str, np.ndarray]]  # the arguments of `record.
 class Stream:
     """Training's end of the pipe. Used as a context: leaving it ends the W&B runs and says which are not published."""
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[Run], *, in_a_sweep: bool = False) -> None:
         self._runs = runs
+        self._seconds_to_end = SECONDS_TO_END_IN_A_SWEEP if in_a_sweep else SECONDS_TO_END
         self._messages: SimpleQueue[Message | None] = SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
         self._problem = ""
@@ -54,7 +57,7 @@ class Stream:
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._messages.put(None)
-        seconds = SECONDS_TO_END if error is None else SECONDS_TO_ABANDON
+        seconds = self._seconds_to_end if error is None else SECONDS_TO_ABANDON
         self._thread.join(seconds)
         problem = self._problem
         if self._thread.is_alive() and self._process is not None:
@@ -68,21 +71,23 @@ class Stream:
 
     def _feed(self) -> None:
         try:
-            with tempfile.TemporaryFile() as answers:  # a pipe could fill up
+            with tempfile.TemporaryFile() as answers, tempfile.TemporaryFile() as errors:  # a pipe could fill up
                 try:
-                    status = self._feed_process(answers)
-                    self._problem = f"the publishing process ended with status {status}"
+                    status = self._feed_process(answers, errors)
+                    self._problem = f"the publishing process ended with status {status}{_last_line(errors)}"
                 finally:
                     answers.seek(0)
                     self._answers = dict(json.loads(line) for line in answers.read().splitlines())
         except OSError as error:
             self._problem = f"the publishing process failed: {error}"
 
-    def _feed_process(self, answers: IO[bytes]) -> int:
+    def _feed_process(self, answers: IO[bytes], errors: IO[bytes]) -> int:
         directories = [str(run.directory) for run in self._runs]
         command = [sys.executable, "-m", "warmuplab.tracking.stream", *directories]
         # A session of its own: Ctrl-C in a terminal ends training, and then the end of the pipe tells the process.
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=answers, start_new_session=True) as self._process:
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=answers, stderr=errors, start_new_session=True
+        ) as self._process:
             assert self._process.stdin is not None
             while (message := self._messages.get()) is not None:
                 pickle.dump(message, self._process.stdin)
@@ -133,6 +138,7 @@ class _Member:
             if summary["diverged_at"] is not None:  # in its last update, where no row shows it
                 self._view.alert_of_divergence(summary["diverged_at"])
             self._view.close(summary)
+            note_upload(self.directory)
 
     def _attempt(self, action: Callable[[], None]) -> None:
         if self.problem is not None:
@@ -165,6 +171,7 @@ def follow(directories: Sequence[Path], messages: IO[bytes], answers: IO[str]) -
 
 def _begin(members: Sequence[_Member], started: str, pool: ThreadPoolExecutor) -> bool:
     """Begin the W&B runs; where the first cannot, the others would only wait as long for the same answer."""
+    members[0].problem = why_unreachable()
     members[0].begin(started)
     problem = members[0].problem
     for member in members[1:]:
@@ -172,6 +179,13 @@ def _begin(members: Sequence[_Member], started: str, pool: ThreadPoolExecutor) -
     for future in [pool.submit(member.begin, started) for member in members[1:]]:
         future.result()
     return problem is None
+
+
+def _last_line(errors: IO[bytes]) -> str:
+    """What a process said last of what went wrong."""
+    errors.seek(0)
+    lines = errors.read().decode(errors="replace").splitlines()
+    return f": {lines[-1]}" if lines else ""
 
 
 def _received(messages: IO[bytes]) -> Iterator[Message]:

@@ -14,11 +14,8 @@ from warmuplab.base.errors import ConfigError
 from warmuplab.config.schema import TrackerConfig
 from warmuplab.record.directory import look_through
 from warmuplab.tracking.publishing import publish
+from warmuplab.tracking.server import is_uploaded, note_upload, why_unreachable
 from warmuplab.tracking.settings import account_problem, check, tracker_of
-from warmuplab.tracking.view import identity_of
-
-MARK = "uploaded"
-DEFAULT_SERVER = "https://api.wandb.ai"
 
 
 @dataclass(frozen=True)
@@ -54,23 +51,25 @@ def sync(study: str, outputs: Path) -> Synced | None:
         check_upload(study, tracker_of(wanted[0]))
     uploaded = known = 0
     for path in wanted:
-        mark = f"{identity_of(path, finished[path])} {server()}\n"
-        if _read(path / "wandb" / MARK) == mark:
+        if is_uploaded(path):
             known += 1
         elif publish(path, "online"):
-            (path / "wandb").mkdir(exist_ok=True)
-            (path / "wandb" / MARK).write_text(mark)
+            note_upload(path)
             uploaded += 1
     failed = len(wanted) - uploaded - known
     return Synced(uploaded, known, failed, len(finished) - len(wanted), len(found.damaged))
 
 
 def check_upload(study: str, tracker: TrackerConfig) -> None:
-    """Raise `ConfigError` where an upload of `study` is bound to fail: settings that W&B refuses, or no account."""
+    """Raise `ConfigError` where an upload of `study` is bound to fail: refused settings, no account, no server."""
     check(dataclasses.replace(tracker, mode="offline"))
     problem = account_problem()
     if problem is not None:
         raise ConfigError("STUDY", study, problem, "run `wandb login` or set WANDB_API_KEY, then sync again")
+    problem = why_unreachable()
+    if problem is not None:
+        remedy = "connect to it, or set WANDB_BASE_URL to another one, then sync again"
+        raise ConfigError("STUDY", study, problem, remedy)
 
 
 def check_wanted() -> None:
@@ -82,12 +81,3 @@ def check_wanted() -> None:
 def is_on(tracker: TrackerConfig) -> bool:
     """Whether what was trained with `tracker` may be uploaded: also where it was to stay on this machine at first."""
     return tracker.name != "none" and tracker.mode != "disabled"
-
-
-def server() -> str:
-    """Where W&B's runs go."""
-    return os.environ.get("WANDB_BASE_URL") or DEFAULT_SERVER
-
-
-def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None

@@ -21,7 +21,7 @@ from warmuplab.outcome.view import write
 from warmuplab.study import results
 
 RESULTS = ROOT / "results"
-STUDIES = ("quick", "claims")
+STUDIES = ("quick", "claims-2026-11")
 EVIDENCE = ("runs.parquet", "curves.parquet", "layers.parquet", "episodes.parquet", "spikes.parquet", "manifest.json")
 
 

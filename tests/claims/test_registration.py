@@ -39,7 +39,7 @@ MADE = Claim(
     study="s",
     registry="confirm",
 )
-LATER = dataclasses.replace(WARM, seeds=tuple(range(11, 27)))
+LATER = tuple(range(11, 27))
 
 
 def changed(claim: Claim, **first: Any) -> Claim:
@@ -62,7 +62,11 @@ LOSS = MADE.contrasts[0].plus[0].measure  # type: ignore[attr-defined]
         changed(MADE, margin=0.01),
         changed(MADE, smallest_effect=0.06),
         changed(MADE, minus=MADE.contrasts[0].plus),
-        changed(MADE, minus=(Value(LATER, LOSS),)),
+        changed(
+            MADE,
+            plus=(Value(dataclasses.replace(NONE, seeds=LATER), LOSS),),
+            minus=(Value(dataclasses.replace(WARM, seeds=LATER), LOSS),),
+        ),
         changed(MADE, minus=(Value(WARM.at(8e-3), LOSS),)),
         changed(MADE, minus=(Value(dataclasses.replace(WARM, where=WARM.where | {"model.norm": "pre"}), LOSS),)),
         changed(MADE, minus=(Value(dataclasses.replace(WARM, where=WARM.where | {"model.width": 16}), LOSS),)),

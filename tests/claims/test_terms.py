@@ -207,3 +207,8 @@ def test_an_arm_that_several_terms_read_is_needed_once() -> None:
     assert comparisons[0].arms == (a, b, c)
     claim = Claim("one", "Said.", "a hunch", "Measured.", (*comparisons, better("z", a.at(1e-3), b)), study="made-up")
     assert [one.name for one in claim.arms] == ["a", "b", "c", "a"]  # the last at a rate of its own
+
+
+def test_arms_with_other_seeds_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="different seeds"):
+        better("x", arm("a", seeds=5), arm("b", seeds=6))

@@ -25,6 +25,10 @@ class Comparison:
     short: str = ""
     """The same for a narrow column; empty: `name`."""
 
+    def __post_init__(self) -> None:
+        if len({arm.seeds for arm in self.arms}) > 1:
+            raise ValueError(f"{self.name}: its arms have different seeds, and are compared seed by seed")
+
     @property
     def arms(self) -> tuple[Arm, ...]:
         """Every arm it needs, once."""

@@ -123,13 +123,13 @@ def _adjusted(p: float, adjusted: float) -> str:
 
 def _arms(one: Judged) -> ResultTable:
     by_rate = any(arm.all_train for arm in one.arms)
-    header = ["Arm", "Peak lr", "Mean (smallest to largest)", "At its ceiling", "Seeds"]
+    header = ["Arm", "Peak lr", "Mean (smallest to largest)", "At its ceiling", "Runs"]
     header += ["All seeds train up to"] if by_rate else []
     rows = []
     for arm in one.arms:
         spread = f"{value(arm.mean)} ({value(arm.low)} to {value(arm.high)})" if arm.runs else MISSING
-        seeds = f"{arm.runs} of {len(arm.arm.seeds)}"
-        rows.append([arm.arm.name, arm.rate, spread, str(arm.at_ceiling), seeds, *([arm.all_train] * by_rate)])
+        runs = f"{arm.runs} of {len(arm.arm.seeds) * max(1, len(arm.arm.rates))}"
+        rows.append([arm.arm.name, arm.rate, spread, str(arm.at_ceiling), runs, *([arm.all_train] * by_rate)])
     return ResultTable(header, rows)
 
 

@@ -198,6 +198,9 @@ def test_a_seed_with_a_run_at_its_ceiling_counts_once_on_each_side() -> None:
     terms = [Value(arm(name), FINAL_LOSS) for name in "abc"]
     found = contrast_of(Comparison("x", tuple(terms[:2]), (terms[2],), 0.0), MadeUp(losses, at_ceiling=marks))
     assert found.at_ceiling == (2, 1)
+    turned = [Value(arm(name), KEPT) for name in "abc"]  # of which less is worse: a ceiling lowers what is added
+    found = contrast_of(Comparison("x", tuple(turned[:2]), (turned[2],), 0.0), MadeUp(losses, at_ceiling=marks))
+    assert found.at_ceiling == (1, 2)
 
 
 def test_an_arm_that_several_terms_read_is_needed_once() -> None:

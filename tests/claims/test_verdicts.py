@@ -50,6 +50,9 @@ def verdict_on(*contrasts: Contrast) -> Verdict:
         (replace(contrast(0.0), at_ceiling=(1, 2)), "inconclusive", "nor to be less than"),  # it hides a difference
         (replace(contrast(0.2), at_ceiling=(2, 2)), "supported", "above 0"),
         (replace(contrast(0.2), at_ceiling=(2, 0)), "supported", "Runs of one side only are at their ceiling"),
+        (replace(contrast(0.2), at_ceiling=(0, 2)), "inconclusive", "that side is not found to be the better one"),
+        (replace(contrast(-0.2), at_ceiling=(2, 0)), "inconclusive", "Runs of one side only are at their ceiling"),
+        (replace(contrast(-0.2), at_ceiling=(0, 2)), "refuted", "below 0"),
         (replace(contrast(0.2), differences=np.array([0.2] * 14 + [math.nan] * 2)), "not tested", "lacks 2 of 16"),
         (replace(contrast(0.2), differences=np.full(8, 0.2)), "not tested", "among 12 claims needs 9 for any verdict"),
         (Contrast("warmup against none", np.zeros(16), 0.05), "no difference", "+0 nats"),

@@ -4,9 +4,23 @@ Twenty claims of one to four parts and 16 to 32 seeds. The parts of a claim comp
 by seed, so that they share its noise. Effects are in standard deviations of a run over seeds. A part that is given no
 effect is the hardest case of a false claim: just at what it is tested against.
 
-What is measured (4,000 studies each; `make soak` repeats it, the tests below take a few hundred):
+Any false *supported* or *refuted*, and in brackets any false statement on a part, in 4,000 studies each (tests with the
+marker `soak` repeat it, the others take a few hundred):
 
-RESULTS
+| noise | no effect at all | one part of each claim has none | and half of the claims hold |
+|---|---|---|---|
+| normal | 0.038 (0.055) | 0.042 (0.042) | 0.036 (0.036) |
+| heavy-tailed | 0.027 (0.043) | 0.035 (0.035) | 0.028 (0.028) |
+| skewed | 0.030 (0.043) | 0.040 (0.040) | 0.031 (0.031) |
+| stuck in all arms | 0.035 (0.049) | 0.039 (0.039) | 0.028 (0.028) |
+
+A false *no difference*: 0.036 of the claims with normal noise, 0.015 with heavy tails, 0.034 with skewed noise, and
+of the claim with most of them 0.055, 0.039 and 0.054 (standard error 0.003).
+
+Where one run in ten of the controls alone gets stuck, and means are equal all the same: 0.226 of the studies have a
+false *refuted* if all twenty claims are of that kind, 0.074 if five are, 0.049 if two are. Nearly all of it are parts
+of which no stuck run was among the seeds: no rule can see them, and more seeds help (0.010 of such parts at 16 seeds,
+0.005 at 32). A false *supported*: 0.001.
 """
 
 from collections.abc import Callable
@@ -57,10 +71,16 @@ def stuck_controls(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     return runs
 
 
-def differences(rng: np.random.Generator, draw: Draw, studies: int, seeds: int, effects: Floats) -> Floats:
-    """[study, part, seed]: controls minus the arm that all parts share, with their `effects` [part]."""
+def differences(
+    rng: np.random.Generator, draw: Draw, studies: int, seeds: int, effects: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """[study, part, seed]: controls minus the arm that all parts share, with their `effects` [part].
+
+    And [study, part], whether runs of the control alone are seen at the ceiling.
+    """
     runs = draw(rng, (studies, 1 + len(effects), seeds))
-    return runs[:, 1:] - runs[:, :1] + effects[:, None]
+    seen = (runs[:, 1:] == CEILING * (1 - STUCK)).any(axis=-1) & (draw is stuck_controls)
+    return runs[:, 1:] - runs[:, :1] + effects[:, None], seen
 
 
 def exact_p(d: Floats, above: float) -> Floats:
@@ -72,15 +92,20 @@ def exact_p(d: Floats, above: float) -> Floats:
     return p
 
 
-def simulated(seed: int, draw: Draw, studies: int, effects: Floats, equivalence: bool = False) -> Floats:
-    """p-values for, against and of no difference, [3, study, claim, part], of studies with `effects` [claim, part]."""
+def simulated(
+    seed: int, draw: Draw, studies: int, effects: Floats, equivalence: bool = False, of: int = len(PARTS)
+) -> Floats:
+    """p-values for, against and of no difference, [3, study, claim, part], of studies with `effects` [claim, part].
+
+    Noise is that of `draw` for so many claims, and normal for the others.
+    """
     rng = np.random.default_rng(seed)
     p = np.full((3, studies, len(PARTS), WIDEST), np.nan)
     for claim, (parts, seeds) in enumerate(zip(PARTS, SEEDS, strict=True)):
-        d = differences(rng, draw, studies, seeds, effects[claim, :parts])
+        d, seen = differences(rng, draw if claim < of else normal, studies, seeds, effects[claim, :parts])
         at_ceiling = draw in (stuck, stuck_controls)
         p[0, :, claim, :parts] = exact_p(d, 0.0)
-        p[1, :, claim, :parts] = exact_p(-d, 0.0)
+        p[1, :, claim, :parts] = np.where(seen, 1.0, exact_p(-d, 0.0))
         small = np.maximum(exact_p(d, -SMALLEST), exact_p(-d, -SMALLEST)) if equivalence else 1.0
         p[2, :, claim, :parts] = 1.0 if at_ceiling else small
     return p
@@ -121,6 +146,7 @@ def errors(p: Floats, effects: Floats) -> dict[str, float]:
     }
 
 
+ONE_ARM = {20: 0.23, 5: 0.09, 2: 0.05}  # by the number of claims whose controls alone get stuck
 FEW_OR_MANY = pytest.mark.parametrize("studies", [250, pytest.param(4000, marks=pytest.mark.soak)])
 
 
@@ -133,21 +159,21 @@ def at_most(bound: float, studies: int) -> float:
 @pytest.mark.parametrize("draw", DRAWS)
 @FEW_OR_MANY
 def test_any_false_supported_or_refuted_is_rare(draw: str, truth: str, studies: int) -> None:
-    """At most 0.05 of the studies, the names of parts included: the parts here share an arm (see `families`)."""
+    """At most 0.05 of the studies, names of parts included: those here share an arm (see `families`)."""
     found = errors(simulated(1, DRAWS[draw], studies, TRUTHS[truth]), TRUTHS[truth])
     print(f"{draw}; {truth}; {studies} studies: {found}")
     assert found["any part"] <= at_most(0.05, studies)
     assert found["supported or refuted"] <= (0.05 if studies == 4000 else at_most(0.05, studies))
 
 
-@pytest.mark.parametrize("truth", TRUTHS)
+@pytest.mark.parametrize(("claims", "stated"), ONE_ARM.items())
 @FEW_OR_MANY
-def test_runs_stuck_in_one_arm_only(truth: str, studies: int) -> None:
-    """What is stated, for means that are equal nevertheless: more than 0.05, nearly all of it false *refuted*."""
-    found = errors(simulated(2, stuck_controls, studies, TRUTHS[truth]), TRUTHS[truth])
-    print(f"stuck in one arm only; {truth}; {studies} studies: {found}")
+def test_runs_stuck_in_one_arm_only(claims: int, stated: float, studies: int) -> None:
+    """What is stated, for means that are equal nevertheless, where so many claims are of that kind."""
+    found = errors(simulated(2, stuck_controls, studies, no_effect(), of=claims), no_effect())
+    print(f"stuck in one arm only, {claims} claims; {studies} studies: {found}")
     assert found["supported"] <= at_most(0.025, studies)
-    assert found["supported or refuted"] <= at_most(ONE_ARM, studies)
+    assert found["supported or refuted"] <= at_most(stated, studies)
 
 
 @pytest.mark.parametrize("draw", ["normal", "heavy-tailed", "skewed"])
@@ -160,6 +186,3 @@ def test_a_false_no_difference_is_rare_for_every_claim(draw: str, studies: int) 
     print(f"{draw}; {studies} studies: false no difference {found.mean(axis=0).max():.4f}, mean {found.mean():.4f}")
     assert found.mean() <= at_most(0.05, 20 * studies)
     assert found.mean(axis=0).max() <= at_most(0.05, studies) + 0.01 * (studies < 4000)
-
-
-ONE_ARM = 0.3

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from warmuplab.claims.arm import Direction
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.parts import Contrast
@@ -21,7 +22,7 @@ def contrast_of(comparison: Comparison, evidence: Evidence) -> Contrast:
         comparison.smallest_effect,
         comparison.unit,
         comparison.margin,
-        (_at_ceiling(plus), _at_ceiling(minus)),
+        (_at_ceiling(plus, minus, "more"), _at_ceiling(plus, minus, "less")),
     )
 
 
@@ -38,6 +39,8 @@ def _sum(parts: list[TermValues]) -> Floats:
     return np.asarray(np.sum([part.values for part in parts], axis=0), dtype=np.float64)
 
 
-def _at_ceiling(parts: list[TermValues]) -> int:
-    """Seeds of which a run of some part sits at a ceiling."""
-    return int(np.any([part.at_ceiling for part in parts], axis=0).sum()) if parts else 0
+def _at_ceiling(plus: list[TermValues], minus: list[TermValues], worse: Direction) -> int:
+    """Seeds with a run at a ceiling among what is added and is worse with `worse`, or subtracted and the other way."""
+    there = [term.at_ceiling for term in plus if term.worse == worse]
+    there += [term.at_ceiling for term in minus if term.worse != worse]
+    return int(np.any(there, axis=0).sum()) if there else 0

@@ -27,7 +27,7 @@ class Contrast:
     margin: float = 0.0
     """What the effect is shown to lie above."""
     at_ceiling: tuple[int, int] = (0, 0)
-    """Seeds of which a run sits at a ceiling (see `with_ceiling`): of the arms that are added, of those subtracted."""
+    """Seeds of which a run at a ceiling (see `with_ceiling`) raises the effect, and of which one lowers it."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.smallest_effect < math.inf:

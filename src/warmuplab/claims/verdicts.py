@@ -18,9 +18,12 @@ A part that is shown to be too small to matter counts in 3 to 5 as neither shown
 `families` says which tests make up one family, at which level, and what error this leaves: any false *supported* or
 *refuted* in a registry at most 0.05.
 
-It rests on symmetry (see `statistics`). Where runs get stuck in one arm only, differences are skewed: stuck runs count
-at the ceiling, are never left out, and the verdict says so. How often it then errs is measured in
-`tests/claims/test_verdicts_simulated.py`.
+It rests on symmetry (see `statistics`). Where runs get stuck in one arm only, differences are skewed. Such runs count
+at the ceiling and are never left out, the verdict says so, and *an arm with runs at a ceiling is not found to be
+better than one without*: the test in that direction is not made, and the one in the other direction errs to the safe
+side. What remains are runs that might have got stuck and did not: where one run in ten of an arm does, none of 16
+seeds shows it with a chance of 0.19, and a verdict in favour of that arm speaks of the runs that were seen. How often
+that goes wrong is measured in `tests/claims/test_verdicts_simulated.py`.
 """
 
 import math
@@ -76,10 +79,15 @@ def judge(claims: Mapping[str, Sequence[Contrast]]) -> dict[str, Verdict]:
 
 
 def examine(contrast: Contrast) -> Part:
-    """The effect of a contrast with its interval and p-values, none of them adjusted; all seeds must have a value."""
+    """The effect of a contrast with its interval and p-values, none of them adjusted; all seeds must have a value.
+
+    A test that is not made has p = 1.
+    """
     d, smallest = contrast.differences, contrast.smallest_effect
     p_for = float(sign_flip_p(d, "greater", contrast.margin))
     p_against = float(sign_flip_p(d, "less", contrast.below))
+    up, down = contrast.at_ceiling
+    p_for, p_against = (1.0 if down and not up else p_for), (1.0 if up and not down else p_against)
     p_equivalent = 1.0
     if smallest and not any(contrast.at_ceiling):
         p_equivalent = float(max(sign_flip_p(d, "greater", -smallest), sign_flip_p(d, "less", smallest)))

@@ -99,7 +99,10 @@ def _stuck(parts: Sequence[Part]) -> str:
     if not skewed:
         return ""
     said = listed(f"{part.contrast.name} ({plural(sum(part.contrast.at_ceiling), 'seed')})" for part in skewed)
-    return f" Runs of one side only are at their ceiling in {said}: differences are skewed, and p-values less exact."
+    return (
+        f" Runs of one side only are at their ceiling in {said}: differences are skewed, and that side is not found to"
+        " be the better one."
+    )
 
 
 def _names(parts: Sequence[Part]) -> str:

@@ -8,12 +8,14 @@ STUDY ?= quick
 ARGS ?=
 DATA ?=
 DRY ?=
-export STUDY DATA  # a recipe reads them as "$$STUDY", so that no character of theirs is one of the shell
+RUN ?=
+TEXT ?=
+export STUDY DATA RUN TEXT  # a recipe reads them as "$$STUDY", so that no character of theirs is one of the shell
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test lint sweep run report figures dashboard sync find-lr bench gpu-check clean
+.PHONY: help setup test lint sweep run translate evaluate report figures dashboard verify sync find-lr bench gpu-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-28s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +54,12 @@ sweep: $(VENV)/.installed  ## train a study and report it (STUDY=quick, ARGS="ov
 run: $(VENV)/.installed  ## train a single run (ARGS="overrides")
 	@$(BIN)/python scripts/train.py $(ARGS)
 
+translate: $(VENV)/.installed  ## translate with a finished run (RUN=outputs/single/RUN_ID TEXT="A man rides a bike")
+	@$(BIN)/python scripts/translate.py "$$RUN" $(if $(TEXT),"$$TEXT") $(ARGS)
+
+evaluate: $(VENV)/.installed  ## loss and BLEU of a finished run on held-out text (RUN=outputs/single/RUN_ID)
+	@$(BIN)/python scripts/evaluate.py "$$RUN" $(ARGS)
+
 report: $(VENV)/.installed  ## collect a study's runs and write its tables and figures (STUDY=quick)
 	@$(BIN)/python scripts/report.py "$$STUDY"
 
@@ -60,6 +68,9 @@ figures: $(VENV)/.installed  ## draw all figures again from results/ (`python sc
 
 dashboard: $(VENV)/.installed  ## write a study's page, results/<study>/dashboard.html (STUDY=quick)
 	@$(BIN)/python scripts/dashboard.py "$$STUDY"
+
+verify: $(VENV)/.installed  ## read all that a study left behind and list what is damaged (STUDY=quick)
+	@$(BIN)/python scripts/verify.py "$$STUDY"
 
 sync: $(VENV)/.installed  ## upload a study to W&B: its runs, and the study as one W&B run, each once (STUDY=quick)
 	@$(BIN)/python scripts/sync.py "$$STUDY"

@@ -15,7 +15,9 @@ import pytest
 import torch
 
 from support.composing import composed
+from support.trained_runs import trained
 from warmuplab.data import corpora, tokens
+from warmuplab.record.run import Run
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,6 +68,12 @@ def small_corpus(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     """The pairs as token ids."""
     data = composed("data=multi30k", f"data.path={small_folder}", "data.vocabulary_size=300").data
     return tokens.load(data, tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def trained_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run on the small corpus that kept its weights, not to be written to."""
+    return trained(tmp_path_factory.mktemp("trained"), small_folder, "training.steps=30", "schedule.peak_lr=1e-2")
 
 
 @pytest.fixture(scope="session")

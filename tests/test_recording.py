@@ -16,11 +16,12 @@ from warmuplab.base.interrupts import Interrupted
 from warmuplab.population.keeper import Keeper
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
+from warmuplab.record.weights import are_kept
 from warmuplab.tracking.publication import publication
 
 STEPS = 30
 RUN = (*QUICK, "hardware=cpu", "tracker=none", f"training.steps={STEPS}", "training.validate_every=7", "probes.every=4")
-FILES = ("metrics.parquet", "layers.parquet")
+FILES = ("metrics.parquet", "layers.parquet", "weights.safetensors", "tokenizer.json")
 
 
 def runs_in(folder: Path, *overrides: str, seeds: tuple[int, ...] = (0, 1, 2)) -> list[Run]:
@@ -60,7 +61,10 @@ def reports_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("reports_every_step")
 def test_the_records_are_those_of_an_undisturbed_training(tmp_path: Path, overrides: tuple[str, ...]) -> None:
     whole, broken = (
-        [*runs_in(folder, *overrides), *runs_in(folder, *overrides, "schedule.peak_lr=1e30", seeds=(3,))]
+        [
+            *runs_in(folder, *overrides, "keep_weights=true"),
+            *runs_in(folder, *overrides, "keep_weights=true", "schedule.peak_lr=1e30", seeds=(3,)),
+        ]
         for folder in (tmp_path / "whole", tmp_path / "broken")
     )
     assert worker.train_population(whole, "p", lambda _: None)
@@ -78,7 +82,25 @@ def test_the_records_are_those_of_an_undisturbed_training(tmp_path: Path, overri
         told, resumed = one.summary or {}, other.summary or {}
         assert told["values"] == resumed["values"]
         assert told["status"] == resumed["status"]
+        assert are_kept(one.directory) == are_kept(other.directory) == (told["status"] == "finished")
     assert list((tmp_path / "broken" / "single" / "populations").glob("*checkpoint*")) == []
+
+
+def test_keeping_weights_changes_nothing_else_and_members_need_not_agree_on_it(tmp_path: Path) -> None:
+    without = runs_in(tmp_path / "without", seeds=(0, 1))
+    assert worker.train_population(without, "p", lambda _: None)
+    kept = runs_in(tmp_path / "with", seeds=(0,)) + runs_in(tmp_path / "with", "keep_weights=true", seeds=(1,))
+    file = worker.write_population(kept)
+    assert worker.train_population(file.read(), file.name, lambda _: None)
+    assert [run.run_id for run in kept] == [run.run_id for run in without]
+    assert bytes_of(kept)[:4] == bytes_of(without) != []
+    assert [are_kept(run.directory) for run in [*without, *kept]] == [False, False, False, True]
+    assert {path.name for path in kept[1].directory.iterdir()} - {
+        path.name for path in kept[0].directory.iterdir()
+    } == {
+        "weights.safetensors",
+        "tokenizer.json",
+    }
 
 
 @pytest.mark.usefixtures("reports_every_step")

@@ -15,9 +15,12 @@ from warmuplab.base.together import do_together
 from warmuplab.data.corpora import CORPORA
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population.keeper import Keeper
+from warmuplab.population.population import Population
 from warmuplab.record import environment, writing
+from warmuplab.record.leases import Leases
 from warmuplab.record.progress import Follow, Progress, Report
 from warmuplab.record.run import Run
+from warmuplab.record.weights import Trained
 from warmuplab.training import Outcome, Trainer
 
 
@@ -29,13 +32,15 @@ def train(
     follow: Follow | None = None,
     keeper: Keeper | None = None,
     wanted: Sequence[Run] | None = None,
+    lease: Leases | None = None,
 ) -> None:
     """Train `runs`, which differ in seed and schedule only, and write the results of those `wanted`, or of all.
 
     A record begins before. Goes on from the checkpoint that `keeper` has, if any, and keeps one on the way: also when
     the program is asked to end, which raises `Interrupted` here. `follow` is handed the new rows of what is wanted at
     every report. The last report, `Progress.writing`, comes when the memory of the training is free again, before
-    summaries and records are written. A run whose result cannot be written fails alone.
+    summaries and records are written. A run whose result cannot be written fails alone. Raises `BusyError`, and writes
+    nothing more, where another process took over the `lease` of the runs.
     """
     wanted, keeper = runs if wanted is None else wanted, keeper or Keeper(None, None, {})
     places = [m for m, run in enumerate(runs) if run in wanted]
@@ -53,6 +58,8 @@ def train(
             follow(started, first_step, {name: values[:, places] for name, values in series.items()})
 
     def between_steps(trainer: Trainer, seconds: float) -> None:
+        if lease is not None:
+            lease.check()
         if interrupts.are_asked() or keeper.is_due():
             keeper.keep(trainer.state(), {"started": started, "seconds": seconds})
         interrupts.raise_if_asked()
@@ -86,11 +93,15 @@ def train(
         "hardware": environment.hardware(trainer.population.device.type),
     }
     outcomes = [outcome for run, outcome in zip(runs, trainer.outcomes(), strict=True) if run in wanted]
+    kept = [_kept(trainer.population, m, runs[m], corpus) for m in places]
     del trainer
     _give_memory_back()
+    if lease is not None:
+        lease.check_now()
     for progress in last:
         report(progress.at_its_end())
-    do_together([partial(_write, run, outcome, facts) for run, outcome in zip(wanted, outcomes, strict=True)])
+    results = zip([runs[m] for m in places], outcomes, kept, strict=True)
+    do_together([partial(_write, run, outcome, facts, trained) for run, outcome, trained in results])
     if all(run.is_complete for run in wanted):
         keeper.forget()
 
@@ -103,7 +114,15 @@ def _give_memory_back() -> None:
     return_freed_memory()
 
 
-def _write(run: Run, outcome: Outcome, facts: dict[str, Any]) -> None:
+def _kept(population: Population, member: int, run: Run, corpus: TokenizedCorpus) -> Trained | None:
+    """What is kept of a member; None where that is not wanted, or the weights are those of a run that diverged."""
+    if run.config.keep_weights is not True or not population.alive_M[member]:
+        return None
+    weights = population.weights_of(member)
+    return Trained(weights, corpus.tokenizer, run.config.model, corpus.vocabulary_size, corpus.fingerprint)
+
+
+def _write(run: Run, outcome: Outcome, facts: dict[str, Any], trained: Trained | None) -> None:
     metrics, layers, summary = outcome()
     whole = {"study": run.config.study, "seed": run.config.seed} | summary | facts
-    writing.attempt(run, partial(writing.finish, run, metrics, whole, layers))
+    writing.attempt(run, partial(writing.finish, run, metrics, whole, layers, trained))

@@ -11,7 +11,7 @@ import torch
 
 from warmuplab.base.portions import whole_portion
 from warmuplab.config.schema import RunConfig
-from warmuplab.data.batches import TrainingBatches, evaluation_batches
+from warmuplab.data.batches import EVALUATION_BATCH_SIZE, TrainingBatches, evaluation_batches
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population.checkpoint import State, part, whole
 from warmuplab.population.metrics import Metrics
@@ -29,7 +29,6 @@ from warmuplab.schedules import RunSchedule
 from warmuplab.series import spikes
 from warmuplab.series.catalogue import LR, LR_ELSEWHERE
 
-VALIDATION_BATCH_SIZE = 128
 WATCHED_STEPS = 100  # over which a report looks for a spike under way
 SECONDS_BETWEEN_REPORTS = 2.0  # a report waits for the device, so it must be rare
 
@@ -71,8 +70,8 @@ class Trainer:
         device, members = self.population.device, len(runs)
         self.batches = TrainingBatches(corpus.train, self._training.batch_size, seeds, device, self.steps)
         self._replay = Replay(device, config.hardware.replay)
-        self._validation = evaluation_batches(corpus.validation, members, VALIDATION_BATCH_SIZE, device)
-        self._test = evaluation_batches(corpus.test, members, VALIDATION_BATCH_SIZE, device) if corpus.test else []
+        self._validation = evaluation_batches(corpus.validation, members, EVALUATION_BATCH_SIZE, device)
+        self._test = evaluation_batches(corpus.test, members, EVALUATION_BATCH_SIZE, device) if corpus.test else []
         self.metrics = Metrics(members, self.steps, device, self.population.weights_MxP.dtype)
         self._probes = self._make_probes(config, corpus, seeds)
         cost_T = np.ones(self.steps) if self._probes is None else self._probes.cost()

@@ -32,8 +32,9 @@ from warmuplab.config.schema import DataConfig, RunConfig
 from warmuplab.data import tokens
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population import optimizers, parts
-from warmuplab.record import environment, writing
+from warmuplab.record import environment, leases, writing
 from warmuplab.record.identity import identify, population_key
+from warmuplab.record.leases import BusyError
 from warmuplab.record.progress import Progress, Report
 from warmuplab.record.run import Run
 from warmuplab.tracking import settings as tracking
@@ -42,7 +43,9 @@ from warmuplab.tracking.publication import publication
 ATTENDED = "--attended"
 SECONDS_TO_SAVE = 10.0  # for a worker that is asked to end
 CHECKPOINT = ".checkpoint"
+CACHE = ".cache"  # of tokenized corpora and compiled code, beside the studies
 OUT_OF_MEMORY = 3  # exit status of a worker whose population may fit when it is divided
+BUSY = 4  # exit status of a worker that found a run of its population in other hands
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def load_corpus(config: RunConfig) -> TokenizedCorpus:
 
 @cache
 def _corpus(data: str, outputs: str) -> TokenizedCorpus:
-    return tokens.load(DataConfig(**json.loads(data)), Path(outputs) / ".cache")
+    return tokens.load(DataConfig(**json.loads(data)), Path(outputs) / CACHE)
 
 
 def prepare(config: RunConfig) -> Run:
@@ -177,12 +180,28 @@ def train_population(runs: Sequence[Run], name: str, report: Report, *, offline:
     Of several, those that are finished train with the others, so that the others come out as in an undisturbed
     training, and their records stay. Without `offline` only what is published online, as training goes. A run whose
     directory cannot be written fails alone. `record.writing.failure_of` says why a run failed. Raises
-    `OutOfMemoryError` where the memory is too small for all of several runs: nothing is recorded of them then.
+    `OutOfMemoryError` where the memory is too small for all of several runs, and `BusyError` where another process
+    trains one of them: nothing is recorded of them then.
     """
     runs = decided(runs)
+    try:
+        with leases.held([run.directory for run in unfinished(runs)]) as lease:
+            return _train_owned(runs, name, report, lease, offline=offline)
+    except OSError as error:  # no lease can be written where no record can
+        for run in unfinished(runs):
+            writing.fail_with(run, error)
+        return False
+
+
+def unfinished(runs: Sequence[Run]) -> list[Run]:
+    """Those of `runs` that are to be trained."""
+    return [run for run in runs if run.config.overwrite or not run.is_complete]
+
+
+def _train_owned(runs: Sequence[Run], name: str, report: Report, lease: leases.Leases, *, offline: bool) -> bool:
     hardware = runs[0].config.hardware
     if hardware.compile:  # what one worker has compiled the others find there
-        cache = Path(runs[0].config.outputs).resolve() / ".cache" / "inductor"
+        cache = Path(runs[0].config.outputs).resolve() / CACHE / "inductor"
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
     from warmuplab import recording
     from warmuplab.population import precision
@@ -190,16 +209,16 @@ def train_population(runs: Sequence[Run], name: str, report: Report, *, offline:
 
     precision.set_up(hardware)
     keep_freed_memory()
-    left = [run for run in runs if run.config.overwrite or not run.is_complete]
+    left = unfinished(runs)  # another process may have finished one before the leases were had
     begun = [run for run in left if writing.attempt(run, partial(writing.begin, run))]
     if not begun:
-        return False
+        return not left
     with publication(begun, offline=offline) as follow:
         try:
             keeper = Keeper(checkpoint_path(runs[0].config, name), hardware.checkpoint_seconds, _identity(runs))
             with interrupts.deferred():
-                recording.train(runs, load_corpus(runs[0].config), name, report, follow, keeper, begun)
-        except ConfigError:
+                recording.train(runs, load_corpus(runs[0].config), name, report, follow, keeper, begun, lease)
+        except (ConfigError, BusyError):
             raise
         except Exception as error:
             if says_out_of_memory(error) and len(runs) > 1:
@@ -252,7 +271,7 @@ def main(arguments: Sequence[str]) -> int:
     file = PopulationFile(Path(files[0]))
     with one_line_errors():
         runs = file.read()
-        if not any(run.config.overwrite or not run.is_complete for run in runs):
+        if not unfinished(runs):
             say(f"{file.name}: all runs are finished already; set overwrite to true in the file to train them again")
             return 0
 
@@ -265,6 +284,9 @@ def main(arguments: Sequence[str]) -> int:
         except OutOfMemoryError as error:
             print(f"failed: {file.name}: {error}; divide the runs over two files", file=sys.stderr)
             return OUT_OF_MEMORY
+        except BusyError as error:
+            print(f"failed: {file.name}: {error.owner} trains a run of it", file=sys.stderr)
+            return BUSY
         if not well:
             raise RunFailedError.of(writing.failures(runs), len(runs))
     return 0

@@ -17,6 +17,7 @@ from support.unpacked import unpacked
 from warmuplab.base.errors import ConfigError
 from warmuplab.config import rerun
 from warmuplab.config.compose import CONFIG_FOLDER
+from warmuplab.config.keys import WHERE_IT_LIES, is_among
 from warmuplab.config.mapping import from_mapping
 from warmuplab.config.overrides import as_cell
 from warmuplab.dashboard import labels, page, payload
@@ -111,11 +112,7 @@ def test_damaged_spikes_and_layers_are_one_line(study: Study, tmp_path: Path, na
     ],
 )
 def test_the_command_of_a_run_gives_that_run(overrides: list[str]) -> None:
-    wanted = {
-        key: value
-        for key, value in keys_of(composed(*overrides)).items()
-        if not key.startswith(("study", "outputs", "overwrite", "data.path", "tracker."))
-    }
+    wanted = {key: value for key, value in keys_of(composed(*overrides)).items() if not is_among(key, WHERE_IT_LIES)}
     command = rerun.run_command({key: as_cell(value) for key, value in wanted.items()})
     assert command is not None
     program, script, *arguments = shlex.split(command)

@@ -6,65 +6,30 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from support.composing import QUICK, ROOT, composed
+from support.composing import QUICK, composed
+from support.sweeps import bytes_of, checkpoints, left_over, started, undisturbed_sweep, wait_for, workers_of
 from warmuplab import worker
+from warmuplab.base.files import SECONDS_OF_A_HALF
+from warmuplab.base.processes import machine
 from warmuplab.launch import recorded
+from warmuplab.record import writing
 from warmuplab.record.run import Run
 
 SEEDS = 5
-ARGUMENTS = [
-    "-m", *QUICK, "hardware=cpu", "tracker=none", "probes=default", "training.steps=150", "training.validate_every=50",
-    f"seed=range({SEEDS})", "hydra.launcher.workers=2", "hydra.launcher.members=3", "hardware.checkpoint_seconds=0",
-]  # fmt: skip
-
-
-def sweep(outputs: Path, *more: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *ARGUMENTS, f"outputs={outputs}", *more]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a job in the background ignores
-    )  # fmt: skip
-
-
-def bytes_of(outputs: Path) -> dict[str, bytes]:
-    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in sorted(outputs.glob("single/*/*.parquet"))}
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    outputs = tmp_path_factory.mktemp("undisturbed")
-    process = sweep(outputs)
-    printed, said = process.communicate(timeout=300)
-    assert process.returncode == 0, printed + said
-    found = bytes_of(outputs)
-    assert len(found) == 2 * SEEDS
-    return found
+    return undisturbed_sweep(tmp_path_factory.mktemp("undisturbed"), SEEDS)
 
 
-def workers_of(outputs: Path) -> Iterator[int]:
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"warmuplab.worker" in words and any(str(outputs).encode() in word for word in words):
-            yield int(folder.name)
-
-
-def wait_for(what: Callable[[], object], seconds: float = 120.0) -> None:
-    latest = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < latest, "it did not come to that"
-        time.sleep(0.02)
-
-
-def checkpoints(outputs: Path) -> list[Path]:
-    return list(outputs.glob("single/populations/*.checkpoint"))
+def sweep(outputs: Path, *more: str) -> "subprocess.Popen[str]":
+    return started(outputs, SEEDS, *more)
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")
@@ -83,8 +48,7 @@ def test_after_a_kill_the_same_command_goes_on(tmp_path: Path, victim: str, undi
     assert again.returncode == 0, printed + said
     assert "a checkpoint to go on from" in printed
     assert bytes_of(tmp_path) == undisturbed
-    left = [path.name for path in tmp_path.rglob("*") if path.name.startswith(".") and path.name != ".cache"]
-    assert (left, checkpoints(tmp_path)) == ([], [])
+    assert left_over(tmp_path) == []
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")
@@ -113,8 +77,7 @@ def prepared(outputs: Path, *overrides: str) -> list[Run]:
 
 
 def finish(run: Run) -> None:
-    run.directory.mkdir(parents=True, exist_ok=True)
-    (run.directory / "summary.json").write_text(json.dumps({"status": "finished"}))
+    writing.finish(run, pd.DataFrame({"step": [0]}), {"status": "finished"})
 
 
 def unfinished(runs: list[Run], allowed: int | None = None) -> tuple[list[list[Run]], list[Run]]:
@@ -170,11 +133,18 @@ def test_what_nothing_is_left_of_is_removed(tmp_path: Path) -> None:
         finish(run)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    for number in (ended.pid, os.getpid()):
-        begun.with_name(f".{begun.stem}.checkpoint.{number}").write_bytes(b"half")
+    elsewhere, long_ago = "0123abcd-1", "0123abcd-2"  # on another machine
+    names = [f"{machine()}-{ended.pid}", f"{machine()}-{os.getpid()}", elsewhere, long_ago]
+    halves = [begun.with_name(f".{begun.stem}.checkpoint.{name}") for name in names]
+    halves += [folder / f".half.{machine()}-{ended.pid}" for folder in (runs[2].directory, tmp_path / ".cache")]
+    for half in halves:
+        half.parent.mkdir(exist_ok=True)
+        half.write_bytes(b"half")
+    os.utime(halves[3], (time.time() - 2 * SECONDS_OF_A_HALF,) * 2)
     recorded.tidy(runs)
+    assert [half for half in halves if half.exists()] == halves[1:3]
     left = {path.name for path in begun.parent.iterdir() if "checkpoint" in path.name}
-    assert left == {f"{begun.stem}.checkpoint", f".{begun.stem}.checkpoint.{os.getpid()}"}
+    assert left == {f"{begun.stem}.checkpoint", *(half.name for half in halves[1:3])}
 
 
 @pytest.mark.parametrize("reason", ["too large", "other members", "overwritten", "damaged", "of an older form"])

@@ -228,3 +228,15 @@ def test_label_smoothing_is_the_published_mixture_and_leaves_the_loss_alone() ->
     expected = -(0.9 * log_p[real, label[real]] + 0.1 * log_p[real].mean(1)).mean()
     assert objective.item() == pytest.approx(expected.item(), rel=1e-12)
     assert loss.item() == pytest.approx(model.losses(weights_MxP, batch).item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("norm", ["post", "pre"])
+def test_decoding_step_by_step_gives_the_logits_of_the_whole_target(norm: str) -> None:
+    model = make(norm)
+    rows, batch = weights(model, 1, 2), random_batch(members=2)
+    whole = model.logits(rows, batch).unflatten(1, batch.input_MxBxT.shape[1:])
+    memory = model.memory(rows, batch.source_MxBxS)
+    assert memory.shape == (*batch.source_MxBxS.shape, 16)
+    for length in range(1, batch.input_MxBxT.shape[2] + 1):
+        logits = model.next_logits(rows, batch.source_MxBxS, memory, batch.input_MxBxT[:, :, :length])
+        torch.testing.assert_close(logits, whole[:, :, length - 1], rtol=1e-10, atol=1e-12)

@@ -14,7 +14,7 @@ from warmuplab.config import keys, mapping, schema
 from warmuplab.config.mapping import to_mapping
 from warmuplab.config.schema import RunConfig, added
 from warmuplab.record import writing
-from warmuplab.record.directory import read_directories
+from warmuplab.record.directory import look_through
 from warmuplab.record.identity import identify, population_key
 from warmuplab.record.run import Run
 from warmuplab.schedules import options
@@ -105,7 +105,7 @@ def test_a_later_key_is_filled_in_where_an_older_record_is_read(tmp_path: Path, 
         writing.begin(old)
         writing.fail(old, "made up")
     request.getfixturevalue("with_later_keys")
-    (one, two) = read_directories(tmp_path / "single")
+    (one, two) = look_through(tmp_path / "single").runs
     assert (one.config["model.rotary"], one.config["model.skips"], one.config["noise.scale"]) == (False, [1], 0.0)
     assert one.config["schedule.decay.hold"] == 0
     later = to_mapping(composed(*QUICK, f"outputs={tmp_path}"))

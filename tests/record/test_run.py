@@ -65,7 +65,7 @@ def test_what_changes_no_result_keeps_the_name(override: str) -> None:
 
 
 NO_RESULT = [
-    "study", "overwrite", "outputs", "data.name", "data.path", "data.revision", "hardware.device",
+    "study", "overwrite", "keep_weights", "outputs", "data.name", "data.path", "data.revision", "hardware.device",
     "hardware.compile", "hardware.checkpoint_seconds", "hardware.replay", "hardware.tf32", "hardware.threads",
     "probes.enabled",
     "probes.early_fraction", "probes.every", "probes.batch_size", "probes.curvature", "probes.loss_only",
@@ -207,7 +207,7 @@ def test_a_run_is_complete_only_after_its_summary(tmp_path: Path, monkeypatch: p
     writing.begin(run)
     assert states(run) == (False, None)
 
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         assert states(run) == (False, None)  # everything else is there, the summary is not
         assert (run.directory / "metrics.parquet").exists()
         raise KeyboardInterrupt
@@ -244,9 +244,13 @@ def test_a_failure_that_cannot_be_recorded_is_known_to_this_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_in(tmp_path)
+    assert writing.failure_of(run) == "its directory was removed"
+    writing.begin(run)
     assert writing.failure_of(run) == "it was not trained to its end"
     with monkeypatch.context() as patch:
-        patch.setattr(writing, "write_text", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        patch.setattr(
+            writing, "write_text", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+        )
         writing.fail(run, "ValueError: no", "Traceback ...")
         said = f"ValueError: no; and not recorded: No space left on device ({run.directory})"
         assert writing.failures([run]) == [f"{run.directory}: {said}"]

@@ -15,6 +15,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from support.composing import ROOT, composed
+from support.records import reseal
 from support.synthetic_study import ENTROPY, configured, keys_of, leave, replace_metrics, small_study
 from warmuplab.base.arguments import Parser, check_study
 from warmuplab.base.errors import ConfigError
@@ -77,6 +78,7 @@ def test_a_spike_of_a_long_run_is_kept(tmp_path: Path) -> None:
     metrics = pd.read_parquet(path)
     metrics.loc[1717, "train/loss"] = 40.0
     metrics.to_parquet(path)
+    reseal(run.directory)
     study, _ = collect.update("tiny", tmp_path / "outputs", tmp_path / "results")
     losses = study.curves[study.curves["metric"] == "train/loss"]
     assert len(losses) < 500
@@ -92,9 +94,7 @@ def test_spikes_are_those_of_the_whole_series(tmp_path: Path, older: bool) -> No
     metrics.loc[1718, "train/loss"] += 30  # the peak; its start lies within the same bin and is not an extreme of it
     replace_metrics(run, metrics)
     if older:
-        summary = json.loads((run.directory / "summary.json").read_text())
-        del summary["spikes"]
-        (run.directory / "summary.json").write_text(json.dumps(summary))
+        reseal(run.directory, lambda summary: summary.pop("spikes"))
     collect.update("tiny", tmp_path / "outputs", tmp_path / "results")
     spikes = pd.read_parquet(tmp_path / "results" / "tiny" / "spikes.parquet")
     expected = find_spikes(metrics["train/loss"])
@@ -125,6 +125,7 @@ def test_layers_are_collected_as_recorded_and_are_absent_where_no_run_has_any(tm
         pd.testing.assert_frame_equal(collected, recorded, check_dtype=False, check_categorical=False)
     for run in runs[:2]:
         (run.directory / "layers.parquet").unlink()
+        reseal(run.directory)
     collect.update("tiny", tmp_path / "outputs", tmp_path / "results")
     assert not path.exists()
 
@@ -194,8 +195,7 @@ def test_runs_that_have_not_ended_are_left_out_and_mentioned(tmp_path: Path) -> 
     writing.begin(configured(tmp_path / "outputs", "tiny", {"seed": 1}))
     study, notes = collect.update("tiny", tmp_path / "outputs", tmp_path / "results")
     assert len(study.runs) == 1
-    assert len(notes) == 1
-    assert "killed: 1 of" in notes[0]
+    assert notes == ["left out, still training or killed: 1 run."]
 
 
 NO_NAMES = ["", ".", "..", "../tiny", "/etc", "tiny/", "a b", "a\nb", ".hidden", "a" * 101, "a" * 300]
@@ -286,10 +286,16 @@ def assert_damaged(evidence: Path, name: str, said: str = "") -> None:
 
 
 @pytest.mark.parametrize("name", ["metrics.parquet", "layers.parquet"])
-def test_a_damaged_record_of_a_run_is_one_line(tmp_path: Path, name: str) -> None:
-    run = leave(tmp_path / "outputs")
+def test_a_damaged_record_of_a_run_is_left_out_and_mentioned(tmp_path: Path, name: str) -> None:
+    run, whole = (leave(tmp_path / "outputs", seed=seed) for seed in range(2))
     pd.DataFrame({"nothing": [1]}).to_parquet(run.directory / name)
-    with pytest.raises(ConfigError, match=f"remove {run.directory} and train the run again"):
+    study, (note,) = collect.update("tiny", tmp_path / "outputs", tmp_path / "results")
+    assert study.runs["run_id"].tolist() == [whole.run_id]
+    assert note.startswith(f"left out, damaged: 1 run, first {run.directory} ({name} is not as it was written")
+    assert "make verify STUDY=tiny" in note
+    shutil.rmtree(whole.directory)
+    shutil.rmtree(tmp_path / "results")
+    with pytest.raises(ConfigError, match="no whole record, 1 damaged"):
         collect.update("tiny", tmp_path / "outputs", tmp_path / "results")
 
 

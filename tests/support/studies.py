@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from support.synthetic_study import ENTROPY, keys_of, leave, replace_metrics, small_study
+from warmuplab.config.keys import WHERE_IT_LIES, is_among
 from warmuplab.series.spikes import find_spikes
 from warmuplab.series.thinning import KEPT, UNTHINNED, kept_positions
 from warmuplab.study import collect
@@ -104,11 +105,7 @@ def large(folder: Path, runs: int = LARGE_RUNS, steps: int = LARGE_STEPS) -> Stu
     manifest = template.manifest | {
         "varying": {key: sorted({row[key] for row in rows}) for key in rows[0] if key not in ("run_id", "status")},
         "steps": [steps],
-        "configuration": {
-            key: value
-            for key, value in keys_of(base.config).items()
-            if not key.startswith(("study", "outputs", "overwrite", "data.path", "tracker."))
-        }
+        "configuration": {key: value for key, value in keys_of(base.config).items() if not is_among(key, WHERE_IT_LIES)}
         | {"training.steps": steps},
     }
     return Study("large", template.folder, pd.concat([pd.DataFrame(rows), table], axis=1), _curves(curves), manifest)

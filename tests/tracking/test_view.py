@@ -23,7 +23,8 @@ from warmuplab.config.mapping import to_mapping
 from warmuplab.config.schema import TrackerConfig
 from warmuplab.record import writing
 from warmuplab.record.directory import recorded_series
-from warmuplab.record.run import Run, read_summary
+from warmuplab.record.run import Run
+from warmuplab.record.verifying import read_summary
 from warmuplab.tracking import settings, stream, view
 from warmuplab.tracking.__main__ import main
 from warmuplab.tracking.publication import publication

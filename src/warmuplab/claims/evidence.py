@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from warmuplab.base.errors import ConfigError
 from warmuplab.claims.arm import Arm, Measure, Not
 from warmuplab.claims.statistics import Floats, with_ceiling
-from warmuplab.record.run import COMPLETE
+from warmuplab.record.verifying import COMPLETE
 from warmuplab.study.results import Study
 from warmuplab.study.roles import RATE
 

@@ -16,11 +16,20 @@ COMMANDS = {
     "dashboard": "write a study's page, to open in a browser",
     "figures": "draw figures from what is collected",
     "schedule": "show a learning-rate schedule in the terminal",
+    "translate": "translate sentences with a finished run",
+    "evaluate": "loss and BLEU of a finished run on held-out text",
+    "verify": "read all that a study left behind and list what is damaged",
     "sync": "upload a study to W&B: its runs and its outcome, each once",
     "bench": "measure what training costs here, against other ways to run it",
     "gpu-check": "check one GPU: its tests, what training costs on it, a small study",
 }
-ONLY_PRINT = ("report", "figures", "schedule")  # beside --help: these end quietly when `| head` has seen enough
+ONLY_PRINT = (
+    "report",
+    "figures",
+    "schedule",
+    "translate",
+    "evaluate",
+)  # beside --help: these end quietly when `| head` has seen enough
 
 
 def main() -> int:

@@ -40,7 +40,7 @@ def sync(study: str, outputs: Path, results: Path) -> int:
     runs.check_wanted()
     synced = runs.sync(study, outputs)
     if synced is not None:
-        print(f"runs: {_of_runs(synced)}", flush=True)
+        print(f"runs: {_of_runs(study, synced)}", flush=True)
     uploaded = upload(study, outputs, results)
     if uploaded is not None:
         if synced is None:
@@ -51,13 +51,17 @@ def sync(study: str, outputs: Path, results: Path) -> int:
     else:
         problem = f"no finished run in {outputs / study} and nothing collected in {results / study}"
         raise ConfigError("STUDY", study, problem, f"train it first: {again('sweep', study)}")
-    failed = (synced is not None and synced.failed) or (uploaded is not None and uploaded.what == "failed")
-    return 1 if failed else 0
+    runs_failed = synced is not None and synced.failed + synced.damaged > 0
+    study_failed = uploaded is not None and uploaded.what == "failed"
+    return 1 if runs_failed or study_failed else 0
 
 
-def _of_runs(synced: "Synced") -> str:
+def _of_runs(study: str, synced: "Synced") -> str:
+    from warmuplab.config.rerun import again
+
     off = f", {synced.off} trained with the tracker off" if synced.off else ""
-    return f"{synced.uploaded} uploaded, {synced.known} uploaded before, {synced.failed} failed{off}"
+    damaged = f", {synced.damaged} damaged (`{again('verify', study)}` lists them)" if synced.damaged else ""
+    return f"{synced.uploaded} uploaded, {synced.known} uploaded before, {synced.failed} failed{off}{damaged}"
 
 
 def _of_study(uploaded: "Upload") -> str:

@@ -1,33 +1,62 @@
 """One run, trained in this process."""
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from warmuplab.base.files import say
 from warmuplab.base.words import duration
 from warmuplab.commands.hydra_command import hydra_command
+from warmuplab.config import keeping
 from warmuplab.config.mapping import from_mapping
 from warmuplab.config.messages import RunFailedError
+
+if TYPE_CHECKING:
+    from warmuplab.record.run import Run
+
+SECONDS_BETWEEN_LOOKS = 1.0  # at what another process trains
 
 
 def train_one(composed: DictConfig) -> None:
     """Train the composed run in this process, unless it is finished."""
     from warmuplab import worker
     from warmuplab.record import writing
+    from warmuplab.record.leases import BusyError
 
-    config = from_mapping(composed)
+    sweeps = HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN  # with another launcher than ours
+    config = keeping.decided(from_mapping(composed), single=not sweeps)
     run = worker.prepare(config)
     if run.is_complete and not config.overwrite:
         status = (run.summary or {})["status"]
         measured = ", with other probes than these" if run.has_other_probes else ""
-        say(f"{run.directory}: {status} already{measured}; overwrite=true trains it again")
+        kept = ", without its weights" if run.lacks_weights else ""
+        say(f"{run.directory}: {status} already{measured}{kept}; overwrite=true trains it again")
         return
     worker.check_place(config, run.directory)
+    if run.damage is not None:
+        say(f"its record is damaged ({run.damage}) and is written again")
     say(run.directory)
-    if not worker.train_population([run], run.run_id, say):
+    try:
+        trained = worker.train_population([run], run.run_id, say)
+    except BusyError as error:
+        wait_for(run, error.owner)
+        train_one(composed)
+        return
+    if not trained:
         raise RunFailedError.of(writing.failures([run]), 1)
     say(describe(run.summary or {}))
+
+
+def wait_for(run: "Run", owner: str) -> None:
+    """Return when nobody else trains the run any more."""
+    from warmuplab.record.leases import owner_of
+
+    say(f"{owner} trains it; waiting for that (Ctrl-C leaves it to the other)")
+    while owner_of(run.directory) is not None:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def describe(summary: dict[str, Any]) -> str:

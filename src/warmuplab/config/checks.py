@@ -33,6 +33,8 @@ def validate(config: RunConfig) -> None:
     _one_of("hardware.dtype", config.hardware.dtype, DTYPES)
     if not isinstance(config.hardware.compile, bool) and config.hardware.compile != "auto":
         raise ConfigError("hardware.compile", config.hardware.compile, "unknown", "choose one of auto, true, false")
+    if not isinstance(config.keep_weights, bool) and config.keep_weights != "auto":
+        raise ConfigError("keep_weights", config.keep_weights, "unknown", "choose one of auto, true, false")
     _at_least("hardware.threads", config.hardware.threads, 1)
     if config.hardware.checkpoint_seconds is not None:
         _at_least("hardware.checkpoint_seconds", config.hardware.checkpoint_seconds, 0)

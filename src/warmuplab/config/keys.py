@@ -15,7 +15,8 @@ from warmuplab.config.schema import ORIGINAL, RunConfig, settings_of
 from warmuplab.schedules import ADDED_OPTIONS
 
 # A key stands for itself, or for all keys of its group.
-WHERE_IT_LIES = ("study", "outputs", "overwrite", "data.path", "tracker")  # nor do these say anything about a run
+# Nor do these say anything about a run.
+WHERE_IT_LIES = ("study", "outputs", "overwrite", "keep_weights", "data.path", "tracker")
 HOW_IT_IS_MEASURED = ("probes",)
 HOW_IT_IS_COMPUTED = (
     "hardware.device",

@@ -240,6 +240,9 @@ class RunConfig:
     probes: ProbesConfig
     tracker: TrackerConfig
     hardware: HardwareConfig
+    keep_weights: Any = added(False)  # noqa: RUF009 (a field, made anew for each)
+    """Whether the record holds the weights that training ended with; `auto`: those of a single run, not of a sweep,
+    decided where it is launched, so that the record says true or false."""
 
     @property
     def built_schedule(self) -> schedules.RunSchedule:

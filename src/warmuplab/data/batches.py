@@ -14,6 +14,7 @@ import torch
 
 from warmuplab.data.tokens import Split
 
+EVALUATION_BATCH_SIZE = 128  # sentences of a batch that is not trained on
 MAX_PADDING = 0.1  # share of a bucket's positions, above which it is divided further
 PROBE_LENGTHS = (0.3, 0.7)  # quantiles between which the probe batch's sentences lie: representative, little padding
 _BUCKET_STREAM, _PROBE_STREAM = 1, 2  # keep the random streams apart from each other and from those of the seeds

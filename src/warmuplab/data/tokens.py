@@ -5,7 +5,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from warmuplab.base.arguments import usable_folder
 from warmuplab.base.errors import ConfigError
-from warmuplab.base.files import check_folder, replace_atomically
+from warmuplab.base.files import check_folder, reason, replace_atomically
 from warmuplab.config.schema import DataConfig
 from warmuplab.data import corpora
 
 PADDING, START, END = 0, 1, 2
 SPECIAL_TOKENS = ("<pad>", "<start>", "<end>")
-_CACHE_VERSION = 3  # raise it when the same text would yield other ids, or a file would hold something else
+_CACHE_VERSION = 4  # raise it when the same text would yield other ids, or a file would hold something else
 CHECKSUM = "checksum"
 LONGEST_WORD = 1000  # characters without white space: learning pairs takes time with the square of it
 
@@ -52,6 +52,8 @@ class TokenizedCorpus:
     """Of the text; see `Corpus.fingerprint`."""
     vocabulary_size: int
     """Entries of the vocabulary, at most what the configuration asked for."""
+    tokenizer: str
+    """What made the ids, in JSON; `read_tokenizer` makes it usable."""
     train: Split
     validation: Split
     test: Split | None
@@ -93,17 +95,30 @@ def load(data: DataConfig, cache: Path) -> TokenizedCorpus:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """The arrays in `path`; None, which is said in a line on standard error, where they are not those written."""
-    content = path.read_bytes()
+    arrays, problem = _arrays(path.read_bytes())
+    if problem is not None:
+        print(f"note: {path} is damaged ({problem}); it is made again from the text", file=sys.stderr)
+        return None
+    return arrays
+
+
+def problem_of(path: Path) -> str | None:
+    """What is wrong with a file of the cache; None where it is whole."""
+    try:
+        return _arrays(path.read_bytes())[1]
+    except OSError as error:
+        return reason(error)
+
+
+def _arrays(content: bytes) -> tuple[dict[str, Any], str | None]:
+    """The arrays in the content of a file, and what is wrong with it."""
     try:
         with np.load(io.BytesIO(content)) as file:
             arrays = {name: file[name] for name in file.files}
-        if str(arrays.pop(CHECKSUM)) == _checksum(arrays):
-            return arrays
-        problem = "its checksum is wrong"
+        whole = str(arrays.pop(CHECKSUM)) == _checksum(arrays)
     except Exception as error:  # a damaged archive raises almost anything
-        problem = " ".join(f"{type(error).__name__}: {error}".split())
-    print(f"note: {path} is damaged ({problem}); it is made again from the text", file=sys.stderr)
-    return None
+        return {}, " ".join(f"{type(error).__name__}: {error}".split())
+    return arrays, None if whole else "its checksum is wrong"
 
 
 def _checksum(arrays: Mapping[str, Any]) -> str:
@@ -118,6 +133,7 @@ def _splits(arrays: Mapping[str, Any], corpus: corpora.Corpus) -> TokenizedCorpu
     return TokenizedCorpus(
         corpus.fingerprint,
         int(arrays["vocabulary_size"]),
+        arrays["tokenizer"].tobytes().decode(),
         _split(arrays, "train"),
         _split(arrays, "validation"),
         None if corpus.test is None else _split(arrays, "test"),
@@ -137,46 +153,90 @@ def _write(path: Path, arrays: dict[str, Any]) -> None:
 
 
 def _tokenize(corpus: corpora.Corpus, data: DataConfig) -> dict[str, Any]:
-    """The arrays of all splits. Sentences with a word beyond `LONGEST_WORD` count as too long."""
+    """The arrays of all splits, and the tokenizer that made them."""
     splits = {"train": corpus.train, "validation": corpus.validation} | ({"test": corpus.test} if corpus.test else {})
-    short = {name: [pair for pair in pairs if not _has_endless_word(pair)] for name, pairs in splits.items()}
+    # Before the tokenizer learns: an endless word would keep it busy for hours.
+    short = {name: [pairs[i] for i in _usable(pairs, data, name)] for name, pairs in splits.items()}
     tokenizer = _train_tokenizer(short["train"], data.vocabulary_size)
-    arrays: dict[str, Any] = {"vocabulary_size": np.array(tokenizer.get_vocab_size())}
+    arrays: dict[str, Any] = {
+        "vocabulary_size": np.array(tokenizer.get_vocab_size()),
+        "tokenizer": np.frombuffer(tokenizer.to_str().encode(), dtype=np.uint8),
+    }
     for name, pairs in short.items():
-        if not pairs:
-            raise ConfigError(
-                "data", data.path or data.name, f"a word of every {name} sentence has over {LONGEST_WORD} characters",
-                "use text with white space between its words",
-            )  # fmt: skip
-        sources, targets = (
-            [encoding.ids for encoding in tokenizer.encode_batch(list(side))] for side in zip(*pairs, strict=True)
-        )
-        kept = [
-            i for i in range(len(pairs)) if max(len(sources[i]), len(targets[i])) < data.max_length
-        ]  # END takes a place
-        if not kept:
-            raise ConfigError(
-                "data.max_length", data.max_length, f"no {name} sentence is that short", "use a larger one, such as 64"
-            )
+        split, _ = encode(tokenizer, pairs, data, name)
         arrays |= {
-            f"{name}_source": _padded([[*sources[i], END] for i in kept]),
-            f"{name}_target": _padded([[START, *targets[i], END] for i in kept]),
-            f"{name}_source_lengths": np.array([len(sources[i]) + 1 for i in kept]),
-            f"{name}_target_lengths": np.array([len(targets[i]) + 1 for i in kept]),
+            f"{name}_source": split.source_NxS.astype(np.uint32),
+            f"{name}_target": split.target_NxT.astype(np.uint32),
+            f"{name}_source_lengths": split.source_lengths_N,
+            f"{name}_target_lengths": split.target_lengths_N,
         }
     return arrays
 
 
-def _has_endless_word(pair: tuple[str, str]) -> bool:
-    return any(len(word) > LONGEST_WORD for sentence in pair for word in sentence.split(" "))
+def encode(tokenizer: Any, pairs: corpora.Pairs, data: DataConfig, name: str) -> tuple[Split, list[int]]:
+    """The pairs of the split called `name` in token ids, and the places of those among `pairs`.
+
+    Left out are pairs with a side of more than `data.max_length` tokens or a word of more than `LONGEST_WORD`
+    characters. Raises `ConfigError` where none is left.
+    """
+    usable = _usable(pairs, data, name)
+    sources, targets = (
+        [encoding.ids for encoding in tokenizer.encode_batch([pairs[i][side] for i in usable])] for side in (0, 1)
+    )
+    kept = [
+        i for i in range(len(usable)) if max(len(sources[i]), len(targets[i])) < data.max_length
+    ]  # END takes a place
+    if not kept:
+        raise ConfigError(
+            "data.max_length", data.max_length, f"no {name} sentence is that short", "use a larger one, such as 64"
+        )
+    split = Split(
+        padded([[*sources[i], END] for i in kept]),
+        padded([[START, *targets[i], END] for i in kept]),
+        np.array([len(sources[i]) + 1 for i in kept]),
+        np.array([len(targets[i]) + 1 for i in kept]),
+    )
+    return split, [usable[i] for i in kept]
+
+
+def _usable(pairs: corpora.Pairs, data: DataConfig, name: str) -> list[int]:
+    """The places of the pairs without an endless word. Raises `ConfigError` where there is none."""
+    usable = [i for i, pair in enumerate(pairs) if not any(map(has_endless_word, pair))]
+    if not usable:
+        raise ConfigError(
+            "data", data.path or data.name, f"a word of every {name} sentence has over {LONGEST_WORD} characters",
+            "use text with white space between its words",
+        )  # fmt: skip
+    return usable
+
+
+def has_endless_word(sentence: str) -> bool:
+    """Whether it has a word of more than `LONGEST_WORD` characters."""
+    return any(len(word) > LONGEST_WORD for word in sentence.split(" "))
+
+
+def read_tokenizer(text: str) -> Any:
+    """The `tokenizers.Tokenizer` in a JSON text. Raises `ValueError` for another text."""
+    _keep_to_one_process()
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_str(text)
+    except Exception as error:  # the library raises plain ones
+        raise ValueError(str(error)) from error
+
+
+def _keep_to_one_process() -> None:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def _train_tokenizer(pairs: corpora.Pairs, vocabulary_size: int) -> Any:
     """Byte-level pairs (Sennrich et al. 2016; Radford et al. 2019): any text can be encoded, nothing is unknown."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    _keep_to_one_process()
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
+    tokenizer.decoder = decoders.ByteLevel()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
@@ -188,8 +248,9 @@ def _train_tokenizer(pairs: corpora.Pairs, vocabulary_size: int) -> Any:
     return tokenizer
 
 
-def _padded(sentences: list[list[int]]) -> npt.NDArray[np.uint32]:
-    padded = np.full((len(sentences), max(map(len, sentences))), PADDING, dtype=np.uint32)
-    for row, sentence in zip(padded, sentences, strict=True):
+def padded(sentences: Sequence[Sequence[int]]) -> Ids:
+    """Token ids as one array, shorter sentences filled up with `PADDING`."""
+    ids_NxL = np.full((len(sentences), max(map(len, sentences))), PADDING, dtype=np.int64)
+    for row, sentence in zip(ids_NxL, sentences, strict=True):
         row[: len(sentence)] = sentence
-    return padded
+    return ids_NxL

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from warmuplab.base.files import say
 from warmuplab.base.words import duration
-from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, WRITING, QueuedPopulation, Show, Sweep
+from warmuplab.launch.queue import DONE, ELSEWHERE, FAILED, TRAINING, WAITING, WRITING, QueuedPopulation, Show, Sweep
 from warmuplab.record.progress import Progress
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -88,6 +88,9 @@ def _overall(sweep: Sweep) -> str:
     parts = [f"{duration(sweep.seconds)}  {ended}/{len(sweep.populations)} populations done"]
     if failed:
         parts.append(f"{failed} failed")
+    elsewhere = sweep.among(ELSEWHERE)
+    if elsewhere:
+        parts.append(f"{len(elsewhere)} trained elsewhere ({elsewhere[0].owner or 'by another sweep'})")
     left = sweep.seconds_left
     if left is not None and sweep.among(TRAINING, WAITING):
         parts.append(f"{sweep.member_steps_per_second:.1f} steps/s, about {duration(left)} left")

@@ -10,7 +10,7 @@ from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import say
 from warmuplab.base.memory import available_gpu_memory, available_memory
 from warmuplab.base.words import plural
-from warmuplab.config import compiling
+from warmuplab.config import compiling, keeping
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import display, queue, recorded
 from warmuplab.launch.backends import BACKENDS
@@ -18,7 +18,7 @@ from warmuplab.launch.fitting import members_that_fit
 from warmuplab.launch.pack import pack
 from warmuplab.record import environment
 from warmuplab.record.run import Run
-from warmuplab.worker import checkpoint_path, load_corpus, population_name, prepare
+from warmuplab.worker import checkpoint_path, load_corpus, population_name, prepare, unfinished
 
 CPU_MEMBERS = 8  # of a population on a CPU, where there is memory for them: more gain nothing
 
@@ -54,18 +54,19 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
                 f"hydra.launcher.{name}", number, "must be at least 1", f"use hydra.launcher.{name}=1 or more"
             )
     named: dict[str, Run] = {}
-    for run in map(prepare, configs):
+    for run in (prepare(keeping.decided(config, single=False)) for config in configs):
         named.setdefault(run.run_id, run)
     runs = list(named.values())
-    to_train = [run for run in runs if run.config.overwrite or not run.is_complete]
+    to_train = unfinished(runs)
     _say_what_is_left_out(runs, to_train, say)
+    _say_what_is_damaged(to_train, say)
+    recorded.tidy(runs)
     if not to_train:
         return runs
     on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
     threads = max(run.config.hardware.threads for run in to_train)
     workers = launcher.workers or (1 if on_gpu else max(1, _cores() // threads))
     largest = partial(_largest, launcher, on_gpu, workers)
-    recorded.tidy(to_train)
     begun, new = recorded.unfinished(named, to_train, launcher.members)
     populations = begun + pack(new, largest)
     workers = min(workers, len(populations))
@@ -73,6 +74,7 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     kept = sum(checkpoint_path(runs[0].config, population_name(runs)).exists() for runs in populations)
     if kept:
         say(f"{plural(kept, 'population')} of them {'has' if kept == 1 else 'have'} a checkpoint to go on from.")
+    _say_what_is_recorded(begun, named, say)
     planned = queue.plan(populations)
     with display.shown(planned) as show:
         BACKENDS[launcher.cluster](planned, workers, show)
@@ -101,6 +103,24 @@ def _is_on_gpu(devices: set[str]) -> bool:
     return any(pick_device(device).type == "cuda" for device in sorted(devices))
 
 
+def _say_what_is_damaged(to_train: list[Run], say: Say) -> None:
+    damaged = [(run, problem) for run in to_train if (problem := run.damage) is not None and not run.config.overwrite]
+    if damaged:
+        run, problem = damaged[0]
+        say(f"{plural(len(damaged), 'damaged record')}, trained again; the first is {run.directory} ({problem}).")
+
+
+def _say_what_is_recorded(begun: list[list[Run]], named: dict[str, Run], say: Say) -> None:
+    threads = {
+        members[0].config.hardware.threads
+        for members in begun
+        if members[0].config.hardware.threads != named[members[0].run_id].config.hardware.threads
+    }
+    if threads:
+        told = ", ".join(map(str, sorted(threads)))
+        say(f"What began with hardware.threads={told} goes on with it, as threads change the last digits.")
+
+
 def _say_what_is_left_out(runs: list[Run], to_train: list[Run], say: Say) -> None:
     trained = {run.run_id for run in to_train}
     skipped = [run for run in runs if run.run_id not in trained]
@@ -110,6 +130,9 @@ def _say_what_is_left_out(runs: list[Run], to_train: list[Run], say: Say) -> Non
     otherwise = [run for run in skipped if run.has_other_probes]
     if otherwise:
         say(f"{plural(len(otherwise), 'run')} of them with other probes; overwrite=true trains and measures again.")
+    bare = [run for run in skipped if run.lacks_weights]
+    if bare:
+        say(f"{plural(len(bare), 'run')} of them without weights; overwrite=true trains again and keeps them.")
     here = environment.commit()
     others = [
         run

@@ -11,12 +11,22 @@ from typing import IO
 
 from warmuplab.base import interrupts
 from warmuplab.base.memory import kills_for_memory
-from warmuplab.launch.queue import DONE, FAILED, TRAINING, WAITING, WRITING, QueuedPopulation, Show, Sweep
+from warmuplab.launch.queue import (
+    DONE,
+    ELSEWHERE,
+    FAILED,
+    TRAINING,
+    WAITING,
+    WRITING,
+    QueuedPopulation,
+    Show,
+    Sweep,
+)
 from warmuplab.record import writing
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
 from warmuplab.tracking.background import Publisher, publisher
-from warmuplab.worker import ATTENDED, OUT_OF_MEMORY, SECONDS_TO_SAVE
+from warmuplab.worker import ATTENDED, BUSY, OUT_OF_MEMORY, SECONDS_TO_SAVE, unfinished
 
 POLL_SECONDS = 0.2
 WRITING_PER_SLOT = 1  # workers that write their records while the next population trains
@@ -37,7 +47,8 @@ def run(populations: Sweep, slots: int, show: Show) -> None:
     """Worker processes, `slots` of them in training at a time; a failed one does not stop the others.
 
     A slot is free for the next population as soon as a worker has trained its last step and writes its records. What
-    is to be published offline is published beside them, and done when this returns.
+    is to be published offline is published beside them, and done when this returns. What another sweep trains is waited
+    for.
     """
     folders = [population.file.path.parent for population in populations.populations]
     with publisher(folders[0]) as published:
@@ -47,8 +58,8 @@ def run(populations: Sweep, slots: int, show: Show) -> None:
 def _run(populations: Sweep, slots: int, show: Show, published: Publisher) -> None:
     workers: list[_Worker] = []
     try:
-        while workers or populations.among(WAITING):
-            for population in populations.among(WAITING)[: _room(workers, slots)]:
+        while workers or populations.among(WAITING, ELSEWHERE):
+            for population in populations.take(_room(workers, slots)):
                 workers += _started(population)
             time.sleep(POLL_SECONDS)
             for worker in list(workers):
@@ -96,22 +107,18 @@ def _started(population: QueuedPopulation) -> list[_Worker]:
         return [_start(population)]
     except OSError as error:
         population.state = FAILED
-        for member in _left(population):
+        for member in unfinished(population.runs):
             writing.fail_with(member, error)
         return []
 
 
-def _left(population: QueuedPopulation) -> list[Run]:
-    return [run for run in population.runs if run.config.overwrite or not run.is_complete]
-
-
 def _start(population: QueuedPopulation) -> _Worker:
     population.file.progress_path.unlink(missing_ok=True)
-    log = population.file.log_path.open("wb")
+    log = population.file.log_path.open("ab")  # behind what another sweep's worker may be writing there
     command = [sys.executable, "-m", "warmuplab.worker", str(population.file.path), ATTENDED]
     # The pipe is never written to: it closes with this process, even a killed one, and that ends the worker.
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
-    return _Worker(population, _left(population), process, log, kills_for_memory())
+    return _Worker(population, unfinished(population.runs), process, log, kills_for_memory())
 
 
 def _ran_out_of_memory(worker: _Worker) -> bool:
@@ -123,13 +130,16 @@ def _ran_out_of_memory(worker: _Worker) -> bool:
 def _end(worker: _Worker, populations: Sweep) -> None:
     worker.log.close()
     status = worker.process.returncode
+    if status == BUSY:  # another sweep was faster
+        worker.population.state = ELSEWHERE
+        return
     if _ran_out_of_memory(worker) and populations.halve(worker.population):
         return
     worker.population.state = FAILED if status else DONE
     if status and status - 128 not in interrupts.SIGNALS:  # an interrupted one kept what it had: its runs go on
         log = worker.population.file.log_path
         why = f"its worker {_how_it_ended(status)}{_last_words(log)}; see {log}"
-        for run in worker.population.runs:
+        for run in worker.left:
             if run.summary is None:  # the worker could not say so itself: killed, or out of memory
                 writing.fail(run, why)
 

@@ -1,16 +1,20 @@
-"""The populations of a sweep as its launcher sees them: waiting, in training, writing its records, done."""
+"""The populations of a sweep as its launcher sees them: waiting, in training here or elsewhere, writing, done."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from warmuplab.base.files import say
 from warmuplab.base.words import plural
+from warmuplab.record.leases import owner_of
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
-from warmuplab.worker import PopulationFile, decided, write_population
+from warmuplab.worker import PopulationFile, decided, unfinished, write_population
 
-WAITING, TRAINING, WRITING, DONE, FAILED = "waiting", "training", "writing", "done", "failed"
+WAITING, ELSEWHERE, TRAINING, WRITING = "waiting", "elsewhere", "training", "writing"
+DONE, FAILED = "done", "failed"
+SECONDS_BETWEEN_LOOKS = 2.0  # at what other sweeps train
 TRAINED = (WRITING, DONE, FAILED)  # with no step left to train
 
 
@@ -23,6 +27,14 @@ class QueuedPopulation:
     state: str = WAITING
     progress: Progress | None = None
     """What its worker said last."""
+    owner: str | None = None
+    """Who trains a run of it, where that is another sweep or a single run."""
+
+    def look_around(self) -> None:
+        """See whether others train a run of it, or have finished them all, while it waits here."""
+        left = unfinished(self.runs)
+        self.owner = next(filter(None, (owner_of(run.directory) for run in left)), None)
+        self.state = DONE if not left else WAITING if self.owner is None else ELSEWHERE
 
     @property
     def steps(self) -> int:
@@ -53,6 +65,7 @@ class Sweep:
 
     populations: list[QueuedPopulation]
     began: float = field(default_factory=time.monotonic)
+    _looked: float = -math.inf
 
     @property
     def seconds(self) -> float:
@@ -75,6 +88,24 @@ class Sweep:
         done = sum(population.member_steps * population.work_done for population in self.populations)
         return self.seconds * (total / done - 1) if done else None
 
+    def take(self, number: int) -> list[QueuedPopulation]:
+        """At most so many populations to train now, the first ones first, that nobody else trains or has finished.
+
+        Those in other hands are looked at again from time to time: whoever trains them may die.
+        """
+        if time.monotonic() - self._looked >= SECONDS_BETWEEN_LOOKS:
+            self._looked = time.monotonic()
+            for population in self.among(ELSEWHERE):
+                population.look_around()
+        taken: list[QueuedPopulation] = []
+        for population in self.among(WAITING):
+            if len(taken) == number:
+                break
+            population.look_around()
+            if population.state == WAITING:
+                taken.append(population)
+        return taken
+
     def halve(self, population: QueuedPopulation) -> bool:
         """Let the runs of a population for which there was no memory wait again, as two of half the size.
 
@@ -83,7 +114,7 @@ class Sweep:
         members = len(population.runs)
         if members < 2:
             return False
-        runs = [run for run in population.runs if run.config.overwrite or not run.is_complete]
+        runs = unfinished(population.runs)
         middle = -(-len(runs) // 2)
         place = self.populations.index(population)
         parts = [part for part in (runs[:middle], runs[middle:]) if part]

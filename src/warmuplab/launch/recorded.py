@@ -4,16 +4,17 @@ A member comes out to the last bit as it would have only with the same neighbour
 checkpoint is that of one population.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from warmuplab.base.files import read_json
+from warmuplab.base.files import read_json, remove_halves
+from warmuplab.record import leases
 from warmuplab.record.identity import population_key
-from warmuplab.record.run import COMPLETE, Run, read_summary
-from warmuplab.worker import CHECKPOINT, checkpoint_path
+from warmuplab.record.run import Run
+from warmuplab.record.verifying import is_complete
+from warmuplab.worker import CACHE, CHECKPOINT, checkpoint_path
 
 RECORDED = ("compile", "threads")  # settings of the hardware that are decided for a population
 
@@ -47,44 +48,42 @@ def unfinished(
 
 
 def tidy(runs: Sequence[Run]) -> None:
-    """Remove, beside the directories of `runs`, checkpoints that nothing is left of, and halves of files.
+    """Remove, in and beside the directories of `runs`, what killed processes left: halves, leases, old checkpoints.
 
     A checkpoint outlives its use where a process was killed between its last record and its end.
     """
     for folder in {run.directory.parent / "populations" for run in runs}:
         for path in folder.glob(f"*{CHECKPOINT}"):
-            content = read_json(path.with_suffix(".json"))
-            run_ids = content.get("run_ids") if isinstance(content, dict) else None
-            if isinstance(run_ids, list) and all(_is_complete(folder.parent / str(run_id)) for run_id in run_ids):
+            content = read(path.with_suffix(".json"))
+            if content and all(is_complete(folder.parent / run_id) for run_id in content["run_ids"]):
                 path.unlink(missing_ok=True)
-        for path in folder.glob(f".*{CHECKPOINT}.*"):
-            if not _is_running(path.suffix.removeprefix(".")):
-                path.unlink(missing_ok=True)
-
-
-def _is_complete(directory: Path) -> bool:
-    return (read_summary(directory) or {}).get("status") in COMPLETE
-
-
-def _is_running(number: str) -> bool:
-    """Whether a process of this number is there; on another machine nobody knows, and it only writes once more."""
-    try:
-        os.kill(int(number), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except OSError:
-        return True
-    return True
+        for place in (folder, folder.parent, folder.parent.parent / CACHE):
+            remove_halves(place)
+        leases.remove_dead(folder)
+    for run in runs:
+        remove_halves(run.directory)
 
 
 def _records(runs: Sequence[Run]) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The readable population files beside the directories of `runs`, the latest first."""
     folders = {run.directory.parent / "populations" for run in runs}
-    paths = [path for folder in folders for path in folder.glob("*.json") if not path.name.endswith(".progress.json")]
+    paths = [path for folder in folders for path in population_files(folder)]
     for path in sorted(paths, key=_written, reverse=True):
-        content = read_json(path)
-        if isinstance(content, dict) and _is_list(content.get("run_ids"), str) and _is_list(content.get("runs"), dict):
+        content = read(path)
+        if content is not None:
             yield path, content
+
+
+def population_files(folder: Path) -> list[Path]:
+    """The files in `folder` that list populations, by name."""
+    return sorted(path for path in folder.glob("*.json") if not path.name.endswith(".progress.json"))
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """What a population's file holds: `run_ids`, and `runs`, their configurations; None where it is no such file."""
+    content = read_json(path)
+    whole = isinstance(content, dict) and _is_list(content.get("run_ids"), str) and _is_list(content.get("runs"), dict)
+    return content if whole else None
 
 
 def _written(path: Path) -> float:

@@ -7,7 +7,6 @@ later. It holds numbers and text alone, and reading it runs no code.
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,11 +37,9 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     content = io.BytesIO()
     host = {name: tensor.detach().cpu() for name, tensor in checkpoint.state.items()}
     torch.save({"facts": json.dumps(checkpoint.facts), "state": host}, content)
-    with replace_atomically(path) as temporary, temporary.open("wb") as file:
+    with replace_atomically(path, durable=True) as temporary, temporary.open("wb") as file:
         file.write(hashlib.sha256(content.getbuffer()).hexdigest().encode() + b"\n")
         file.write(content.getbuffer())
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read(path: Path) -> Checkpoint | None:

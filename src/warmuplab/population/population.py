@@ -7,8 +7,11 @@ influence another: a diverged one is frozen and its neighbours never notice.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from warmuplab.base.errors import ConfigError
@@ -110,9 +113,12 @@ class Population:
     @torch.no_grad()
     def mean_losses(self, batches: Sequence[Batch]) -> torch.Tensor:
         """Loss per token over all `batches`, `(M,)` in nats."""
-        tokens = [batch.label_MxBxT[0].count_nonzero() for batch in batches]  # padding is 0, all members read the same
-        total_M = sum((self.losses(batch) * n for batch, n in zip(batches, tokens, strict=True)), self.alive_M * 0.0)
-        return total_M / sum(tokens)
+        return mean_losses(self.losses, batches)
+
+    def weights_of(self, member: int) -> dict[str, npt.NDArray[np.floating]]:
+        """The present weights of one member, by name, in copies on the CPU."""
+        weights_1xP = self.weights_MxP[member : member + 1].detach().cpu()
+        return {name: part[0].numpy().copy() for name, part in self.model.unpack(weights_1xP).items()}
 
     @torch.no_grad()
     def logits(self, batch: Batch, watch: Watch | None = None) -> torch.Tensor:
@@ -151,6 +157,13 @@ class Population:
     def nan_where_diverged(self, value_Mx: torch.Tensor) -> torch.Tensor:
         """`value_Mx` (the members first), not a number where a member has diverged."""
         return torch.where(self.alive_M.view(-1, *[1] * (value_Mx.ndim - 1)), value_Mx, torch.nan)
+
+
+def mean_losses(losses: Callable[[Batch], torch.Tensor], batches: Sequence[Batch]) -> torch.Tensor:
+    """Loss per token over all `batches`, which all members read, `(M,)` in nats; `losses` gives that of one batch."""
+    tokens = [batch.label_MxBxT[0].count_nonzero() for batch in batches]  # padding is 0
+    totals = [losses(batch) * n for batch, n in zip(batches, tokens, strict=True)]
+    return reduce(torch.add, totals) / sum(tokens)
 
 
 def pick_device(name: str) -> torch.device:

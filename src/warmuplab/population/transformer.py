@@ -97,14 +97,38 @@ class Transformer:
 
     def states(self, weights_MxP: torch.Tensor, batch: Batch, watch: Watch | None = None) -> "States":
         """What the decoder ends in for every position of the batch, before the product with the embedding."""
+        stacks = self._stacks(weights_MxP, batch.source_MxBxS, watch)
+        embedding = stacks.weights["embedding"]
+        memory = stacks.encoder(self._embed(embedding, batch.source_MxBxS))
+        return States(stacks.decoder(self._embed(embedding, batch.input_MxBxT), memory), stacks.factors["embedding"])
+
+    def memory(self, weights_MxP: torch.Tensor, source_MxBxS: torch.Tensor) -> torch.Tensor:
+        """What the encoder ends in, `(M, B, S, D)`: what decoding step by step needs to compute only once."""
+        stacks = self._stacks(weights_MxP, source_MxBxS)
+        members, sentences, length = source_MxBxS.shape
+        encoded = stacks.encoder(self._embed(stacks.weights["embedding"], source_MxBxS))
+        return encoded.view(members, sentences, length, self.config.width)
+
+    def next_logits(
+        self,
+        weights_MxP: torch.Tensor,
+        source_MxBxS: torch.Tensor,
+        memory_MxBxSxD: torch.Tensor,
+        input_MxBxT: torch.Tensor,
+    ) -> torch.Tensor:
+        """`logits` after the last position of the decoder's input alone, `(M, B, V)`, with the sources' `memory`."""
+        stacks = self._stacks(weights_MxP, source_MxBxS)
+        decoded = stacks.decoder(self._embed(stacks.weights["embedding"], input_MxBxT), memory_MxBxSxD.flatten(1, 2))
+        last_MxBxD = decoded.unflatten(1, input_MxBxT.shape[1:])[:, :, -1]
+        return States(last_MxBxD, stacks.factors["embedding"]).logits()
+
+    def _stacks(self, weights_MxP: torch.Tensor, source_MxBxS: torch.Tensor, watch: Watch | None = None) -> "_Stacks":
         weights = self.unpack(weights_MxP)
-        embedding = weights["embedding"]
         # One cast of all weights, whose views the products read; norms and the look-up keep their precision.
         factors = weights if self.products is None else self.unpack(weights_MxP.to(self.products))
-        attend = _Attention(factors, self.config.heads, batch.source_MxBxS.shape[1], watch)
-        run = _Stacks(self.config, weights, factors, attend, _padding_mask(batch.source_MxBxS, embedding.dtype))
-        memory = run.encoder(self._embed(embedding, batch.source_MxBxS))
-        return States(run.decoder(self._embed(embedding, batch.input_MxBxT), memory), factors["embedding"])
+        attend = _Attention(factors, self.config.heads, source_MxBxS.shape[1], watch)
+        mask = _padding_mask(source_MxBxS, weights["embedding"].dtype)
+        return _Stacks(self.config, weights, factors, attend, mask)
 
     def logits(self, weights_MxP: torch.Tensor, batch: Batch, watch: Watch | None = None) -> torch.Tensor:
         """Unnormalised log-probabilities `(M, B*T, V)` of the next target token at every position."""

@@ -1,5 +1,6 @@
 """What runs left on disk, read back: their summaries, configurations, series and spikes."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +9,18 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
+from warmuplab.base.errors import ConfigError
+from warmuplab.base.words import listed
 from warmuplab.config.keys import WHERE_IT_LIES, completed, is_among
 from warmuplab.config.overrides import flat
-from warmuplab.record.run import COMPLETE, read_summary
+from warmuplab.record.verifying import COMPLETE, CONFIG, SUMMARY, problem_of, read_summary
 from warmuplab.series.instability import Episode
 from warmuplab.series.spikes import Spike, find_spikes
 
 LOSS, PROBE_LOSS, BUCKET = "train/loss", "probe/loss", "data/bucket"
+UNREADABLE = (OSError, ValueError, YAMLError, OmegaConfBaseException)  # what a damaged configuration raises
 LAYERS_PREFIX = "layers/"  # of the names of series: in the record the layers are a table of their own
 
 
@@ -37,25 +42,60 @@ class RunDirectory:
         return self.summary.get("status") in COMPLETE
 
 
-def read_directories(source: Path) -> list[RunDirectory]:
-    """The runs in `source` that ended, by name; those still training, or killed, have no summary and are left out."""
-    directories = []
-    for path in sorted(source.glob("*/summary.json")):
-        summary = read_summary(path.parent)
-        if summary is not None:
-            directories.append(RunDirectory(path.parent, summary, evidence_of(path.parent)))
-    return directories
+@dataclass(frozen=True)
+class Found:
+    """What there is in the folder of a study."""
+
+    runs: list[RunDirectory]
+    """Those that ended, by name."""
+    damaged: dict[Path, str]
+    """Directories of runs that ended, and what is wrong with their record."""
+    unfinished: list[Path]
+    """Directories of runs that train now, or were killed."""
+
+
+def look_through(source: Path) -> Found:
+    """The run directories in `source`, each read to its end."""
+    found = Found([], {}, [])
+    for path in sorted(source.glob("*/")):
+        if not os.path.lexists(path / SUMMARY):
+            if (path / CONFIG).exists():
+                found.unfinished.append(path)
+            continue
+        problem, summary = problem_of(path, thorough=True), read_summary(path)
+        config = {} if problem else evidence_of(path)
+        if problem is None and summary is not None and (config or summary["status"] not in COMPLETE):
+            found.runs.append(RunDirectory(path, summary, config))
+        else:
+            found.damaged[path] = problem or f"{CONFIG} cannot be read"
+    return found
+
+
+def find_directory(run: str, outputs: Path) -> Path:
+    """The directory of a run that is named by its path or, as `outputs/<study>/<run_id>`, by its run_id alone.
+
+    Raises `ConfigError` where there is none, or one in several studies.
+    """
+    if os.path.isdir(run):  # unlike Path.is_dir, it refuses no name
+        return Path(run)
+    remedy = "name the directory of a run, outputs/STUDY/RUN_ID, or a RUN_ID in the folder that --outputs names"
+    found = [] if Path(run).name != run else sorted(path for path in outputs.glob("*/*") if path.name == run)
+    if not found:
+        raise ConfigError("RUN", run, "there is no such run", remedy)
+    if len(found) > 1:
+        raise ConfigError("RUN", run, f"it is in {listed([str(path.parent) for path in found])}", remedy)
+    return found[0]
 
 
 def read_config(directory: Path) -> dict[str, Any]:
     """The configuration in a run directory, nested, with the keys that came after it filled in.
 
-    Raises `OSError`, `ValueError` or `OmegaConfBaseException` where there is none that can be read.
+    Raises one of `UNREADABLE` where there is none that can be read.
     """
-    loaded = OmegaConf.load(directory / "config.yaml")
+    loaded = OmegaConf.load(directory / CONFIG)
     plain = OmegaConf.to_container(loaded) if isinstance(loaded, DictConfig) else None
     if not isinstance(plain, dict):
-        raise ValueError(f"{directory / 'config.yaml'} is not a mapping")
+        raise ValueError(f"{directory / CONFIG} is not a mapping")
     return completed({str(name): value for name, value in plain.items()})
 
 
@@ -63,7 +103,7 @@ def evidence_of(directory: Path) -> dict[str, Any]:
     """The settings of a run, by dotted keys, as far as they describe the run; empty where it has no record of them."""
     try:
         config = read_config(directory)
-    except (OSError, ValueError, OmegaConfBaseException):
+    except UNREADABLE:
         return {}
     return told(config)
 

@@ -11,6 +11,7 @@ from warmuplab.config.mapping import to_mapping
 from warmuplab.config.schema import RunConfig
 from warmuplab.record.run import Run
 
+OF_ONE_MEMBER = ("seed", "schedule", "overwrite", "keep_weights")  # what members of a population may differ in
 LONGEST_PART = 40  # characters for what a warmup covers: the name of a folder is limited, and the hash tells the rest
 
 
@@ -33,9 +34,7 @@ def identify(config: RunConfig, fingerprint: str) -> Run:
 def population_key(config: RunConfig) -> str:
     """Equal for runs that can train in lockstep: those that differ in seed and schedule only."""
     everything = to_mapping(config)
-    return json.dumps(
-        {k: v for k, v in everything.items() if k not in ("seed", "schedule", "overwrite")}, sort_keys=True
-    )
+    return json.dumps({k: v for k, v in everything.items() if k not in OF_ONE_MEMBER}, sort_keys=True)
 
 
 def _slug(config: RunConfig) -> str:

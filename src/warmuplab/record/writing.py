@@ -14,7 +14,10 @@ from omegaconf import OmegaConf
 
 from warmuplab.base.files import reason, replace_atomically, write_json, write_text
 from warmuplab.config.mapping import to_mapping
+from warmuplab.record import weights
 from warmuplab.record.run import Run
+from warmuplab.record.verifying import CONFIG, LAYERS, METRICS, SUMMARY, sealed
+from warmuplab.record.weights import Trained
 
 _unrecorded: dict[Path, str] = {}  # why runs of this process failed, where their directories do not take it
 
@@ -22,25 +25,36 @@ _unrecorded: dict[Path, str] = {}  # why runs of this process failed, where thei
 def begin(run: Run) -> None:
     """Make the directory ready for a training that starts now; an earlier attempt is removed, its summary first."""
     _unrecorded.pop(run.directory, None)
-    (run.directory / "summary.json").unlink(missing_ok=True)
+    (run.directory / SUMMARY).unlink(missing_ok=True)
     if run.directory.exists():
         shutil.rmtree(run.directory)
     _write_config(run)
 
 
 def _write_config(run: Run) -> None:
-    write_text(run.directory / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(to_mapping(run.config))))
+    write_text(run.directory / CONFIG, OmegaConf.to_yaml(OmegaConf.create(to_mapping(run.config))), durable=True)
 
 
-def finish(run: Run, metrics: pd.DataFrame, summary: dict[str, Any], layers: pd.DataFrame | None = None) -> None:
-    """Write the result of a run: its metrics (a row per step), those of its layers if measured, then its summary."""
-    if not (run.directory / "config.yaml").exists():  # someone removed the directory while the run trained
-        _write_config(run)
-    for name, table in (("metrics", metrics), ("layers", layers)):
+def finish(
+    run: Run,
+    metrics: pd.DataFrame,
+    summary: dict[str, Any],
+    layers: pd.DataFrame | None = None,
+    trained: Trained | None = None,
+) -> None:
+    """Write the result of a run: its metrics (a row per step), those of its layers if measured, then its summary.
+
+    Before the summary comes what was `trained`, where the run keeps it. All is on the disk when this returns.
+    """
+    _write_config(run)  # again: someone may have removed the directory while the run trained
+    for name, table in ((METRICS, metrics), (LAYERS, layers)):
         if table is not None:
-            with replace_atomically(run.directory / f"{name}.parquet") as temporary:
+            with replace_atomically(run.directory / name, durable=True) as temporary:
                 table.to_parquet(temporary, index=False)
-    write_json(run.directory / "summary.json", {"run_id": run.run_id} | summary)
+    if trained is not None:
+        weights.write(run.directory, run.run_id, trained)
+    whole = sealed({"run_id": run.run_id} | summary, run.directory)
+    write_json(run.directory / SUMMARY, whole, durable=True)
 
 
 def fail(run: Run, error: str, trace: str | None = None) -> None:
@@ -58,7 +72,7 @@ def fail(run: Run, error: str, trace: str | None = None) -> None:
     try:
         if trace is not None:
             write_text(run.directory / "error.txt", trace)
-        write_json(run.directory / "summary.json", summary)
+        write_json(run.directory / SUMMARY, summary)
     except OSError as refused:
         why = reason(refused, run.directory)
         said_already = why.partition(" (")[0] in error
@@ -92,5 +106,9 @@ def failure_of(run: Run) -> str | None:
         return _unrecorded[run.directory]
     if run.is_complete:
         return None
+    if run.damage is not None:
+        return f"its record is damaged: {run.damage}"
+    if not run.directory.exists():
+        return "its directory was removed"
     said = str((run.summary or {}).get("error", "it was not trained to its end"))
     return " ".join(said.split())

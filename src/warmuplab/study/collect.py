@@ -10,10 +10,11 @@ import pandas as pd
 from warmuplab.base.arguments import check_study, usable_folder
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import replace_atomically, write_json
+from warmuplab.base.words import plural
 from warmuplab.config.overrides import as_cell
 from warmuplab.config.rerun import again
-from warmuplab.record.directory import RunDirectory, read_directories
-from warmuplab.record.run import COMPLETE
+from warmuplab.record.directory import Found, RunDirectory, look_through
+from warmuplab.record.verifying import COMPLETE
 from warmuplab.study import manifest
 from warmuplab.study.results import CURVES, EPISODES, FACTS, LAYERS, MANIFEST, RUNS, SPIKES, Study, load, read_table
 from warmuplab.study.tables import curves_and_rises, layers_table
@@ -32,24 +33,26 @@ def update(
     check_study(study)
     source, folder = outputs / study, results / study
     with usable_folder("--outputs", source):
-        directories = read_directories(source)
+        there = look_through(source)
+        directories = there.runs
     with usable_folder("--results", folder):
         collected = (folder / RUNS).exists()
     if not directories:
         if not collected:
-            problem = f"no finished run in {source} and nothing collected in {folder}"
+            what = "no finished run" if not there.damaged else f"no whole record, {len(there.damaged)} damaged"
+            problem = f"{what} in {source} and nothing collected in {folder}"
             raise ConfigError("STUDY", study, problem, f"train it first: {again('sweep', study)}")
-        return load(study, results), []
+        return load(study, results), _notes(study, there)
     found, known = _complete(directories), _complete_in(study, folder / RUNS) if collected else 0
     if found < known:
         note = (
             f"{source} has {found} complete runs and {folder} has {known}: {folder} stays as it is. Finish the sweep "
             f"({again('sweep', study)}), or collect the part elsewhere (--results FOLDER)."
         )
-        return load(study, results), [note]
+        return load(study, results), [note, *_notes(study, there)]
     with usable_folder("--results", folder):
         collect(study, directories, folder, registered or {})
-    return load(study, results), _notes(source, directories)
+    return load(study, results), _notes(study, there)
 
 
 def collect(study: str, directories: Sequence[RunDirectory], folder: Path, registered: Mapping[str, str]) -> None:
@@ -133,12 +136,17 @@ def _complete_in(study: str, runs: Path) -> int:
     return int(table["status"].isin(COMPLETE).sum())
 
 
-def _notes(source: Path, directories: Sequence[RunDirectory]) -> list[str]:
-    failed = len(directories) - _complete(directories)
-    unfinished = sum(1 for path in source.glob("*/config.yaml") if not (path.parent / "summary.json").exists())
+def _notes(study: str, there: Found) -> list[str]:
+    failed = len(there.runs) - _complete(there.runs)
     notes = []
     if failed:
-        notes.append(f"{failed} of {len(directories)} runs failed; the sweep's command tries them again.")
-    if unfinished:
-        notes.append(f"left out, still training or killed: {unfinished} of the runs in {source}.")
+        notes.append(f"{failed} of {len(there.runs)} runs failed; the sweep's command tries them again.")
+    if there.unfinished:
+        notes.append(f"left out, still training or killed: {plural(len(there.unfinished), 'run')}.")
+    if there.damaged:
+        directory, problem = next(iter(there.damaged.items()))
+        notes.append(
+            f"left out, damaged: {plural(len(there.damaged), 'run')}, first {directory} ({problem}). "
+            f"{again('verify', study)} lists them, and the sweep's command trains them again."
+        )
     return notes

@@ -14,7 +14,7 @@ import pandas as pd
 
 from warmuplab.base.words import NO_WARMUP, norm_label, rate_label, warmup_label
 from warmuplab.config.keys import HOW_IT_IS_COMPUTED
-from warmuplab.record.run import COMPLETE
+from warmuplab.record.verifying import COMPLETE
 from warmuplab.study.results import Study
 
 RATE, WARMUP = "schedule.peak_lr", "schedule.warmup."

@@ -7,7 +7,7 @@ from pathlib import Path
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import say
 from warmuplab.config.messages import one_line_errors
-from warmuplab.record.run import COMPLETE, read_summary
+from warmuplab.record.verifying import is_complete, problem_of
 from warmuplab.tracking.publishing import publish
 from warmuplab.tracking.settings import check, mode_of, tracker_of
 
@@ -20,8 +20,9 @@ def main(arguments: Sequence[str]) -> int:
     directories = [Path(argument) for argument in arguments]
     with one_line_errors():
         for directory in directories:
-            if (read_summary(directory) or {}).get("status") not in COMPLETE:
-                raise ConfigError("RUN_DIRECTORY", directory, "no finished run", "give outputs/<study>/<run_id>")
+            if not is_complete(directory):
+                problem = problem_of(directory) or "no finished run"
+                raise ConfigError("RUN_DIRECTORY", directory, problem, "give outputs/<study>/<run_id>")
             tracker = tracker_of(directory)
             check(tracker)
             if mode_of(tracker) == "disabled":

@@ -8,7 +8,7 @@ from typing import Any
 
 from warmuplab.config.schema import TrackerConfig
 from warmuplab.record.directory import read_config
-from warmuplab.record.run import COMPLETE, read_summary
+from warmuplab.record.verifying import is_complete, problem_of, read_summary
 from warmuplab.tracking.settings import mode_of
 from warmuplab.tracking.view import View
 
@@ -26,8 +26,8 @@ def publish(directory: Path, mode: str | None = None, config: Mapping[str, Any] 
         if mode == "disabled":
             return False
         summary = read_summary(directory)
-        if summary is None or summary["status"] not in COMPLETE:
-            raise ValueError("there is no finished run")
+        if summary is None or not is_complete(directory):
+            raise ValueError(problem_of(directory) or "there is no finished run")
         with View(directory, config, summary["run_id"], summary["timings"]["started"], mode) as view:
             view.close(summary)
     except Exception as error:

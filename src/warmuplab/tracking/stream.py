@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 from warmuplab.record.directory import read_config
-from warmuplab.record.run import COMPLETE, Run, read_summary
+from warmuplab.record.run import Run
+from warmuplab.record.verifying import COMPLETE, read_summary
 from warmuplab.tracking.publishing import warn
 from warmuplab.tracking.settings import FINISH_SECONDS
 from warmuplab.tracking.view import View, diverged_at

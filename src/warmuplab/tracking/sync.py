@@ -12,7 +12,7 @@ from pathlib import Path
 from warmuplab.base.arguments import check_study, usable_folder
 from warmuplab.base.errors import ConfigError
 from warmuplab.config.schema import TrackerConfig
-from warmuplab.record.run import COMPLETE, read_summary
+from warmuplab.record.directory import look_through
 from warmuplab.tracking.publishing import publish
 from warmuplab.tracking.settings import account_problem, check, tracker_of
 from warmuplab.tracking.view import identity_of
@@ -31,19 +31,23 @@ class Synced:
     failed: int
     off: int
     """Trained with the tracker off."""
+    damaged: int
+    """Whose record is damaged: they stay here."""
 
 
 def sync(study: str, outputs: Path) -> Synced | None:
     """Upload the finished runs in `outputs/<study>`, None where there are none; a failure is a line on standard error.
+
+    A record that is damaged is not uploaded, and counted.
 
     Raises `ConfigError` where W&B knows no account here.
     """
     check_study(study)
     folder = outputs / study
     with usable_folder("--outputs", folder):
-        summaries = {path.parent: read_summary(path.parent) for path in sorted(folder.glob("*/summary.json"))}
-    finished = {path: summary for path, summary in summaries.items() if summary and _is_complete(summary)}
-    if not finished:
+        found = look_through(folder)
+    finished = {run.path: run.summary for run in found.runs if run.is_complete}
+    if not finished and not found.damaged:
         return None
     wanted = [path for path in finished if is_on(tracker_of(path))]
     if wanted:
@@ -57,7 +61,8 @@ def sync(study: str, outputs: Path) -> Synced | None:
             (path / "wandb").mkdir(exist_ok=True)
             (path / "wandb" / MARK).write_text(mark)
             uploaded += 1
-    return Synced(uploaded, known, len(wanted) - uploaded - known, len(finished) - len(wanted))
+    failed = len(wanted) - uploaded - known
+    return Synced(uploaded, known, failed, len(finished) - len(wanted), len(found.damaged))
 
 
 def check_upload(study: str, tracker: TrackerConfig) -> None:
@@ -84,9 +89,5 @@ def server() -> str:
     return os.environ.get("WANDB_BASE_URL") or DEFAULT_SERVER
 
 
-def _is_complete(summary: dict[str, object]) -> bool:
-    return summary.get("status") in COMPLETE
-
-
 def _read(path: Path) -> str | None:
-    return path.read_text() if path.exists() else None
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None

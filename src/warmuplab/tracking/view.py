@@ -24,6 +24,7 @@ from warmuplab.record.directory import (
     recorded_series,
     recorded_spikes,
 )
+from warmuplab.record.verifying import CHECKSUM, FILES
 from warmuplab.schedules import normalized
 from warmuplab.series.catalogue import LARGEST, SERIES
 from warmuplab.series.markers import MARKERS, markers
@@ -35,13 +36,9 @@ LONGEST_TAG = 64  # that W&B takes
 LONGEST_TITLE = 63  # of an alert
 OUTCOME = ("status", "diverged_at", "trained")  # of `summary.json`, beside `values`; the rest tells how it came about
 ELSEWHERE = (
-    "values",
-    "study",
-    "seed",
-    "episodes",
-    "spikes",
-    *OUTCOME,
-)  # in W&B's summary, its configuration and its notes
+    *("values", "study", "seed", "episodes", "spikes", *OUTCOME),  # in W&B's summary, its configuration and its notes
+    *(FILES, CHECKSUM),  # what tells that the record is whole
+)
 
 
 class View:

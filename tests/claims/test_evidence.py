@@ -30,8 +30,8 @@ def arm(norm: str = "post", rates: tuple[float, ...] = RATES, seeds: tuple[int, 
         norm,
         {"model.norm": norm} | {key.replace("__", "."): value for key, value in where.items()},
         rates,
-        "tiny",
         seeds,
+        study="tiny",
     )
 
 
@@ -142,7 +142,7 @@ def test_a_study_that_is_not_collected_has_no_runs() -> None:
 
 
 def test_arms_that_say_too_little_are_refused(runs: dict[tuple[str, float, int], Run], study: Study) -> None:
-    both = Arm("either norm", {}, RATES, "tiny", (0,))
+    both = Arm("either norm", {}, RATES, (0,), study="tiny")
     with pytest.raises(ValueError, match="either norm") as refused:
         Evidence({"tiny": study}).runs(both)
     named = [runs[norm, rate, 0].run_id for rate in RATES for norm in ("post", "pre")]
@@ -178,7 +178,7 @@ def test_what_all_runs_share_is_known_from_the_manifest(study: Study) -> None:
     ],
 )
 def test_not_takes_every_value_but_one(study: Study, where: dict[str, Any], picked: int) -> None:
-    found = Evidence({"tiny": study}).runs(Arm("x", where, RATES, "tiny", (0, 1, 2)))
+    found = Evidence({"tiny": study}).runs(Arm("x", where, RATES, (0, 1, 2), study="tiny"))
     assert len(found) == picked
     assert set(found["model.norm"]) <= {"pre"}
 
@@ -234,7 +234,7 @@ def test_a_piecewise_schedule_has_the_rate_of_its_largest_value(tmp_path: Path) 
         for seed in (0, 1):
             decay = piecewise | {"values": [rate, rate / 8]}
             leave(tmp_path / "outputs", probes=False, seed=seed, schedule__peak_lr=None, schedule__decay=decay)
-    planned = Arm("piecewise", {"schedule.decay.name": "piecewise"}, (2e-3, 4e-3), "tiny", (0, 1))
+    planned = Arm("piecewise", {"schedule.decay.name": "piecewise"}, (2e-3, 4e-3), (0, 1), study="tiny")
     alone = collected(tmp_path)  # peak rate and name are the same everywhere
     leave(tmp_path / "outputs", schedule__peak_lr=2e-3)
     leave(tmp_path / "outputs", schedule__peak_lr=None, schedule__decay={"name": "noam", "d_model": 64, "scale": 1.0})
@@ -247,7 +247,7 @@ def test_a_piecewise_schedule_has_the_rate_of_its_largest_value(tmp_path: Path) 
         names = evidence.runs(planned).sort_values(["seed", "rate"])["rate"].tolist()
         assert names == pytest.approx([2e-3, 4e-3] * 2)
     assert Evidence({"tiny": one}).runs(planned)["rate"].tolist() == [4e-3]
-    noam = Evidence({"tiny": among}).runs(Arm("noam", {"schedule.decay.name": "noam"}, (), "tiny", (0, 1)))
+    noam = Evidence({"tiny": among}).runs(Arm("noam", {"schedule.decay.name": "noam"}, (), (0, 1), study="tiny"))
     assert noam["seed"].tolist() == [0]
     assert noam["rate"].isna().all()
 
@@ -297,8 +297,8 @@ def test_a_ramp_that_diverges_suggests_what_was_read_before(tmp_path: Path) -> N
         leave(tmp_path / "outputs", outcome, seed=seed, probes=False, schedule__peak_lr=None, schedule__decay=decay)
     study = collected(tmp_path)
     study.runs["ramp/jitter_lr"] = study.runs["seed"].map({0: 1e-2, 1: 2e-2, 2: math.nan})
-    ramp = Arm("ramp", {"schedule.decay.name": "ramp"}, (), "tiny", (0, 1, 2, 3))
-    suggested = AtReadRate((), (ramp,)).suggested(Evidence({"tiny": study}), 0)
+    ramp = Arm("ramp", {"schedule.decay.name": "ramp"}, (), (0, 1, 2, 3), study="tiny")
+    suggested = AtReadRate((), (ramp,), 1e-2).suggested(Evidence({"tiny": study}), 0)
     assert suggested == pytest.approx([1e-2, 2e-2, math.nan, math.nan], nan_ok=True)
     assert np.isnan(AtReadRate((), (ramp,), "ramp/rise_lr").suggested(Evidence({"tiny": study}), 0)).all()
-    assert np.isnan(AtReadRate((), (ramp,)).suggested(Evidence({}), 0)).all()
+    assert np.isnan(AtReadRate((), (ramp,), 1e-2).suggested(Evidence({}), 0)).all()

@@ -15,21 +15,21 @@ from warmuplab.claims import judge
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.claim import Claim
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.forms import at_best
+from warmuplab.claims.forms import better
 from warmuplab.report import page
 from warmuplab.report import verdicts as claims_in_report
 from warmuplab.study import collect, results
 from warmuplab.study.results import Study
 
 RATES = (1e-3, 2e-3, 4e-3)
-COSINE, LINE = (Arm(name, {"schedule.decay.name": name}, RATES, "mine") for name in ("cosine", "linear"))
+COSINE, LINE = (Arm(name, {"schedule.decay.name": name}, (2e-3,), study="mine") for name in ("cosine", "linear"))
 MINE = Claim(
     id="cosine-beats-line",
     statement="A cosine trains better than a line.",
     source="a hunch",
     measure="Final held-out loss.",
-    contrasts=(at_best("cosine against a line", COSINE, LINE),),
-    elsewhere=(at_best("a line against a cosine", LINE, COSINE),),
+    contrasts=(better("cosine against a line", COSINE, LINE),),
+    elsewhere=(better("a line against a cosine", LINE, COSINE),),
     study="mine",
 )
 OTHER = dataclasses.replace(MINE, id="of-another-report", study="elsewhere")
@@ -70,9 +70,10 @@ def test_the_verdict_is_what_the_runs_say(study: Study) -> None:
     assert one.verdict.verdict == "supported"
     assert one.verdict.deciding.effect == pytest.approx(0.3, abs=0.06)
     assert [aside.standing for aside in one.asides] == ["is reversed"]
-    assert judge.where(one) == "Holds: cosine against a line. Reversed: a line against a cosine"
+    said = "Shown: cosine against a line. Elsewhere, by intervals alone: reversed in a line against a cosine"
+    assert judge.where(one) == said
     assert [(arm.arm.name, arm.rate, arm.runs) for arm in one.arms] == [("linear", "2e-3", 10), ("cosine", "2e-3", 10)]
-    assert (one.planned, one.missing) == (60, ())
+    assert (one.planned, one.missing) == (20, ())
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_the_verdict_is_what_the_runs_say(study: Study) -> None:
 def test_a_described_comparison_needs_an_interval_off_zero_and_an_effect_of_interest(
     effect: float, interval: tuple[float, float], standing: str
 ) -> None:
-    comparison = at_best("cosine against a line", COSINE, LINE, smallest=0.05)
+    comparison = better("cosine against a line", COSINE, LINE, smallest=0.05)
     assert judge.Aside(comparison, np.full(10, effect), effect, interval).standing == standing
 
 
@@ -104,9 +105,14 @@ def test_claims_of_another_report_are_another_family(study: Study) -> None:
     family = [OTHER, *(dataclasses.replace(OTHER, id=f"more-{k}") for k in range(15))]
     alone, among = judged(study)[0], judged(study, [MINE, *family])
     assert [one.claim.id for one in among] == [claim.id for claim in [MINE, *family]]
-    assert among[0].verdict.adjusted_p_for == alone.verdict.adjusted_p_for
-    assert among[1].verdict.adjusted_p_for == pytest.approx(min(1.0, 16 * alone.verdict.adjusted_p_for), rel=0.5)
+    assert among[0].verdict.p == alone.verdict.p
+    assert among[1].verdict.p == pytest.approx(16 * alone.verdict.p)
     assert [claim.id for claim in judge.claims_about("elsewhere", [MINE, *family])] == [c.id for c in family]
+
+
+def test_claims_of_one_registry_are_one_family_whichever_studies_carry_them(study: Study) -> None:
+    one, other = (dataclasses.replace(claim, registry="confirm") for claim in (MINE, OTHER))
+    assert judged(study, [one, other])[0].verdict.p == pytest.approx(2 * judged(study)[0].verdict.p)
 
 
 def test_a_missing_run_is_named_and_nothing_is_tested(study: Study) -> None:
@@ -117,7 +123,7 @@ def test_a_missing_run_is_named_and_nothing_is_tested(study: Study) -> None:
     assert one.verdict.verdict == "not tested"
     assert [(absent.arm.name, absent.runs) for absent in one.missing] == [("cosine", ((3, 2e-3),))]
     text = "\n".join(claims_in_report.verdict_section([one]))
-    assert "`cosine-beats-line`: 1 of 60 planned runs, in cosine (1)." in text
+    assert "`cosine-beats-line`: 1 of 20 planned runs, in cosine (1)." in text
     assert "`make sweep STUDY=mine` trains them." in text
 
 
@@ -130,6 +136,7 @@ def test_a_diverged_run_counts_as_word_frequencies(study: Study) -> None:
     lost = ENTROPY - float(study.runs.loc[hit, "val/loss"].iloc[0])
     assert change.tolist() == pytest.approx([lost if seed == 3 else 0.0 for seed in range(10)])
     assert [arm.at_ceiling for arm in after.arms] == [0, 1]
+    assert after.verdict.deciding.contrast.at_ceiling == (0, 1)
 
 
 def test_report_file_and_terminal_say_the_same(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +152,7 @@ def test_report_file_and_terminal_say_the_same(study: Study, monkeypatch: pytest
     assert written["verdict"] == "supported"
     (one,) = judged(study)
     assert written["effect"] == one.verdict.deciding.effect
-    assert len(written["contrasts"][0]["differences"]) == 10
+    assert len(written["parts"][0]["differences"]) == 10
     (line,) = claims_in_report.terminal_lines([one])
     effect = claims_in_report.value(one.verdict.deciding.effect, "+")
     assert line.split()[:3] == ["cosine-beats-line", "supported", effect]
@@ -177,6 +184,8 @@ def test_numbers_have_three_digits(number: float, text: str) -> None:
 
 def test_an_unregistered_arm_matches_constants_of_the_manifest(study: Study) -> None:
     constants: dict[str, Any] = {"model.norm": "post", "training.steps": 20}
-    runs = Evidence({"mine": study}).runs(Arm("cosine", {"schedule.decay.name": "cosine"} | constants, RATES, "mine"))
+    runs = Evidence({"mine": study}).runs(
+        Arm("cosine", {"schedule.decay.name": "cosine"} | constants, RATES, study="mine")
+    )
     assert len(runs) == 30
     assert isinstance(runs, pd.DataFrame)

@@ -32,7 +32,7 @@ def test_the_example_claim_reads_the_runs_of_the_example_study() -> None:
     for arm in made.arms:
         assert arm.study == made.study
         assert arm.where["schedule.decay.name"] in grid["schedule"]
-        assert [float(rate) for rate in grid["schedule.peak_lr"]] == list(arm.rates)
+        assert [float(grid["schedule.peak_lr"])] == list(arm.rates)
         assert grid["seed"] == list(arm.seeds)
 
 

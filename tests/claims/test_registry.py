@@ -1,4 +1,4 @@
-"""The registered claims: well-formed, one family that ten seeds can carry, and every run that they read is trained."""
+"""The registered claims: well-formed, with seeds that can carry them, and every run that they read is trained."""
 
 import copy
 import itertools
@@ -9,20 +9,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from support.synthetic_study import keys_of
-from warmuplab.claims import verdicts
-from warmuplab.claims.arm import SEEDS, Arm, Not, once
+from warmuplab.claims.arm import Arm, Not, once
 from warmuplab.claims.claim import Claim
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.registry import CLAIMS
 from warmuplab.claims.terms import AtReadRate, Value
-from warmuplab.claims.verdicts import Contrast
+from warmuplab.claims.verdicts import fewest_seeds
 from warmuplab.config.compose import CONFIG_FOLDER
 from warmuplab.config.mapping import from_mapping
 from warmuplab.config.schema import RunConfig
@@ -148,28 +146,12 @@ def test_what_a_comparison_reads_is_measured_where_it_reads_it(claim: Claim, evi
             assert measured[kind], (column, keys)
 
 
-@pytest.mark.parametrize("study", sorted({arm.study for arm in ARMS}))
-def test_verdicts_rest_on_seeds_0_to_9_and_not_on_those_of_the_pilot(study: str) -> None:
-    assert tuple(range(10)) == SEEDS
-    assert len(SEEDS) == verdicts.SEEDS
-    assert all(arm.seeds == SEEDS for arm in ARMS)
-    assert {keys["seed"] for keys in trained(study).keys.values()} == set(range(10))
-
-
-def test_every_run_of_the_study_claims_is_one_that_a_claim_reads(evidence: Evidence) -> None:
-    read = {run for arm in ARMS if arm.study == "claims" for run in evidence.runs(arm)["run_id"]}
-    assert read == set(trained("claims").keys)
-
-
-@pytest.mark.parametrize("study", sorted({claim.study for claim in CLAIMS}))
-def test_ten_seeds_carry_every_family(study: str) -> None:
-    family = [claim for claim in CLAIMS if claim.study == study]
-    contrasts = {
-        claim.id: [Contrast(one.name, np.zeros(10), one.smallest_effect, one.unit) for one in claim.contrasts]
-        for claim in family
-    }
-    assert list(verdicts.judge(contrasts)) == [claim.id for claim in family]
-    assert 2 ** -len(SEEDS) * sum(1 + len(one) for one in contrasts.values()) <= verdicts.ALPHA
+@pytest.mark.parametrize("family", sorted({claim.family for claim in CLAIMS}))
+def test_the_seeds_of_every_claim_carry_a_verdict_in_its_family(family: str) -> None:
+    together = [claim for claim in CLAIMS if claim.family == family]
+    for claim in together:
+        needed = fewest_seeds(len(claim.contrasts), len(together))
+        assert min(len(arm.seeds) for arm in claim.arms) >= needed
 
 
 def test_ids_are_slugs_and_told_apart() -> None:
@@ -194,8 +176,7 @@ def test_what_counts_as_an_effect_is_stated(claim: Claim) -> None:
     """With a margin, none is asked for beyond it."""
     for one in COMPARISONS[claim.id]:
         assert one.smallest_effect >= 0
-        assert one.margin >= 0
-        assert not (one.margin and one.smallest_effect)
+        assert not one.margin or one.smallest_effect <= max(one.margin, 0.0)
 
 
 @pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.name)

@@ -1,57 +1,48 @@
-"""How often verdicts are wrong, and how often an effect is missed, over simulated studies whose truth is known.
+"""How often verdicts are wrong, over simulated studies whose truth is known: a registry like the one that is planned.
 
-A study is judged as the real one is: all registered claims at once, from a table [seed, rate] for every arm that is
-drawn at random, the same in all comparisons that share its runs. Final losses lie in a bowl over the rates with the
-best inside the grid, 0.2 nats below those next to it. Effects are in units of the standard deviation over seeds of the
-difference between two runs; that is as many smallest effects of interest as `spread` says.
+Twenty claims of one to four parts and 16 to 32 seeds. The parts of a claim compare one arm with several controls, seed
+by seed, so that they share its noise. Effects are in standard deviations of a run over seeds. A part that is given no
+effect is the hardest case of a false claim: just at what it is tested against.
+
+Any false *supported* or *refuted*, and in brackets any false statement on a part, in 4,000 studies each (tests with the
+marker `soak` repeat it, the others take a few hundred):
+
+| noise | no effect at all | one part of each claim has none | and half of the claims hold |
+|---|---|---|---|
+| normal | 0.038 (0.055) | 0.042 (0.042) | 0.036 (0.036) |
+| heavy-tailed | 0.027 (0.043) | 0.035 (0.035) | 0.028 (0.028) |
+| skewed | 0.030 (0.043) | 0.040 (0.040) | 0.031 (0.031) |
+| stuck in all arms | 0.035 (0.049) | 0.039 (0.039) | 0.028 (0.028) |
+
+A false *no difference*: 0.036 of the claims with normal noise, 0.015 with heavy tails, 0.034 with skewed noise, and
+of the claim with most of them 0.055, 0.039 and 0.054 (standard error 0.003).
+
+Where one run in ten of the controls alone gets stuck, and means are equal all the same: 0.226 of the studies have a
+false *refuted* if all twenty claims are of that kind, 0.074 if five are, 0.049 if two are. Nearly all of it are parts
+of which no stuck run was among the seeds: no rule can see them, and more seeds help (0.010 of such parts at 16 seeds,
+0.005 at 32). A false *supported*: 0.001.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from warmuplab.claims.arm import SEEDS, Arm, Measure
-from warmuplab.claims.claim import Claim
-from warmuplab.claims.contrasts import contrast_of
-from warmuplab.claims.evidence import Missing, Table
-from warmuplab.claims.registry import CLAIMS
-from warmuplab.claims.studies.claims.arms import AT_LONG, AT_SHORT, GI_ADAM, NETWORKS, PRE_RATES, RADAM, RAMPS, RATES
-from warmuplab.claims.terms import FINAL_LOSS, AtReadRate, Entropy, Term, Value
-from warmuplab.claims.verdicts import ALPHA, Contrast, judge
+from warmuplab.claims.families import ALPHA, adjust, verdicts
+from warmuplab.claims.statistics import sign_flip_p
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
-Cell = tuple[str, str, float | None]  # which runs (arms of two names may be the same), which measure, which rate
 
-# A claim of every kind, whose better arm is needed by no other claim.
-KINDS = (
-    "distribution-stability",  # two contrasts at one rate
-    "lost-time",  # one contrast at one rate
-    "rise-plateau-fall",  # three contrasts, each arm at its own best rate
-    "radam-replaces-it",  # a margin, each arm at its own best rate
-)
-OTHERS = ("deep-layers", "late-decay", "schedules", "noam", "sharpness-falls", "init-replaces-it")  # likewise
-
-MARGIN = 0.1  # nats
-BOWL = 2 * MARGIN  # per squared step of the grid
-BEST = {
-    RATES: 8e-3,
-    RATES[:4]: 4e-3,
-    RATES[1:4]: 8e-3,
-    PRE_RATES: 1.6e-2,
-    NETWORKS[3].rates: 4e-3,
-}
-# One rate for all costs two of the four networks a step of the grid, and so do these rates, to the other two: both are
-# worse by the margin than each network's best.
-SUGGESTED = dict(zip((ramp.name for ramp in RAMPS), (4e-3, 1.6e-2, 1.6e-2, 4e-3), strict=True))
-RUNS = {
-    rate: pd.DataFrame({"seed": SEEDS, "ramp/jitter_lr": rate, "unigram_entropy": 0.0})
-    for rate in (None, *SUGGESTED.values())
-}
+PARTS = (1,) * 7 + (2,) * 7 + (3,) * 4 + (4,) * 2
+SEEDS = (16,) * 12 + (20,) * 5 + (24,) * 3  # by claim; mixed up below, so that all kinds have all numbers
+SEEDS = tuple(SEEDS[(7 * claim) % 20] for claim in range(20))
+WIDEST = max(PARTS)
+THERE = np.arange(WIDEST) < np.array(PARTS)[:, None]  # [claim, part]
+SMALLEST = 1.0  # effect of interest
+STUCK, CEILING = 0.1, 6.0  # the share of runs that get stuck, and where they then are
+CLEAR = 1.3  # a t below it is no finding at any level here: the exact p is left at 1, which saves most of the time
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
@@ -62,219 +53,136 @@ def heavy(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     return rng.standard_t(3, size=shape)
 
 
+def skewed(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    return rng.exponential(size=shape)
+
+
 def stuck(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """One run in ten sits at the ceiling."""
-    return np.where(rng.random(shape) < 0.1, 6.0, rng.normal(size=shape)) - 0.6
+    """One run in ten sits at the ceiling, in whichever arm."""
+    return np.where(rng.random(shape) < STUCK, CEILING, rng.normal(size=shape))
 
 
-def cells(arm: Arm, measure: Measure) -> list[Cell]:
-    """A number per seed each."""
-    return [(f"{arm.study} {sorted(arm.where.items())}", measure.column, rate) for rate in arm.rates or (None,)]
+def stuck_controls(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """One run in ten of the controls alone sits at the ceiling, and their means are equal to the arm's all the same."""
+    runs = rng.normal(size=shape)
+    controls = runs[..., 1:, :]
+    controls[rng.random(controls.shape) < STUCK] = CEILING
+    controls -= STUCK * CEILING
+    return runs
 
 
-def read_by(*terms: Term) -> Iterator[tuple[Arm, Measure]]:
-    """The arms whose runs are compared, with what is read off them."""
-    for term in terms:
-        measure = term.measure if isinstance(term, Value) else FINAL_LOSS
-        arms = term.of if isinstance(term, AtReadRate) else () if isinstance(term, Entropy) else term.arms
-        yield from ((arm, measure) for arm in arms)
+def differences(
+    rng: np.random.Generator, draw: Draw, studies: int, seeds: int, effects: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """[study, part, seed]: controls minus the arm that all parts share, with their `effects` [part].
+
+    And [study, part], whether runs of the control alone are seen at the ceiling.
+    """
+    runs = draw(rng, (studies, 1 + len(effects), seeds))
+    seen = (runs[:, 1:] == CEILING * (1 - STUCK)).any(axis=-1) & (draw is stuck_controls)
+    return runs[:, 1:] - runs[:, :1] + effects[:, None], seen
 
 
-# What is of interest in every cell; the noise is in proportion to it.
-UNITS: dict[Cell, float] = {}
-for _comparison in (comparison for claim in CLAIMS for comparison in claim.contrasts):
-    for _arm, _measure in read_by(*_comparison.plus, *_comparison.minus):
-        UNITS = dict.fromkeys(cells(_arm, _measure), _comparison.smallest_effect or 0.05) | UNITS
-PLACES = {cell: place for place, cell in enumerate(UNITS)}
-_found: dict[tuple[int, str], tuple[Arm, list[int]]] = {}
-
-
-def places(arm: Arm, measure: Measure) -> list[int]:
-    """Which rows of a study an arm reads, rate by rate."""
-    key = id(arm), measure.column  # an arm has no hash, and its repr takes long
-    if key not in _found:
-        _found[key] = arm, [PLACES[cell] for cell in cells(arm, measure)]  # which keeps the arm, and so its id
-    return _found[key][1]
-
-
-class Simulated:
-    """A study of which nothing is missing."""
-
-    def __init__(self, values: Floats) -> None:
-        self.values = values  # [cell, seed]
-
-    def table(self, arm: Arm, measure: Measure) -> Table:
-        values = self.values[places(arm, measure)].T
-        none = np.zeros(values.shape, bool)
-        return Table(values, none, none)
-
-    def runs(self, arm: Arm) -> pd.DataFrame:
-        return RUNS[SUGGESTED.get(arm.name)]
-
-    def missing(self, _: Iterable[Arm]) -> list[Missing]:
-        return []
-
-
-def no_effect() -> Floats:
-    """Expected values [cell] where no claim holds and none is reversed; where there is a margin, they are at it."""
-    expected = np.zeros(len(PLACES))
-    worse = [(RADAM, MARGIN), (GI_ADAM, MARGIN)]
-    better = [(AT_SHORT[5], -MARGIN), (AT_LONG[5], -MARGIN)]  # than 10 %
-    for arm, measure in read_by(*(t for claim in CLAIMS for c in claim.contrasts for t in (*c.plus, *c.minus))):
-        if len(arm.rates) > 1:
-            bowl = BOWL * np.log2(np.array(arm.rates) / BEST[arm.rates]) ** 2
-            expected[places(arm, measure)] = bowl + sum(by for other, by in worse + better if other == arm)
-    return expected
-
-
-def favour(claim_id: str, effect: float, spread: float) -> Floats:
-    """What makes the arm that a claim is about better by `effect` standard deviations, to be added to the expected."""
-    claim = next(claim for claim in CLAIMS if claim.id == claim_id)
-    gain, units = np.zeros(len(PLACES)), np.array(list(UNITS.values()))
-    for arm, measure in read_by(*claim.contrasts[0].minus):
-        gain[places(arm, measure)] = -effect * spread * units[places(arm, measure)]
-    return gain
+def exact_p(d: Floats, above: float) -> Floats:
+    """p [study, part] of an effect above, 1 where it is far from any finding."""
+    spread = d.std(axis=-1, ddof=1) / np.sqrt(d.shape[-1])
+    worth = d.mean(axis=-1) - above > CLEAR * spread
+    p = np.ones(d.shape[:-1])
+    p[worth] = sign_flip_p(d[worth], "greater", above)
+    return p
 
 
 def simulated(
-    rng: np.random.Generator,
-    studies: int,
-    expected: Floats,
-    spread: float,
-    draw: Draw = normal,
-    claims: Iterable[Claim] = CLAIMS,
-) -> Iterator[dict[str, list[Contrast]]]:
-    """The contrasts of so many studies, by claim."""
-    scale = spread * np.array(list(UNITS.values())) / np.sqrt(2)
-    for _ in range(studies):
-        evidence = Simulated(expected[:, None] + scale[:, None] * draw(rng, (len(PLACES), len(SEEDS))))
-        yield {claim.id: [contrast_of(comparison, evidence) for comparison in claim.contrasts] for claim in claims}
+    seed: int, draw: Draw, studies: int, effects: Floats, equivalence: bool = False, of: int = len(PARTS)
+) -> Floats:
+    """p-values for, against and of no difference, [3, study, claim, part], of studies with `effects` [claim, part].
 
-
-@cache
-def without_effect(seed: int, studies: int, spread: float) -> list[dict[str, list[Contrast]]]:
-    return list(simulated(np.random.default_rng(seed), studies, no_effect(), spread))
-
-
-def favouring(
-    favoured: Iterable[str], effect: float, seed: int, studies: int, spread: float
-) -> Iterator[dict[str, list[Contrast]]]:
-    """The contrasts of studies in which some claims hold, with the noise of `without_effect`.
-
-    A better arm is needed by no other claim: the contrasts of the others are those without an effect.
+    Noise is that of `draw` for so many claims, and normal for the others.
     """
-    claims = [claim for claim in CLAIMS if claim.id in favoured]
-    expected = no_effect() + sum(favour(claim.id, effect, spread) for claim in claims)
-    changed = simulated(np.random.default_rng(seed), studies, expected, spread, claims=claims)
-    for study, of_favoured in zip(without_effect(seed, studies, spread), changed, strict=True):
-        yield study | of_favoured
+    rng = np.random.default_rng(seed)
+    p = np.full((3, studies, len(PARTS), WIDEST), np.nan)
+    for claim, (parts, seeds) in enumerate(zip(PARTS, SEEDS, strict=True)):
+        d, seen = differences(rng, draw if claim < of else normal, studies, seeds, effects[claim, :parts])
+        at_ceiling = draw in (stuck, stuck_controls)
+        p[0, :, claim, :parts] = exact_p(d, 0.0)
+        p[1, :, claim, :parts] = np.where(seen, 1.0, exact_p(-d, 0.0))
+        small = np.maximum(exact_p(d, -SMALLEST), exact_p(-d, -SMALLEST)) if equivalence else 1.0
+        p[2, :, claim, :parts] = 1.0 if at_ceiling else small
+    return p
 
 
-def test_without_noise_a_favoured_claim_has_its_effect_and_all_others_none() -> None:
-    rng = np.random.default_rng(0)
-    for favoured in (None, *KINDS, *OTHERS):
-        gain = favour(favoured, 2.0, 4.0) if favoured else 0.0
-        (study,) = simulated(rng, 1, no_effect() + gain, 0.0)
-        for claim, contrasts in study.items():
-            for contrast in contrasts:
-                effect = 8.0 * (contrast.smallest_effect or 0.05) if claim == favoured else 0.0
-                assert contrast.differences == pytest.approx(np.full(10, effect), abs=1e-12)
+def no_effect() -> Floats:
+    return np.zeros((len(PARTS), WIDEST))
 
 
-def test_a_favoured_claim_changes_no_contrast_of_another() -> None:
-    expected = no_effect() + sum(favour(claim, 2.0, 4.0) for claim in (*KINDS, *OTHERS))
-    for whole, study in zip(
-        simulated(np.random.default_rng(5), 3, expected, 4.0), favouring((*KINDS, *OTHERS), 2.0, 5, 3, 4.0), strict=True
-    ):
-        assert whole.keys() == study.keys()
-        for claim in whole:
-            for one, other in zip(whole[claim], study[claim], strict=True):
-                assert one.differences.tolist() == other.differences.tolist(), claim
-                assert [side.tolist() for side in one.bounds] == [side.tolist() for side in other.bounds], claim
+def one_part_missing(true_claims: int = 0) -> Floats:
+    """All parts hold by far but the first of each claim; of so many claims, all parts."""
+    effects = np.full((len(PARTS), WIDEST), 4.0)
+    effects[true_claims:, 0] = 0.0
+    return effects[np.argsort(np.arange(len(PARTS)) * 7 % len(PARTS))] if true_claims else effects
 
 
-def may_be_decided(study: dict[str, list[Contrast]]) -> bool:
-    """Whether some contrast is positive, or negative, at all ten seeds and against every option.
-
-    Else all p-values are at least 2 / 1024, which is not enough among so many: Holm lets none pass.
-    """
-    sides = [contrast.bounds for contrasts in study.values() for contrast in contrasts]
-    return any((lower > 0).all() or (upper < 0).all() for lower, upper in sides)
-
-
-def verdicts_on(study: dict[str, list[Contrast]]) -> dict[str, str]:
-    return {claim: found.verdict for claim, found in judge(study).items()}
+TRUTHS = {
+    "no claim has any effect": no_effect(),
+    "of each claim one part has none": one_part_missing(),
+    "half of the claims hold, of the others one part has no effect": one_part_missing(10),
+}
+DRAWS = {"normal": normal, "heavy-tailed": heavy, "skewed": skewed, "stuck in all arms": stuck}
 
 
-def decided(study: dict[str, list[Contrast]]) -> list[str]:
-    """The claims that are found to hold or to be reversed; half the time is saved by not judging what cannot be."""
-    if not may_be_decided(study):
-        return []
-    return [claim for claim, verdict in verdicts_on(study).items() if verdict in ("supported", "refuted")]
+def errors(p: Floats, effects: Floats) -> dict[str, float]:
+    """The share of studies with a false statement of a kind."""
+    adjusted = adjust(*p)
+    found = verdicts(adjusted)
+    holds = (effects > 0) | ~THERE
+    false = ((found == "supported") & ~holds.all(axis=-1)) | (found == "refuted")
+    named = (adjusted.shown <= ALPHA) & ~holds
+    reversed_ = adjusted.reversed_ <= ALPHA
+    return {
+        "supported or refuted": float(false.any(axis=-1).mean()),
+        "any part": float((named | reversed_).any(axis=(-1, -2)).mean()),
+        "supported": float(((found == "supported") & ~holds.all(axis=-1)).any(axis=-1).mean()),
+        "refuted": float((found == "refuted").any(axis=-1).mean()),
+    }
 
 
-def test_what_is_not_judged_has_no_verdict() -> None:
-    tests = sum(1 + len(claim.contrasts) for claim in CLAIMS)
-    assert tests * 2 / 2 ** len(SEEDS) > ALPHA
-    studies = list(favouring(["lost-time"], 1.0, 0, 60, 4.0))
-    left_out = [study for study in studies if not may_be_decided(study)]
-    assert 0 < len(left_out) < len(studies)
-    assert not {"supported", "refuted"} & {verdict for study in left_out for verdict in verdicts_on(study).values()}
+ONE_ARM = {20: 0.23, 5: 0.09, 2: 0.05}  # by the number of claims whose controls alone get stuck
+FEW_OR_MANY = pytest.mark.parametrize("studies", [250, pytest.param(4000, marks=pytest.mark.soak)])
 
 
-@pytest.mark.parametrize(("draw", "studies"), [(normal, 2000), (heavy, 200), (stuck, 200)])
-def test_no_effect_no_verdict(draw: Draw, studies: int) -> None:
-    """Any `supported` or `refuted` is false here, and at most one study in twenty may have one.
-
-    Measured over 8,000 studies each: 0.019 of the studies with normal, 0.013 with heavy-tailed noise, 0.031 where one
-    run in ten is stuck (half of it is noam, which is compared with a number and not with an arm that gets stuck as
-    often). It is less than 0.05 as bounds are cautious and p-values come in steps of 1 / 1024: of 42 tests the smallest
-    passes Holm, the next does not.
-
-    What this rests on is symmetry: where only the arms without warmup have stuck runs, and equal means nevertheless,
-    0.06 of the studies have a false verdict, mostly that those arms are the better ones (measured over 1,000).
-    """
-    found = [bool(decided(study)) for study in simulated(np.random.default_rng(1), studies, no_effect(), 4.0, draw)]
-    assert np.mean(found) <= 0.05
+def at_most(bound: float, studies: int) -> float:
+    """A bound for a share that was found in so many studies: three standard errors above."""
+    return bound + 3 * float(np.sqrt(bound * (1 - bound) / studies))
 
 
-@pytest.mark.parametrize(
-    ("effect", "powers"),
-    [(1.0, (0.05, 0.17, 0.02, 0.14)), (2.0, (0.67, 0.81, 0.54, 0.78)), (3.0, (0.98, 0.98, 0.96, 0.98))],
-)
-def test_power_for_the_only_effect_of_a_study(effect: float, powers: tuple[float, ...]) -> None:
-    """Share of true claims that are supported, each the only one in its study: measured over 1,000 studies each.
-
-    So effects of three standard deviations are found, those of one are mostly not; at 1.5 the shares are 0.32, 0.51,
-    0.15 and 0.47. All ten seeds must agree in sign, in each contrast and against each rate of the other arm.
-    """
-    for claim, power in zip(KINDS, powers, strict=True):
-        found = [claim in decided(study) for study in favouring([claim], effect, 2, 100, 4.0)]
-        assert np.mean(found) == pytest.approx(power, abs=0.12)
+@pytest.mark.parametrize("truth", TRUTHS)
+@pytest.mark.parametrize("draw", DRAWS)
+@FEW_OR_MANY
+def test_any_false_supported_or_refuted_is_rare(draw: str, truth: str, studies: int) -> None:
+    """At most 0.05 of the studies, names of parts included: those here share an arm (see `families`)."""
+    found = errors(simulated(1, DRAWS[draw], studies, TRUTHS[truth]), TRUTHS[truth])
+    print(f"{draw}; {truth}; {studies} studies: {found}")
+    assert found["any part"] <= at_most(0.05, studies)
+    assert found["supported or refuted"] <= (0.05 if studies == 4000 else at_most(0.05, studies))
 
 
-def test_power_where_ten_claims_hold() -> None:
-    """Measured over 500 studies at 2 standard deviations: 0.66, 0.79, 0.54 and 0.79 by kind.
-
-    It is no more than where one claim holds: of 42 tests, 17 must pass before Holm asks less of the rest.
-    """
-    expected = no_effect() + sum(favour(claim, 2.0, 4.0) for claim in (*KINDS, *OTHERS))
-    found = [decided(study) for study in simulated(np.random.default_rng(3), 100, expected, 4.0)]
-    for claim, power in zip(KINDS, (0.66, 0.79, 0.54, 0.79), strict=True):
-        assert np.mean([claim in claims for claims in found]) == pytest.approx(power, abs=0.12)
-    assert {claim for claims in found for claim in claims} >= {*KINDS, *OTHERS}
+@pytest.mark.parametrize(("claims", "stated"), ONE_ARM.items())
+@FEW_OR_MANY
+def test_runs_stuck_in_one_arm_only(claims: int, stated: float, studies: int) -> None:
+    """What is stated, for means that are equal nevertheless, where so many claims are of that kind."""
+    found = errors(simulated(2, stuck_controls, studies, no_effect(), of=claims), no_effect())
+    print(f"stuck in one arm only, {claims} claims; {studies} studies: {found}")
+    assert found["supported"] <= at_most(0.025, studies)
+    assert found["supported or refuted"] <= at_most(stated, studies)
 
 
-@pytest.mark.parametrize(
-    ("effect", "shares"), [(0.0, (0.81, 0.79, 0.80)), (0.5, (0.47, 0.42, 0.41)), (1.0, (0.05, 0.04, 0.04))]
-)
-def test_no_difference(effect: float, shares: tuple[float, float, float]) -> None:
-    """Share of `no difference` where the smallest effect is one standard deviation: measured over 1,000 studies each.
-
-    At an effect of just that size the verdict is false, with a chance of at most 0.05 per claim. Where a margin says
-    how much matters, it is never given.
-    """
-    found = [verdicts_on(study) for study in favouring(KINDS, effect, 4, 200, 1.0)]
-    for claim, share in zip(KINDS, (*shares, 0.0), strict=True):
-        given = np.mean([verdicts[claim] == "no difference" for verdicts in found])
-        assert given == pytest.approx(share, abs=0.04 + 0.06 * (effect < 1))
+@pytest.mark.parametrize("draw", ["normal", "heavy-tailed", "skewed"])
+@FEW_OR_MANY
+def test_a_false_no_difference_is_rare_for_every_claim(draw: str, studies: int) -> None:
+    """One part of each claim has just the effect that matters; the others have none, and pass easily."""
+    effects = no_effect()
+    effects[:, 0] = SMALLEST
+    found = verdicts(adjust(*simulated(3, DRAWS[draw], studies, effects, equivalence=True))) == "no difference"
+    print(f"{draw}; {studies} studies: false no difference {found.mean(axis=0).max():.4f}, mean {found.mean():.4f}")
+    assert found.mean() <= at_most(0.05, 20 * studies)
+    assert found.mean(axis=0).max() <= at_most(0.05, studies) + 0.01 * (studies < 4000)

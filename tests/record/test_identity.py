@@ -21,7 +21,7 @@ from warmuplab.schedules import options
 from warmuplab.study.collect import varying_keys
 
 
-@pytest.mark.parametrize(("study", "runs"), [("quick", 48), ("claims", 1290), ("schedules", 275)])
+@pytest.mark.parametrize(("study", "runs"), [("quick", 48), ("claims-2026-11", 1290), ("schedules-2026-11", 275)])
 def test_committed_runs_keep_their_names(study: str, runs: int) -> None:
     named = [(identify(config, corpus).run_id, run_id) for config, corpus, run_id in recorded(study)]
     assert len(named) == runs

@@ -64,7 +64,7 @@ def test_a_value_of_nothing_in_the_catalogue_has_no_words() -> None:
 
 def test_values_are_told_apart_by_their_labels(small_corpus: TokenizedCorpus) -> None:
     columns: list[str] = []
-    for study in ("quick", "claims", "schedules"):
+    for study in ("quick", "claims-2026-11", "schedules-2026-11"):
         columns += pd.read_parquet(ROOT / "results" / study / "runs.parquet").columns.tolist()
     names = sorted({name for name in columns if "/" in name})
     trainer = trainer_of(small_corpus, [("seed=0",)], "probes=full", "training.steps=8")

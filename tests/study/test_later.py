@@ -53,7 +53,7 @@ def test_runs_without_probes_gain_nothing() -> None:
     assert list(with_later_values(bare, CORPORA)) == list(bare)
 
 
-@pytest.mark.parametrize("study", ["quick", "claims", "schedules"])
+@pytest.mark.parametrize("study", ["quick", "claims-2026-11", "schedules-2026-11"])
 def test_committed_studies_are_read_with_them(study: str) -> None:
     written = pd.read_parquet(ROOT / "results" / study / "runs.parquet")
     loaded = results.load(study, ROOT / "results").runs

@@ -14,9 +14,8 @@ SEEDS = 6
 
 def arm(name: str, rates: int = 1, first: int = 0, seeds: int = SEEDS) -> Arm:
     """An arm at so many of the rates 1e-3, 2e-3, 4e-3, ..."""
-    return Arm(
-        name, {"arm": name}, tuple(1e-3 * 2**k for k in range(first, first + rates)), "made-up", tuple(range(seeds))
-    )
+    grid = tuple(1e-3 * 2**k for k in range(first, first + rates))
+    return Arm(name, {"arm": name}, grid, tuple(range(seeds)), study="made-up")
 
 
 class MadeUp:

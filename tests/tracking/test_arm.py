@@ -39,7 +39,7 @@ def test_what_the_study_sets_for_all_of_its_runs_is_not_said() -> None:
     assert shown == "post-LN, linear, 10 % warmup, lr 2e-3, radam"
 
 
-@pytest.mark.parametrize("study", ["quick", "claims", "schedules"])
+@pytest.mark.parametrize("study", ["quick", "claims-2026-11", "schedules-2026-11"])
 def test_runs_have_one_arm_where_they_differ_in_the_seed_alone(study: str) -> None:
     by_arm: dict[str, set[str]] = {}
     for config, _, _ in recorded(study):

@@ -1,10 +1,10 @@
 """Arms, and what is measured of them: the pieces that claims are made of."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-SEEDS = tuple(range(10))  # of every arm that a verdict rests on
+SEEDS = tuple(range(10))  # of an arm that names none
 Direction = Literal["less", "more"]
 
 
@@ -25,13 +25,13 @@ class Arm:
     """Values of configuration keys, dotted, that pick its runs; together with seed and rate they must pick one."""
     rates: tuple[float, ...] = ()
     """Peak learning rates it was planned at, in increasing order; none for a schedule that states its own."""
-    study: str = "claims"
+    study: str = field(kw_only=True)
     """The study that trains it."""
     seeds: tuple[int, ...] = SEEDS
 
     def at(self, rate: float) -> "Arm":
         """The same runs at one of the rates."""
-        return Arm(self.name, self.where, (rate,), self.study, self.seeds)
+        return replace(self, rates=(rate,))
 
 
 @dataclass(frozen=True)

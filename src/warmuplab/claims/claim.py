@@ -3,7 +3,7 @@
 A claim is written down before its results are read; what it says is judged by `verdicts` and by nothing else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from warmuplab.claims.arm import Arm, once
 from warmuplab.claims.terms import Term
@@ -11,18 +11,23 @@ from warmuplab.claims.terms import Term
 
 @dataclass(frozen=True)
 class Comparison:
-    """`margin` plus some terms minus others, seed by seed: positive supports the claim."""
+    """Some terms minus others, seed by seed: more supports the claim."""
 
     name: str
     """As it reads after "in": `10 % warmup against none`."""
     plus: tuple[Term, ...]
     minus: tuple[Term, ...]
     smallest_effect: float
-    """Of interest, in `unit`; 0 with a margin, which says already how much matters, or where any effect counts."""
+    """Of interest, in `unit`; 0 with a negative margin, or where no difference is never to be said."""
     unit: str = "nats"
     margin: float = 0.0
+    """What the effect is tested against: 0, at least so much (positive), or worse by less than that (negative)."""
     short: str = ""
     """The same for a narrow column; empty: `name`."""
+
+    def __post_init__(self) -> None:
+        if len({arm.seeds for arm in self.arms}) > 1:
+            raise ValueError(f"{self.name}: its arms have different seeds, and are compared seed by seed")
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -42,16 +47,23 @@ class Claim:
     measure: str
     """The primary measure, one number per seed, in words."""
     contrasts: tuple[Comparison, ...]
-    """All must hold; each is tested."""
+    """Its parts: all must hold; each is tested."""
     elsewhere: tuple[Comparison, ...] = ()
     """The same question in other settings, or at other measures: described with intervals, not tested."""
     caveats: tuple[str, ...] = ()
     figure: str | None = None
     """The file of one of `figures.index.CLAIM_FIGURES` that shows it, beside the differences of every seed."""
-    study: str = "claims"
-    """Whose report carries it. The claims of one study are one family for Holm's rule."""
+    study: str = field(kw_only=True)
+    """Whose report carries it."""
+    registry: str = field(default="", kw_only=True)
+    """Claims of one registry are tested together, whichever studies carry them; empty: those of its study."""
 
     @property
     def arms(self) -> tuple[Arm, ...]:
         """Every arm that its verdict needs, once."""
         return once(arm for comparison in self.contrasts for arm in comparison.arms)
+
+    @property
+    def family(self) -> str:
+        """What its tests are corrected with: its registry, or its study."""
+        return self.registry or self.study

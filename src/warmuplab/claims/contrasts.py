@@ -1,32 +1,28 @@
-"""From a comparison to the contrast that is tested: its terms added up seed by seed, with what bounds their mean."""
+"""From a comparison to the contrast that is tested: its terms added up seed by seed."""
 
 from dataclasses import replace
 
 import numpy as np
 
+from warmuplab.claims.arm import Direction
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.parts import Contrast
 from warmuplab.claims.statistics import Floats
 from warmuplab.claims.terms import TermValues
-from warmuplab.claims.verdicts import Contrast
 
 
 def contrast_of(comparison: Comparison, evidence: Evidence) -> Contrast:
-    """The differences of the planned seeds, and what bounds their mean from below and from above."""
+    """The differences of the planned seeds. Raises `ConfigError` as `Evidence.runs` does."""
     readings = with_worst([term.read(evidence) for term in (*comparison.plus, *comparison.minus)])
     plus, minus = readings[: len(comparison.plus)], readings[len(comparison.plus) :]
-    values = comparison.margin + _sum([r.values for r in plus]) - _sum([r.values for r in minus])
-    lower = comparison.margin + _sums([r.options for r in plus]) - _sum([r.values for r in minus])
-    upper = comparison.margin + _sum([r.values for r in plus]) - _sums([r.options for r in minus])
     return Contrast(
         comparison.name,
-        values,
+        _sum(plus) - _sum(minus),
         comparison.smallest_effect,
         comparison.unit,
-        at_ceiling=int(np.any([r.at_ceiling for r in readings], axis=0).sum()),
-        at_edge=any(r.at_edge for r in readings),
-        lower=lower,
-        upper=upper,
+        comparison.margin,
+        (_at_ceiling(plus, minus, "more"), _at_ceiling(plus, minus, "less")),
     )
 
 
@@ -35,22 +31,16 @@ def with_worst(readings: list[TermValues]) -> list[TermValues]:
     found = np.concatenate([r.values[~np.isnan(r.values)] for r in readings])
     if not found.size or not any(r.lacking.any() for r in readings):
         return readings
-    filled = []
-    for r in readings:
-        values = np.where(r.lacking, found.max() if r.worse == "more" else found.min(), r.values)
-        filled.append(replace(r, values=values, options=values[None]) if r.lacking.any() else r)
-    return filled
+    worst = {"more": found.max(), "less": found.min()}
+    return [replace(r, values=np.where(r.lacking, worst[r.worse], r.values)) for r in readings]
 
 
-def _sum(parts: list[Floats]) -> Floats:
-    return np.asarray(np.sum(parts, axis=0), dtype=np.float64)
+def _sum(parts: list[TermValues]) -> Floats:
+    return np.asarray(np.sum([part.values for part in parts], axis=0), dtype=np.float64)
 
 
-def _sums(parts: list[Floats]) -> Floats:
-    """Every combination of options, [combination, seed]; those of the last part vary fastest."""
-    if not parts:
-        return np.zeros(1)
-    sums = parts[0]
-    for part in parts[1:]:
-        sums = (sums[:, None] + part).reshape(-1, part.shape[-1])
-    return np.asarray(sums, dtype=np.float64)
+def _at_ceiling(plus: list[TermValues], minus: list[TermValues], worse: Direction) -> int:
+    """Seeds with a run at a ceiling among what is added and is worse with `worse`, or subtracted and the other way."""
+    there = [term.at_ceiling for term in plus if term.worse == worse]
+    there += [term.at_ceiling for term in minus if term.worse != worse]
+    return int(np.any(there, axis=0).sum()) if there else 0

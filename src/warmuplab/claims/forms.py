@@ -1,30 +1,31 @@
-"""Forms of comparison that claims of any study are made of."""
+"""Forms of comparison that claims of any study are made of, each arm at one rate unless a form says otherwise."""
 
-from warmuplab.claims.arm import Arm
+from warmuplab.claims.arm import Arm, Measure
 from warmuplab.claims.claim import Comparison
-from warmuplab.claims.terms import Best, LargestTrained, Mean
-
-MARGIN = 0.1  # nats above the best that still count as good
+from warmuplab.claims.terms import FINAL_LOSS, LargestTrained, SmallestSufficient, Value
 
 
-def at_best(name: str, better: Arm, control: Arm, smallest: float = 0.05) -> Comparison:
-    """Final loss, each arm at its own best peak rate."""
-    return Comparison(name, (Best((control,)),), (Best((better,)),), smallest)
+def better(
+    name: str, arm: Arm, control: Arm, measure: Measure = FINAL_LOSS, smallest: float = 0.05, margin: float = 0.0
+) -> Comparison:
+    """How much better an arm does than its control; with a `margin`, by more than that (see `Comparison`)."""
+    plus, minus = (control, arm) if measure.worse == "more" else (arm, control)
+    terms = (Value(plus, measure),), (Value(minus, measure),)
+    return Comparison(name, *terms, smallest, measure.unit, margin)
 
 
-def within(name: str, arm: Arm, controls: tuple[Arm, ...], margin: float = MARGIN) -> Comparison:
-    """Final loss at most `margin` above that of the best of the controls, each at its own best peak rate."""
-    return Comparison(name, (Best(controls),), (Best((arm,)),), 0.0, margin=margin)
+def within(name: str, arm: Arm, control: Arm, margin: float, measure: Measure = FINAL_LOSS) -> Comparison:
+    """Whether an arm does worse than its control by less than `margin`, which is positive."""
+    return better(name, arm, control, measure, 0.0, -margin)
 
 
-def sensitivity(name: str, better: Arm, control: Arm, smallest: float = 0.05) -> Comparison:
-    """Learning-rate sensitivity of the control minus that of the arm (Wortsman et al. 2023, section 2.2).
-
-    The mean over the grid of min(final loss, unigram entropy) minus the loss at the best rate.
-    """
-    return Comparison(name, (Mean(control), Best((better,))), (Best((control,)), Mean(better)), smallest)
+def tolerated(name: str, arm: Arm, control: Arm, smallest: float = 0.5) -> Comparison:
+    """The largest rate of the grids of both at which a seed trains, in doublings."""
+    return Comparison(name, (LargestTrained(arm),), (LargestTrained(control),), smallest, "doublings")
 
 
-def tolerated(name: str, better: Arm, control: Arm) -> Comparison:
-    """The largest rate at which a seed trains, in doublings."""
-    return Comparison(name, (LargestTrained(better),), (LargestTrained(control),), 0.5, "doublings")
+def needs_more(
+    name: str, more: SmallestSufficient, less: SmallestSufficient, smallest: float = 0.5, margin: float = 0.0
+) -> Comparison:
+    """By how many doublings the shortest warmup that suffices is longer on one ladder than on another."""
+    return Comparison(name, (more,), (less,), smallest, "doublings", margin)

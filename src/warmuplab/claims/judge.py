@@ -1,7 +1,7 @@
 """From registered claims and collected runs to verdicts, with all that they follow from, as `claims.json` holds it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,23 +9,30 @@ from typing import Any, Literal
 import numpy as np
 
 from warmuplab.base.files import write_json
-from warmuplab.base.words import listed, rate_label
+from warmuplab.base.words import OWN_RATE, rate_label
 from warmuplab.claims import verdicts
-from warmuplab.claims.arm import Arm
+from warmuplab.claims.arm import Arm, Measure
 from warmuplab.claims.claim import Claim, Comparison
 from warmuplab.claims.contrasts import contrast_of
 from warmuplab.claims.evidence import Evidence, Missing
+from warmuplab.claims.parts import Part, Verdict
 from warmuplab.claims.registry import CLAIMS
 from warmuplab.claims.statistics import Floats
-from warmuplab.claims.terms import FINAL_LOSS, TRAINED, Value, chosen_by_others
-from warmuplab.claims.verdicts import Verdict
+from warmuplab.claims.terms import FINAL_LOSS, TRAINED, Value
 from warmuplab.study import results
 from warmuplab.study.results import Study
 
 CLAIMS_FILE = "claims.json"
 
-Standing = Literal["holds", "is reversed", "is not shown", "lacks runs"]
-WORDS = {"holds": "Holds", "is not shown": "Not shown", "is reversed": "Reversed", "lacks runs": "Runs missing"}
+Alone = Literal["holds", "is reversed", "is not shown", "lacks runs"]
+PARTS = {"shown": "Shown", "no difference": "No difference", "reversed": "Reversed", "open": "Not shown"}
+PARTS |= {"not tested": "Not tested"}
+ELSEWHERE = {
+    "holds": "holds in",
+    "is not shown": "not shown in",
+    "is reversed": "reversed in",
+    "lacks runs": "no runs of",
+}
 
 
 @dataclass(frozen=True)
@@ -38,14 +45,15 @@ class Aside:
     interval: tuple[float, float]
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> Alone:
         """What the 95 % interval says, for this comparison alone."""
         if math.isnan(self.effect):
             return "lacks runs"
         low, high = self.interval
-        if low > 0 and self.effect >= self.comparison.smallest_effect:
+        margin, smallest = self.comparison.margin, self.comparison.smallest_effect
+        if low > margin and self.effect >= smallest:
             return "holds"
-        return "is reversed" if high < 0 and -self.effect >= self.comparison.smallest_effect else "is not shown"
+        return "is reversed" if high < min(margin, 0.0) and -self.effect >= smallest else "is not shown"
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class ArmSummary:
 
     arm: Arm
     measure: str
-    """`final held-out loss`, or the primary measure where the arm has one rate."""
+    """What is summed up: the primary measure, or the final held-out loss over all rates of an arm with several."""
     rate: str
     mean: float
     low: float
@@ -89,22 +97,22 @@ def claims_about(study: str, claims: Sequence[Claim] = CLAIMS) -> list[Claim]:
     return [claim for claim in claims if study == claim.study or study in studies_of([claim])]
 
 
-def gather(study: Study, claims: Sequence[Claim], folder: Path) -> Evidence:
-    """`study` and the other studies of `claims` that are collected in the results folder."""
+def gather(study: Study, others: Iterable[str], folder: Path) -> Evidence:
+    """`study` and those of the `others` that are collected in the results folder."""
     found = {study.name: study}
-    for name in studies_of(claims):
+    for name in others:
         if name not in found and (folder / name / results.RUNS).exists():
             found[name] = results.load(name, folder)
     return Evidence(found)
 
 
 def judge_for(study: str, evidence: Evidence, claims: Sequence[Claim] = CLAIMS) -> list[Judged]:
-    """The claims about a study with their verdicts, each in the family of all claims of the report that carries it."""
+    """The claims about a study with their verdicts, each in its family: see `Claim.family`."""
     shown = claims_about(study, claims)
     judged: dict[str, Judged] = {}
-    for home in dict.fromkeys(claim.study for claim in shown):
-        family = [claim for claim in claims if claim.study == home]
-        judged |= {one.claim.id: one for one in judge_all(family, evidence)}
+    for family in dict.fromkeys(claim.family for claim in shown):
+        together = [claim for claim in claims if claim.family == family]
+        judged |= {one.claim.id: one for one in judge_all(together, evidence)}
     return [judged[claim.id] for claim in shown]
 
 
@@ -126,16 +134,16 @@ def judge_all(claims: Sequence[Claim], evidence: Evidence) -> list[Judged]:
 
 
 def aside(comparison: Comparison, evidence: Evidence) -> Aside:
-    """A comparison with its interval, bounded as a tested one is."""
+    """A comparison with its interval."""
     contrast = contrast_of(comparison, evidence)
     if np.isnan(contrast.differences).any():
         return Aside(comparison, contrast.differences, math.nan, (math.nan, math.nan))
-    effect = float(contrast.differences.mean())
-    return Aside(comparison, contrast.differences, effect, contrast.interval(verdicts.LEVEL))
+    part = verdicts.examine(contrast)
+    return Aside(comparison, contrast.differences, part.effect, part.interval)
 
 
 def summaries(claim: Claim, evidence: Evidence) -> list[ArmSummary]:
-    """Every arm of a claim's contrasts: at its rate, or at the best rate that the other seeds choose."""
+    """Every arm of a claim's contrasts, by the measure that is compared."""
     found: list[ArmSummary] = []
     for comparison in claim.contrasts:
         for term in (*comparison.plus, *comparison.minus):
@@ -146,19 +154,16 @@ def summaries(claim: Claim, evidence: Evidence) -> list[ArmSummary]:
     return found
 
 
-def _summary(arm: Arm, evidence: Evidence, measure: Any) -> ArmSummary:
+def _summary(arm: Arm, evidence: Evidence, measure: Measure) -> ArmSummary:
     table = evidence.table(arm, measure)
-    values, chosen = (table.values[:, 0], np.zeros(len(table.values), int))
+    whole = table.values[~np.isnan(table.values).any(axis=1)].mean(axis=1)
+    mean, low, high = (float(f(whole)) if whole.size else math.nan for f in (np.mean, np.min, np.max))
+    rate = rate_label(arm.rates[0]) if arm.rates else OWN_RATE
     if len(arm.rates) > 1:
-        values, chosen = chosen_by_others(table.values)
-    there = ~np.isnan(values)
-    at_ceiling = table.at_ceiling[np.arange(len(values)), chosen]
-    rates = sorted({arm.rates[place] for place in chosen[there].tolist()}) if arm.rates else []
-    finite = values[there]
-    mean, low, high = (float(f(finite)) if finite.size else math.nan for f in (np.mean, np.min, np.max))
-    rate = listed(map(rate_label, rates)) if rates else "its own"
-    runs = int(there.sum() + table.lacking[:, 0].sum())
-    return ArmSummary(arm, measure.words, rate, mean, low, high, int(at_ceiling.sum()), runs, _all_train(arm, evidence))
+        rate += f" to {rate_label(arm.rates[-1])}"
+    runs = int((~np.isnan(table.values)).sum() + table.lacking.sum())
+    at_ceiling = int(table.at_ceiling.sum())
+    return ArmSummary(arm, measure.words, rate, mean, low, high, at_ceiling, runs, _all_train(arm, evidence))
 
 
 def _all_train(arm: Arm, evidence: Evidence) -> str:
@@ -169,15 +174,16 @@ def _all_train(arm: Arm, evidence: Evidence) -> str:
 
 
 def where(judged: Judged) -> str:
-    """Where a claim holds and where not, in a phrase: its own contrasts first, then other settings and measures."""
-    groups: dict[Standing, list[str]] = {}
-    for comparison, shown in zip(judged.claim.contrasts, judged.verdict.evidence, strict=True):
-        own = Aside(comparison, shown.contrast.differences, shown.effect, shown.interval)
-        groups.setdefault(own.standing, []).append(comparison.short or comparison.name)
+    """What is shown of each part, in a phrase; then other settings and measures, by their intervals alone."""
+    parts: dict[str, list[str]] = {}
+    for comparison, part in zip(judged.claim.contrasts, judged.verdict.parts, strict=True):
+        parts.setdefault(part.standing, []).append(comparison.short or comparison.name)
+    said = [f"{words}: {'; '.join(parts[standing])}" for standing, words in PARTS.items() if standing in parts]
+    asides: dict[str, list[str]] = {}
     for one in judged.asides:
-        groups.setdefault(one.standing, []).append(one.comparison.short or one.comparison.name)
-    order: tuple[Standing, ...] = ("holds", "is not shown", "is reversed", "lacks runs")
-    return ". ".join(f"{WORDS[standing]}: {'; '.join(groups[standing])}" for standing in order if standing in groups)
+        asides.setdefault(one.standing, []).append(one.comparison.short or one.comparison.name)
+    beside = [f"{words} {'; '.join(asides[name])}" for name, words in ELSEWHERE.items() if name in asides]
+    return ". ".join([*said, *([f"Elsewhere, by intervals alone: {', '.join(beside)}"] if beside else [])])
 
 
 def record(judged: Judged) -> dict[str, Any]:
@@ -193,30 +199,17 @@ def record(judged: Judged) -> dict[str, Any]:
         "interval": None if math.isnan(deciding.effect) else [_number(limit) for limit in deciding.interval],
         "unit": deciding.contrast.unit,
         "contrast": deciding.contrast.name,
+        "margin": deciding.contrast.margin,
         "smallest_effect": deciding.contrast.smallest_effect,
-        "p": _number(verdict.adjusted_p_for),
+        "p": _number(verdict.p),
+        "p_of": verdict.p_of,
         "seeds": int((~np.isnan(deciding.contrast.differences)).sum()),
         "measure": claim.measure,
         "holds": where(judged),
         "caveats": list(claim.caveats),
         "studies": studies_of([claim]),
         "runs": {"planned": judged.planned, "missing": sum(len(absent.runs) for absent in judged.missing)},
-        "contrasts": [
-            {
-                "name": shown.contrast.name,
-                "effect": _number(shown.effect),
-                "interval": [_number(limit) for limit in shown.interval],
-                "smallest_effect": shown.contrast.smallest_effect,
-                "p_for": _number(shown.p_for),
-                "p_against": _number(shown.p_against),
-                "adjusted_p_against": _number(shown.adjusted_p_against),
-                "p_equivalent": _number(shown.p_equivalent),
-                "at_ceiling": shown.contrast.at_ceiling,
-                "at_edge": shown.contrast.at_edge,
-                "differences": [_number(difference) for difference in shown.contrast.differences.tolist()],
-            }
-            for shown in verdict.evidence
-        ],
+        "parts": [_part(part) for part in verdict.parts],
         "elsewhere": [
             {
                 "name": one.comparison.name,
@@ -226,6 +219,27 @@ def record(judged: Judged) -> dict[str, Any]:
             }
             for one in judged.asides
         ],
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    contrast = part.contrast
+    return {
+        "name": contrast.name,
+        "standing": part.standing,
+        "effect": _number(part.effect),
+        "interval": [_number(limit) for limit in part.interval],
+        "unit": contrast.unit,
+        "margin": contrast.margin,
+        "smallest_effect": contrast.smallest_effect,
+        "p_for": _number(part.p_for),
+        "p_against": _number(part.p_against),
+        "p_equivalent": _number(part.p_equivalent),
+        "adjusted_p_for": _number(part.adjusted_p_for),
+        "adjusted_p_against": _number(part.adjusted_p_against),
+        "adjusted_p_equivalent": _number(part.adjusted_p_equivalent),
+        "at_ceiling": list(contrast.at_ceiling),
+        "differences": [_number(difference) for difference in contrast.differences.tolist()],
     }
 
 

@@ -11,8 +11,8 @@ from warmuplab.claims.claim import Claim
 
 
 def registered() -> tuple[Claim, ...]:
-    """The `CLAIMS` of every module in `claims/studies/`, by the name of the module."""
-    names = sorted(found.name for found in iter_modules(studies.__path__))
+    """The `CLAIMS` of every module in `claims/studies/` but the log of deviations, by the name of the module."""
+    names = sorted(found.name for found in iter_modules(studies.__path__) if found.name != "deviations")
     return tuple(claim for name in names for claim in import_module(f"{studies.__name__}.{name}").CLAIMS)
 
 

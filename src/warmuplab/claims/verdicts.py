@@ -1,245 +1,141 @@
 """What the differences between arms say about claims: the verdicts, by rules that are stated before the runs.
 
-A claim is one or more paired contrasts that must *all* hold ("beats no warmup, and beats the arm of equal area"), each
-a difference per seed, oriented so that positive supports the claim, with a smallest effect of interest. The rules, of
-which the first that applies gives the verdict:
+A claim is one or more paired contrasts, its *parts*, that must all hold ("beats no warmup, and beats the arm of equal
+area"). Each is a difference per seed, oriented so that positive supports the claim. A part may state a `margin` that
+the effect is tested against, instead of 0: at least so much better (positive), or worse by less than that (negative).
+The first rule that applies gives the verdict:
 
-1. *not tested*: a contrast has fewer than `SEEDS` seeds, or a seed without a value.
-2. *inconclusive*: a best peak rate was chosen at the edge of its grid, so that arm may not have been at its best.
-3. *supported*: every contrast has a mean of at least its smallest effect, and the effects are shown to be positive:
-   adjusted p <= `ALPHA` for the largest of their one-sided p-values (intersection-union test, Berger 1982).
-4. *refuted*: some contrast has a mean at or below minus its smallest effect, and this effect is shown to be negative:
-   adjusted p <= `ALPHA` for the one-sided test against the claim.
-5. *no difference*: some contrast lies between minus and plus its smallest effect: its 90 % interval does (two one-sided
-   tests at 0.05, divided by the number of contrasts in the claim), and no run of it sits at a ceiling, which would hide
-   a difference.
-6. *inconclusive*: neither an effect of interest nor its absence is shown.
+1. *not tested*: a part lacks a run, or has too few seeds for any verdict in a registry of this size.
+2. *no difference*: every part lies between minus and plus its smallest effect of interest (two one-sided tests at 0.05
+   each), no run of it at a ceiling, which would hide a difference.
+3. *supported*: every part is shown to lie above its margin, or above 0.
+4. *refuted*: a part is shown to lie below 0, or below its margin where that is negative.
+5. *supported in part*: some parts are shown, and it says which.
+6. *inconclusive*: none of these; it says what would decide.
 
-Adjusted is by Holm over one family: a test for each claim and a test against each contrast, untested claims included.
-So in a set of claims the chance of *any* false `supported` or `refuted` is at most `ALPHA`, whatever the claims share;
-`no difference` is false with a chance of at most 0.05 per claim. A mean at least as large as the smallest effect is
-asked for, but only an effect larger than zero is shown: a test against the smallest effect itself would need many more
-seeds. The smallest effect thus keeps what is real but trivial from being supported, and can only lower the chance of a
-false verdict. A claim that two arms differ by *less* than a margin is a contrast of margin minus difference, with a
-smallest effect of 0; such a contrast is never found to show `no difference`.
+A part that is shown to be too small to matter counts in 3 to 5 as neither shown nor reversed.
 
-Measured over 8,000 simulated studies of the registered claims, ten seeds each: any false `supported` or `refuted` in
-0.019 of the studies without effects. Of claims that need one contrast at one rate and hold by 1, 2 and 3 standard
-deviations of the differences, 0.17, 0.81 and 0.98 are supported; of those that need two 0.05, 0.67 and 0.98, and of
-those that need three at own best rates 0.02, 0.54 and 0.96. With ten seeds and so many tests, all seeds must agree in
-sign. What it rests on is symmetry (see `statistics`): where means are equal but one run in ten is stuck in the arms
-without warmup alone, 0.06 of the studies have a false verdict.
+`families` says which tests make up one family, at which level, and what error this leaves: any false *supported* or
+*refuted* in a registry at most 0.05.
+
+It rests on symmetry (see `statistics`). Where runs get stuck in one arm only, differences are skewed. Such runs count
+at the ceiling and are never left out, the verdict says so, and *an arm with runs at a ceiling is not found to be
+better than one without*: the test in that direction is not made, and the one in the other direction errs to the safe
+side. What remains are runs that might have got stuck and did not: where one run in ten of an arm does, none of 16
+seeds shows it with a chance of 0.19, and a verdict in favour of that arm speaks of the runs that were seen. How often
+that goes wrong is measured in `tests/claims/test_verdicts_simulated.py`.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 
-from warmuplab.base.errors import ConfigError
 from warmuplab.base.words import plural
-from warmuplab.claims.statistics import Floats, holm, sign_flip_interval, sign_flip_p
+from warmuplab.claims import wording
+from warmuplab.claims.families import ALPHA, adjust, verdicts
+from warmuplab.claims.parts import Contrast, Part, Verdict, VerdictName
+from warmuplab.claims.power import seeds_needed
+from warmuplab.claims.statistics import sign_flip_interval, sign_flip_p
 
-VerdictName = Literal["supported", "refuted", "no difference", "inconclusive", "not tested"]
-
-SEEDS = (
-    10  # six can never pass Holm over a dozen claims; with 12 the power at 1.5 standard deviations is 0.86, not 0.49
-)
-ALPHA = 0.05
 LEVEL = 0.95  # of the intervals shown
 
 
-@dataclass(frozen=True)
-class Contrast:
-    """Two arms compared seed by seed."""
-
-    name: str
-    """As it reads after "in": `10 % warmup against none`."""
-    differences: Floats
-    """One per planned seed, positive if it supports the claim; null where a run is missing."""
-    smallest_effect: float
-    """Of interest, in the unit of the differences, not negative."""
-    unit: str = "nats"
-    at_ceiling: int = 0
-    """Seeds of which a run sits at a ceiling (see `with_ceiling`)."""
-    at_edge: bool = False
-    """Whether a peak rate was chosen at the edge of its grid (see `statistics.best_on_others`)."""
-    lower: Floats | None = None
-    """[..., seed], where the arms are at their own best rates: differences that bound the effect from below."""
-    upper: Floats | None = None
-    """Likewise from above (see `terms`)."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.smallest_effect < math.inf:
-            raise ValueError(f"{self.name}: the smallest effect must be finite and not negative")
-        if any(np.isinf(rows).any() for rows in self.bounds):
-            raise ValueError(f"{self.name}: differences must not be infinite: put such runs at a ceiling")
-
-    @property
-    def bounds(self) -> tuple[Floats, Floats]:
-        """What bounds the effect from below and from above, each [bound, seed]: the differences, if nothing else."""
-        lower, upper = (self.differences if given is None else given for given in (self.lower, self.upper))
-        return np.atleast_2d(lower), np.atleast_2d(upper)
-
-    def interval(self, level: float) -> tuple[float, float]:
-        """Of the effect: the lowest lower and the highest upper limit."""
-        lower, upper = self.bounds
-        return float(sign_flip_interval(lower, level)[0].min()), float(sign_flip_interval(upper, level)[1].max())
-
-
-@dataclass(frozen=True)
-class Examined:
-    """What the differences of a contrast show; null where it was not tested."""
-
-    contrast: Contrast
-    effect: float
-    """Mean of the differences."""
-    interval: tuple[float, float]
-    """95 %, for this contrast alone."""
-    p_for: float
-    """One-sided, not adjusted."""
-    p_against: float
-    p_equivalent: float
-    adjusted_p_against: float = math.nan
-
-    @property
-    def smallest(self) -> str:
-        """The smallest effect of interest with its unit."""
-        return f"{self.contrast.smallest_effect:g} {self.contrast.unit}"
-
-    def sentence(self, level: float = LEVEL) -> str:
-        """The start of one: `The effect is +0.21 nats (95 % interval +0.15 to +0.27) in 10 % warmup against none`."""
-        low, high = self.interval if level == LEVEL else self.contrast.interval(level)
-        effect = f"{self.effect:+.3g} {self.contrast.unit} ({100 * level:g} % interval {low:+.3g} to {high:+.3g})"
-        return f"The effect is {effect} in {self.contrast.name}"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """On a claim, with what it follows from."""
-
-    verdict: VerdictName
-    reason: str
-    """One sentence."""
-    deciding: Examined
-    """The contrast that the verdict hangs on: its effect and interval are the claim's."""
-    evidence: tuple[Examined, ...]
-    """Of every contrast."""
-    adjusted_p_for: float
-    """Of the test for the claim."""
-
-
 def judge(claims: Mapping[str, Sequence[Contrast]]) -> dict[str, Verdict]:
-    """The verdict on every claim, given the contrasts that each requires. All registered claims belong in one call.
-
-    Raises `ConfigError` for more claims than `SEEDS` differences of one sign could ever show.
-    """
-    tests = sum(1 + len(contrasts) for contrasts in claims.values())
-    if tests > ALPHA * 2**SEEDS:
-        problem = f"{tests} tests in one family, and {SEEDS} seeds carry {int(ALPHA * 2**SEEDS)}"
-        raise ConfigError("CLAIMS", f"{len(claims)} claims", problem, "claim less, give some a study of their own")
-    found = iter(_examine([contrast for contrasts in claims.values() for contrast in contrasts]))
-    examined = {claim: list(islice(found, len(contrasts))) for claim, contrasts in claims.items()}
-    adjusted = iter(holm([p for evidence in examined.values() for p in _tests(evidence)]).tolist())
-    verdicts = {}
-    for claim, evidence in examined.items():
-        p_for = next(adjusted)
-        verdicts[claim] = _verdict(p_for, tuple(replace(e, adjusted_p_against=next(adjusted)) for e in evidence))
-    return verdicts
-
-
-def _examine(contrasts: Sequence[Contrast]) -> list[Examined]:
-    """The evidence of each contrast. Bounds are computed as one array per number of seeds.
-
-    An upper bound is a lower one of the effect against the claim, and is turned into one by its sign.
-    """
-    nothing = (math.nan, (math.nan, math.nan), math.nan, math.nan, math.nan)
-    found = [Examined(contrast, *nothing) for contrast in contrasts]
-    tested = [i for i, contrast in enumerate(contrasts) if not _untested(contrast)]
-    for seeds in {len(contrasts[i].differences) for i in tested}:
-        alike = [i for i in tested if len(contrasts[i].differences) == seeds]
-        sides = [side for i in alike for side in (contrasts[i].bounds[0], -contrasts[i].bounds[1])]
-        starts = np.cumsum([0, *(len(side) for side in sides[:-1])])
-        smallest = np.repeat([contrasts[i].smallest_effect for i in alike for _ in range(2)], [len(s) for s in sides])
-        d = np.concatenate(sides)
-        p = np.maximum.reduceat(sign_flip_p(d, "greater"), starts).reshape(-1, 2)
-        p_beyond = np.maximum.reduceat(sign_flip_p(d, "greater", -smallest), starts).reshape(-1, 2)
-        limits = np.minimum.reduceat(sign_flip_interval(d, LEVEL)[0], starts).reshape(-1, 2) * (1, -1)
-        for i, (p_for, p_against), beyond, interval in zip(
-            alike, p.tolist(), p_beyond.tolist(), limits.tolist(), strict=True
-        ):
-            effect = float(contrasts[i].differences.mean())
-            found[i] = Examined(contrasts[i], effect, tuple(interval), p_for, p_against, p_equivalent=max(beyond))
+    """The verdict on every claim, given its parts. All claims of a registry belong in one call."""
+    if not claims:
+        return {}
+    untested = {claim: _untested(contrasts, len(claims)) for claim, contrasts in claims.items()}
+    examined = {
+        claim: [Part(contrast) if untested[claim] else examine(contrast) for contrast in contrasts]
+        for claim, contrasts in claims.items()
+    }
+    shape = len(claims), max(map(len, claims.values()))
+    p = np.full((3, *shape), math.nan)
+    for row, (claim, parts) in enumerate(examined.items()):
+        for column, part in enumerate(parts):
+            raw = (part.p_for, part.p_against, part.p_equivalent)
+            p[:, row, column] = 1.0 if untested[claim] else raw  # it keeps its place in the family
+    adjusted = adjust(*p)
+    names = verdicts(adjusted)
+    found = {}
+    for row, (claim, parts) in enumerate(examined.items()):
+        if untested[claim]:
+            first = next(part for part in parts if _lacks(part.contrast, len(parts), len(claims)))
+            found[claim] = Verdict("not tested", f"{untested[claim]}.", first, tuple(parts), math.nan, "")
+            continue
+        with_adjusted = tuple(
+            replace(
+                part,
+                adjusted_p_for=float(adjusted.shown[row, column]),
+                adjusted_p_against=float(adjusted.reversed_[row, column]),
+                adjusted_p_equivalent=float(adjusted.equivalent[row, column]),
+            )
+            for column, part in enumerate(parts)
+        )
+        found[claim] = _verdict(names[row].item(), with_adjusted, len(claims))
     return found
 
 
-def _untested(contrast: Contrast) -> str:
-    """What is missing; empty where nothing is."""
+def examine(contrast: Contrast) -> Part:
+    """The effect of a contrast with its interval and p-values, none of them adjusted; all seeds must have a value.
+
+    A test that is not made has p = 1.
+    """
+    d, smallest = contrast.differences, contrast.smallest_effect
+    p_for = float(sign_flip_p(d, "greater", contrast.margin))
+    p_against = float(sign_flip_p(d, "less", contrast.below))
+    up, down = contrast.at_ceiling
+    p_for, p_against = (1.0 if down and not up else p_for), (1.0 if up and not down else p_against)
+    p_equivalent = 1.0
+    if smallest and not any(contrast.at_ceiling):
+        p_equivalent = float(max(sign_flip_p(d, "greater", -smallest), sign_flip_p(d, "less", smallest)))
+    low, high = (float(limit) for limit in sign_flip_interval(d, LEVEL))
+    return Part(contrast, float(d.mean()), (low, high), p_for, p_against, p_equivalent)
+
+
+def fewest_seeds(parts: int, claims: int) -> int:
+    """How many seeds it takes that differences of one sign are a verdict on one of so many claims."""
+    return math.ceil(math.log2(parts * claims / ALPHA))
+
+
+def _untested(contrasts: Sequence[Contrast], claims: int) -> str:
+    """Why a claim is not tested; empty where nothing stands in the way."""
+    return next(filter(None, (_lacks(contrast, len(contrasts), claims) for contrast in contrasts)), "")
+
+
+def _lacks(contrast: Contrast, parts: int, claims: int) -> str:
     planned, missing = len(contrast.differences), int(np.isnan(contrast.differences).sum())
     if missing:
         return f"{contrast.name} lacks {missing} of {plural(planned, 'seed')}"
-    return f"{contrast.name} has {plural(planned, 'seed')} where {SEEDS} are required" if planned < SEEDS else ""
+    needed = fewest_seeds(parts, claims)
+    if planned < needed:
+        among = f"a claim of {plural(parts, 'part')} among {plural(claims, 'claim')}"
+        return f"{contrast.name} has {plural(planned, 'seed')}, and {among} needs {needed} for any verdict"
+    return ""
 
 
-def _tests(evidence: Sequence[Examined]) -> list[float]:
-    """p-values that a claim adds to the family: for it, and against each of its contrasts."""
-    if any(_untested(e.contrast) for e in evidence):
-        return [1.0] * (1 + len(evidence))
-    return [max(e.p_for for e in evidence), *(e.p_against for e in evidence)]
-
-
-def _verdict(p_for: float, evidence: tuple[Examined, ...]) -> Verdict:
-    """The first rule that applies."""
-
-    def verdict(name: VerdictName, deciding: Examined, reason: str) -> Verdict:
-        return Verdict(name, f"{reason}.", deciding, evidence, p_for)
-
-    for e in evidence:
-        if _untested(e.contrast):
-            return verdict("not tested", e, _untested(e.contrast))
-    for e in evidence:
-        if e.contrast.at_edge:
-            edge = "a best peak rate lies at the edge of its grid, and a better one may lie beyond"
-            return verdict("inconclusive", e, f"{e.sentence()}, but {edge}")
-    weakest = max(evidence, key=lambda e: (e.p_for, -e.effect))
-    if p_for <= ALPHA and all(e.effect >= e.contrast.smallest_effect for e in evidence):
-        shown = f"at least the {weakest.smallest} of interest (adjusted p = {p_for:.2g})"
-        return verdict("supported", weakest, f"{weakest.sentence()}, {shown}")
-    for e in evidence:
-        if e.adjusted_p_against <= ALPHA and e.effect <= -e.contrast.smallest_effect:
-            shown = f"the other way (adjusted p = {e.adjusted_p_against:.2g})"
-            return verdict("refuted", e, f"{e.sentence()}, {shown}")
-    for e in evidence:
-        if _equivalent(e, evidence) and not e.contrast.at_ceiling:
-            level = 1 - 2 * ALPHA / len(evidence)
-            shown = f"less than the {e.smallest} of interest either way (p = {e.p_equivalent:.2g})"
-            return verdict("no difference", e, f"{e.sentence(level)}, {shown}")
-    deciding, why = _undecided(p_for, weakest, evidence)
-    return verdict("inconclusive", deciding, f"{deciding.sentence()}, {why}")
-
-
-def _equivalent(e: Examined, evidence: Sequence[Examined]) -> bool:
-    return e.p_equivalent <= ALPHA / len(evidence)
-
-
-def _undecided(p_for: float, weakest: Examined, evidence: Sequence[Examined]) -> tuple[Examined, str]:
-    """The contrast that stands in the way of a verdict, and how."""
-    for e in evidence:
-        if _equivalent(e, evidence):
-            hidden = plural(e.contrast.at_ceiling, "seed")
-            return e, f"too small to matter, but {hidden} with a run at its ceiling may hide a difference"
-    if p_for <= ALPHA:
-        small = next(e for e in evidence if e.effect < e.contrast.smallest_effect)
-        return small, f"shown to be positive but short of the {small.smallest} of interest"
-    for e in evidence:
-        if e.adjusted_p_against <= ALPHA:
-            return e, f"shown to be negative but short of the {e.smallest} of interest"
-    if weakest.contrast.smallest_effect == 0:
-        return weakest, f"not shown after correction for all tests (adjusted p = {p_for:.2g})"
-    return (
-        weakest,
-        f"neither shown (adjusted p = {p_for:.2g}) nor shown to be less than the {weakest.smallest} of interest",
-    )
+def _verdict(name: VerdictName, parts: tuple[Part, ...], claims: int) -> Verdict:
+    """A verdict with the p-value and the sentences behind it."""
+    over = f"adjusted over {plural(claims, 'claim')}"
+    hardest = max(parts, key=lambda part: (part.adjusted_p_for, part.p_for, -part.effect))
+    if name == "no difference":
+        widest = max(parts, key=lambda part: part.p_equivalent)
+        return Verdict(name, wording.no_difference(parts, widest), widest, parts, widest.p_equivalent, "no difference")
+    if name == "supported":
+        return Verdict(name, wording.supported(parts, hardest, over), hardest, parts, hardest.adjusted_p_for, over)
+    if name == "refuted":
+        reversed_ = (part for part in parts if part.standing == "reversed")
+        worst = min(reversed_, key=lambda part: (part.adjusted_p_against, part.effect))
+        p_of = f"of the reversed part, {over}"
+        return Verdict(name, wording.refuted(parts, worst, over), worst, parts, worst.adjusted_p_against, p_of)
+    if name == "supported in part":
+        shown = max((part for part in parts if part.standing == "shown"), key=lambda part: part.adjusted_p_for)
+        p_of = f"of the parts that are shown, {over}"
+        return Verdict(name, wording.in_part(parts, over), shown, parts, shown.adjusted_p_for, p_of)
+    open_ = max((part for part in parts if part.standing == "open"), key=lambda part: (part.p_for, -part.effect))
+    contrast = open_.contrast
+    needed = seeds_needed([contrast.matters], [contrast.spread], claims) if contrast.matters else None
+    reason = wording.inconclusive(parts, open_, needed, over)
+    return Verdict("inconclusive", reason, open_, parts, open_.adjusted_p_for, over)

@@ -50,11 +50,13 @@ def draw_of_study(name: str, study_name: str, results: Path) -> None:
     from warmuplab.figures.index import CLAIM_FIGURES, STUDY_FIGURES, names
     from warmuplab.report.page import judged_of
     from warmuplab.study import results as collected
+    from warmuplab.study.frozen import frozen
     from warmuplab.study.roles import arrange
 
     study = collected.load(study_name, results)
     judged, evidence = judged_of(study)
-    of_claims = [figure for figure in CLAIM_FIGURES.values() if judged and figure.name == name]
+    claimed = judged or frozen(study.folder)
+    of_claims = [figure for figure in CLAIM_FIGURES.values() if claimed and figure.name == name]
     of_study = [figure for figure in STUDY_FIGURES.values() if figure.name == name]
     if not of_claims and not of_study:
         raise ConfigError("NAME", name, f"no claim is about the study {study_name}", "choose another figure")

@@ -29,13 +29,21 @@ def report(name: str, outputs: Path, results: Path) -> None:
     """Collect, write the report and print what a user wants to know."""
     from rich.console import Console
 
-    from warmuplab.base.arguments import usable_folder
+    from warmuplab.base.arguments import check_study, usable_folder
+    from warmuplab.claims.registration import hashes
     from warmuplab.outcome.publishing import publish
     from warmuplab.report.page import judged_of, obtained, write_report
     from warmuplab.report.verdicts import terminal_lines
     from warmuplab.study import collect
+    from warmuplab.study.frozen import frozen
 
-    study, notes = collect.update(name, outputs, results)
+    check_study(name)
+    with usable_folder("--results", results / name):
+        because = frozen(results / name)
+    if because:
+        print(f"{results / name} is frozen, its report and verdicts stay as they are ({because})")
+        return
+    study, notes = collect.update(name, outputs, results, hashes(name))
     with usable_folder("--results", results):
         claims = judged_of(study)
         written = write_report(study, claims)

@@ -38,8 +38,6 @@ class ClaimFigure(Listed):
     """A figure of a study that claims are about; it shows what verdicts follow from."""
 
     draw: Callable[[Evidence], Figure | None]
-    always: bool = False
-    """Whether a report shows it whatever its claims name, where there is the data."""
 
 
 _STUDY = (
@@ -82,14 +80,12 @@ _CLAIMS = (
         "phase_diagram",
         "Final loss over warmup and peak rate, a map per normalisation.",
         losses.draw_phase_diagram,
-        always=True,
     ),
     ClaimFigure(
         "spikes",
         "spikes",
         "Training loss with its spikes marked, with warmup and without.",
         spikes.draw_spikes,
-        always=True,
     ),
     ClaimFigure(
         "memorisation",

@@ -8,7 +8,7 @@ import numpy as np
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.claim import Claim
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.judge import claims_about, gather
+from warmuplab.claims.judge import claims_about, gather, studies_of
 from warmuplab.claims.terms import FINAL_LOSS, Value
 from warmuplab.record.directory import PROBE_LOSS
 from warmuplab.series.catalogue import SERIES, Metric
@@ -39,7 +39,7 @@ def charts_of(study: Study) -> list[Chart]:
     claims = claims_about(study.name)
     if not claims:
         return _over_rates(arrange(study))
-    evidence = gather(study, claims, study.folder.parent)
+    evidence = gather(study, studies_of(claims), study.folder.parent)
     charts = (chart_of(claim, evidence) for claim in claims)
     return [chart for chart in charts if chart is not None]
 

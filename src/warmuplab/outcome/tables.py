@@ -11,7 +11,20 @@ from warmuplab.outcome.content import Outcome
 from warmuplab.study.results import EPISODES, RUNS, SPIKES
 
 # Keys of an entry of `claims.json`; the two limits of its interval become columns of their own.
-_VERDICT = ["id", "statement", "verdict", "effect", "low", "high", "unit", "contrast", "smallest_effect", "p", "seeds"]
+_VERDICT = [
+    "id",
+    "statement",
+    "verdict",
+    "effect",
+    "low",
+    "high",
+    "unit",
+    "contrast",
+    "smallest_effect",
+    "p",
+    "p_of",
+    "seeds",
+]
 _VERDICT += ["holds", "reason", "measure", "source"]
 
 

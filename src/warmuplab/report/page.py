@@ -7,15 +7,18 @@ from typing import Any
 from warmuplab.base.files import write_text
 from warmuplab.base.words import duration, listed, number, plural
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.judge import CLAIMS_FILE, Judged, claims_about, gather, judge_for, write_claims
+from warmuplab.claims.judge import CLAIMS_FILE, Judged, claims_about, gather, judge_for, studies_of, write_claims
+from warmuplab.claims.registry import CLAIMS
 from warmuplab.config.compose import CHECKOUT
 from warmuplab.record.environment import describe_hardware
 from warmuplab.report import measures, sentences
 from warmuplab.report import verdicts as claims_in_report
 from warmuplab.report.escaping import without_html
+from warmuplab.report.registration import registration_section
 from warmuplab.report.tables import as_markdown, result_table
 from warmuplab.report.takeaway import takeaway
 from warmuplab.series.instability import EPISODE_SHARE
+from warmuplab.study.frozen import frozen
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms, arrange
 
@@ -23,8 +26,19 @@ REPORT, FIGURES = "report.md", "figures"
 
 
 def judged_of(study: Study) -> tuple[list[Judged], Evidence]:
-    """The claims about a study with their verdicts, on the other collected studies beside it too."""
-    evidence = gather(study, claims_about(study.name), study.folder.parent)
+    """The claims about a study with their verdicts, on the other collected studies beside it too.
+
+    Of a frozen study nothing is judged anew; the evidence is that of its generation.
+    """
+    folder = study.folder.parent
+    if frozen(study.folder):
+        from warmuplab.figures.claims.arms import FIRST
+
+        return [], gather(study, FIRST, folder)
+    claims = claims_about(study.name)
+    evidence = gather(
+        study, studies_of([claim for claim in CLAIMS if claim.family in {c.family for c in claims}]), folder
+    )
     return judge_for(study.name, evidence), evidence
 
 
@@ -45,19 +59,23 @@ def write_report(study: Study, claims: tuple[list[Judged], Evidence] | None = No
 
 
 def draw_figures(study: Study, claims: tuple[list[Judged], Evidence] | None = None) -> list[Path]:
-    """Draw every figure that the study has data for, and remove those that it had before; the PNG files."""
+    """Draw every figure that the study has data for, and remove those that it had before; the PNG files.
+
+    Of a frozen study those that it has, again.
+    """
     from warmuplab.figures.files import draw_of_claims, draw_of_study  # a second of imports that text does not need
     from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES, STUDY_FIGURES
 
     folder = study.folder / FIGURES
+    judged, evidence = claims or judged_of(study)
+    if frozen(study.folder):
+        again = [path.stem for path in sorted(folder.glob("*.png")) if path.stem in CLAIM_FIGURES]
+        return draw_of_claims(again, judged, evidence, folder)
     for old in sorted(folder.glob("*.*g")):
         if old.stem in STUDY_FIGURES or old.stem in CLAIM_FIGURES or old.stem.startswith(DIFFERENCES):
             old.unlink()
-    judged, evidence = claims or judged_of(study)
     if judged:
-        always = [figure.file for figure in CLAIM_FIGURES.values() if figure.always]
-        wanted = dict.fromkeys([*map(claims_in_report.figure_name, judged), *always])
-        return draw_of_claims(list(wanted), judged, evidence, folder)
+        return draw_of_claims(list(dict.fromkeys(map(claims_in_report.figure_name, judged))), judged, evidence, folder)
     return draw_of_study(list(STUDY_FIGURES), study, arrange(study), folder)
 
 
@@ -68,6 +86,7 @@ def compose_claims(study: Study, judged: Sequence[Judged], drawn: Sequence[str])
         obtained(study),
         *claims_in_report.verdict_section(judged),
         *claims_in_report.claim_sections(judged, drawn),
+        *registration_section([one.claim for one in judged]),
         *_failures(study),
         "## How to reproduce it",
         _reproduction(study),

@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 
 from warmuplab.base.words import MISSING, listed, plural
+from warmuplab.claims.families import ALPHA, EQUIVALENT
 from warmuplab.claims.judge import Judged, counted, where
-from warmuplab.claims.verdicts import ALPHA, SEEDS
+from warmuplab.claims.wording import p_value as in_digits
 from warmuplab.config.rerun import again
 from warmuplab.report.tables import ResultTable
 
@@ -13,15 +14,15 @@ MARKS = {"holds": "yes", "is not shown": "not shown", "is reversed": "reversed",
 
 
 def verdict_table(judged: Sequence[Judged]) -> ResultTable:
-    """A row per claim: verdict, effect with its 95 % interval, seeds, where it holds and where not."""
-    header = ["Claim", "Verdict", "Effect (95 % interval)", "Seeds", "Where it holds, and where not"]
+    """A row per claim: verdict with the p behind it, effect with its 95 % interval, seeds, where it holds and not."""
+    header = ["Claim", "Verdict", "p", "Effect (95 % interval)", "Seeds", "Where it holds, and where not"]
     rows = []
     for one in judged:
         shown = one.verdict.deciding
         seeds = int((shown.contrast.differences == shown.contrast.differences).sum())
         effect = with_interval(shown.effect, shown.interval, shown.contrast.unit)
         link = f"[{one.claim.id}](#{one.claim.id})"
-        rows.append([link, f"**{one.verdict.verdict}**", effect, str(seeds), where(one)])
+        rows.append([link, f"**{one.verdict.verdict}**", p_value(one.verdict.p), effect, str(seeds), where(one)])
     return ResultTable(header, rows)
 
 
@@ -40,18 +41,20 @@ def verdict_section(judged: Sequence[Judged]) -> list[str]:
 def reading() -> list[str]:
     """How to read the table."""
     return [
-        "*Effect*: of the contrast that the verdict hangs on, oriented so that positive supports the claim; where a"
-        " margin is stated, the margin minus how much worse the arm is. A claim may need several contrasts, and all"
-        " must hold.",
-        "*Verdict*: by the rules of `src/warmuplab/claims/verdicts.py`, stated beforehand. Exact sign-flip tests of"
-        f" {SEEDS} paired seeds; `supported` and `refuted` at {ALPHA:g} after Holm's correction over all claims, `no"
-        " difference` where the 90 % interval lies within the smallest effect of interest.",
-        "*Where*: every contrast, then other settings and measures, which are described and not tested. Each holds, or"
-        " is reversed, by its own 95 % interval and an effect of interest.",
-        "Inference is over seeds (initial weights and choice of sentences), conditional on one corpus, its split, the"
-        " order of length buckets, the probe batch, and networks and runs of this size.",
-        "Diverged and stuck runs count, a loss at most as the unigram entropy. Own best peak rates were chosen for each"
-        " seed on the other nine.",
+        "*Verdict*: by the rules of `src/warmuplab/claims/verdicts.py` and `families.py`, stated beforehand. A claim"
+        " may have several parts, and all must hold. Exact sign-flip tests of differences paired by seed. *Supported*:"
+        f" every part is shown, at {ALPHA:g} after Holm's correction over all claims; *refuted*: a part is shown to be"
+        f" the other way round, at {ALPHA:g} of its own; so any false *supported* or *refuted* among all claims has a"
+        f" chance of at most {2 * ALPHA:g}. *Supported in part*: some parts are shown. *No difference*: every part lies"
+        f" within its smallest effect of interest, at {EQUIVALENT:g} for each claim.",
+        "*p*: of the test behind the verdict, adjusted for all tests of its family; where nothing is shown, of the test"
+        " for the claim.",
+        "*Effect*: of the part that the verdict hangs on, oriented so that more supports the claim; its interval is for"
+        " this part alone.",
+        "*Where*: every part by its tests; then other settings and measures, which are described and not tested: each"
+        " holds, or is reversed, by its own 95 % interval and an effect of interest.",
+        "Inference is over seeds, for networks and runs of this size. Diverged and stuck runs count, a loss at most as"
+        " the unigram entropy.",
     ]
 
 
@@ -82,7 +85,7 @@ def _claim(one: Judged, drawn: Sequence[str], shown: set[str]) -> list[str]:
         first = name not in shown
         shown.add(name)
         parts.append(f"![{claim.statement}](figures/{name}.png)" if first else f"Figure: [above](figures/{name}.png).")
-    parts += [_contrasts(one).markdown(), _arms(one).markdown()]
+    parts += [_parts(one).markdown(), "In brackets: adjusted for all tests of the family.", _arms(one).markdown()]
     if one.asides:
         parts += ["Elsewhere, described and not tested:", _asides(one).markdown()]
     if claim.caveats:
@@ -90,37 +93,43 @@ def _claim(one: Judged, drawn: Sequence[str], shown: set[str]) -> list[str]:
     return parts
 
 
-def _contrasts(one: Judged) -> ResultTable:
-    header = ["Contrast", "Effect (95 % interval)", "Smallest of interest", "Seeds for", "p for", "p against"]
+def _parts(one: Judged) -> ResultTable:
+    """A row per part: what is tested, and the p-value of each test by itself and adjusted."""
+    header = ["Part", "Effect (95 % interval)", "Tested against", "Smallest of interest", "Seeds for"]
+    header += ["p for", "p against", "p no difference", "Standing"]
     rows = []
-    for shown in one.verdict.evidence:
-        d = shown.contrast.differences
-        there = d[d == d]
+    for part in one.verdict.parts:
+        contrast = part.contrast
+        there = contrast.differences[contrast.differences == contrast.differences]
         rows.append(
             [
-                shown.contrast.name,
-                with_interval(shown.effect, shown.interval, shown.contrast.unit),
-                f"{shown.contrast.smallest_effect:g}",
-                f"{int((there > 0).sum())} of {len(there)}",
-                p_value(shown.p_for),
-                p_value(shown.p_against),
+                contrast.name,
+                with_interval(part.effect, part.interval, contrast.unit),
+                f"{contrast.margin:g}",
+                f"{contrast.smallest_effect:g}" if contrast.smallest_effect else MISSING,
+                f"{int((there > contrast.margin).sum())} of {len(there)}",
+                _adjusted(part.p_for, part.adjusted_p_for),
+                _adjusted(part.p_against, part.adjusted_p_against),
+                _adjusted(part.p_equivalent, part.adjusted_p_equivalent) if contrast.smallest_effect else MISSING,
+                part.standing,
             ]
         )
-    if not math.isnan(one.verdict.adjusted_p_for) and any(not math.isnan(e.effect) for e in one.verdict.evidence):
-        adjusted = p_value(one.verdict.adjusted_p_for)
-        rows.append(["*all of them, adjusted*", "", "", "", adjusted, ""])
     return ResultTable(header, rows)
+
+
+def _adjusted(p: float, adjusted: float) -> str:
+    return MISSING if math.isnan(p) else f"{p_value(p)} ({p_value(adjusted)})"
 
 
 def _arms(one: Judged) -> ResultTable:
     by_rate = any(arm.all_train for arm in one.arms)
-    header = ["Arm", "Peak lr", "Mean (smallest to largest)", "At its ceiling", "Seeds"]
+    header = ["Arm", "Peak lr", "Mean (smallest to largest)", "At its ceiling", "Runs"]
     header += ["All seeds train up to"] if by_rate else []
     rows = []
     for arm in one.arms:
         spread = f"{value(arm.mean)} ({value(arm.low)} to {value(arm.high)})" if arm.runs else MISSING
-        seeds = f"{arm.runs} of {len(arm.arm.seeds)}"
-        rows.append([arm.arm.name, arm.rate, spread, str(arm.at_ceiling), seeds, *([arm.all_train] * by_rate)])
+        runs = f"{arm.runs} of {len(arm.arm.seeds) * max(1, len(arm.arm.rates))}"
+        rows.append([arm.arm.name, arm.rate, spread, str(arm.at_ceiling), runs, *([arm.all_train] * by_rate)])
     return ResultTable(header, rows)
 
 
@@ -168,8 +177,8 @@ def value(number: float, sign: str = "") -> str:
 
 
 def p_value(p: float) -> str:
-    """`0.0010`; the smallest there is with ten seeds."""
-    return MISSING if math.isnan(p) else f"{p:.2g}"
+    """`0.001`, a dash where there is none."""
+    return MISSING if math.isnan(p) else in_digits(p)
 
 
 def terminal_lines(judged: Sequence[Judged]) -> list[str]:
@@ -179,5 +188,5 @@ def terminal_lines(judged: Sequence[Judged]) -> list[str]:
     for one in judged:
         shown = one.verdict.deciding
         effect = with_interval(shown.effect, shown.interval, shown.contrast.unit)
-        lines.append(f"{one.claim.id:<{width}}  {one.verdict.verdict:<13}  {effect}")
+        lines.append(f"{one.claim.id:<{width}}  {one.verdict.verdict:<17}  {effect}")
     return lines

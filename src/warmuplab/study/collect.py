@@ -20,11 +20,14 @@ from warmuplab.study.results import CURVES, EPISODES, FACTS, LAYERS, MANIFEST, R
 from warmuplab.study.tables import curves_and_rises, layers_table
 
 
-def update(study: str, outputs: Path, results: Path) -> tuple[Study, list[str]]:
+def update(
+    study: str, outputs: Path, results: Path, registered: Mapping[str, str] | None = None
+) -> tuple[Study, list[str]]:
     """Collect a study's run directories, if there are any, and load the study; with what a user should know of it.
 
     Evidence is never replaced by less: where `outputs/<study>` has fewer complete runs than `results/<study>`, as in
-    the middle of a sweep on a fresh clone, the results stay as they are and a note says so. Raises `ConfigError`
+    the middle of a sweep on a fresh clone, the results stay as they are and a note says so. `registered` are the hashes
+    of registered claims that need these runs, by id, for the manifest. Raises `ConfigError`
     where neither folder has runs, or one of them cannot be used.
     """
     check_study(study)
@@ -48,11 +51,11 @@ def update(study: str, outputs: Path, results: Path) -> tuple[Study, list[str]]:
         )
         return load(study, results), [note, *_notes(study, there)]
     with usable_folder("--results", folder):
-        collect(study, directories, folder)
+        collect(study, directories, folder, registered or {})
     return load(study, results), _notes(study, there)
 
 
-def collect(study: str, directories: Sequence[RunDirectory], folder: Path) -> None:
+def collect(study: str, directories: Sequence[RunDirectory], folder: Path, registered: Mapping[str, str]) -> None:
     """Write the tables and `manifest.json` of `directories` to `folder`; no `layers.parquet` without measurements."""
     varying = varying_keys(run.config for run in directories)
     runs = runs_table(directories, varying)
@@ -65,7 +68,7 @@ def collect(study: str, directories: Sequence[RunDirectory], folder: Path) -> No
             continue
         with replace_atomically(folder / name) as temporary:
             table.to_parquet(temporary, index=False, compression="zstd")
-    write_json(folder / MANIFEST, manifest.describe(study, directories, runs, varying))
+    write_json(folder / MANIFEST, manifest.describe(study, directories, runs, varying, registered))
 
 
 def varying_keys(configs: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
 
 
 def describe(
-    study: str, directories: Sequence["RunDirectory"], runs: pd.DataFrame, varying: Sequence[str]
+    study: str,
+    directories: Sequence["RunDirectory"],
+    runs: pd.DataFrame,
+    varying: Sequence[str],
+    registered: Mapping[str, str],
 ) -> dict[str, Any]:
     """The manifest of collected runs.
 
     `command` reproduces them (null where no one command does); `configuration` holds the keys that all runs share and
     `varying` the values of the others; `hardware`, `corpora` and `commits` list what differs between runs once, with
-    the number of runs; `seconds` counts a population once, `wall_seconds` is from the first start to the last end.
+    the number of runs; `registered` holds the hash of every registered claim that needs the runs, by id; `seconds`
+    counts a population once, `wall_seconds` is from the first start to the last end.
     """
     told = [run.config for run in directories if run.config]
     configuration = {key: value for key, value in (told[0] if told else {}).items() if key not in varying}
@@ -38,6 +43,7 @@ def describe(
         "versions": _versions(summaries),
         "hardware": _distinct(summary["hardware"] for summary in summaries if "hardware" in summary),
         "corpora": _distinct(summary["corpus"] for summary in summaries if "corpus" in summary),
+        **({"registered": dict(registered)} if registered else {}),
         "configuration": configuration,
         "varying": values,
     }

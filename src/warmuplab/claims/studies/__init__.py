@@ -1,1 +1,1 @@
-"""The claims, in a module or package per study: its arms, its claims (`CLAIMS`) and the names of their figures."""
+"""A module or package per study: which claims it tests, with which arms; and the log of deviations."""

@@ -1,6 +1,6 @@
 // The verdicts, where the study has claims.
 
-const VERDICTS = ["supported", "refuted", "no difference", "inconclusive", "not tested"];
+const VERDICTS = ["supported", "supported in part", "refuted", "no difference", "inconclusive", "not tested"];
 const SAID = ["statement", "title", "claim", "question"]; // whichever a claim has
 const COLUMNS = { effect: "Effect", interval: "Interval", p: "p", seeds: "Seeds", holds: "Where it holds", caveats: "Caveats" };
 
@@ -18,7 +18,7 @@ function claimText(value) {
 function claimRow(claim, shownColumns) {
   const said = SAID.map((key) => claim[key]).find((text) => typeof text === "string");
   const verdict = String(claim.verdict);
-  const kind = VERDICTS.includes(verdict) ? verdict.replace(" ", "-") : "unknown";
+  const kind = VERDICTS.includes(verdict) ? verdict.replaceAll(" ", "-") : "unknown";
   const unit = typeof claim.unit === "string" ? ` ${claim.unit}` : "";
   return element(
     "tr", {},

@@ -13,9 +13,9 @@ from warmuplab.base.words import rate_label
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.statistics import Floats
-from warmuplab.claims.studies.claims.arms import COOLED, FALL, HIGH, LONG_NONE, LONG_TENTH, NOAM, NOAM_SCALED
-from warmuplab.claims.studies.claims.measures import TIME, TIMED_AT
 from warmuplab.figures import style
+from warmuplab.figures.claims.arms import COOLED, FALL, HIGH, LONG_NONE, LONG_TENTH, NOAM, NOAM_SCALED
+from warmuplab.figures.claims.measures import TIME, TIMED_AT
 from warmuplab.figures.parts import (
     DASHED,
     DOTTED,

@@ -33,16 +33,27 @@ class Row:
     smallest: float
     colour: str
     arms: tuple[Arm, ...]
+    margin: float
 
 
 def rows_of(judged: Judged) -> list[Row]:
     """The contrasts of a claim, tested ones first, that have a difference of any seed."""
     rows = [
-        Row(c.name, c.unit, shown.contrast.differences, shown.effect, shown.interval, c.smallest_effect, TESTED, c.arms)
-        for c, shown in zip(judged.claim.contrasts, judged.verdict.evidence, strict=True)
+        Row(
+            c.name,
+            c.unit,
+            shown.contrast.differences,
+            shown.effect,
+            shown.interval,
+            c.smallest_effect,
+            TESTED,
+            c.arms,
+            c.margin,
+        )
+        for c, shown in zip(judged.claim.contrasts, judged.verdict.parts, strict=True)
     ]
     rows += [
-        Row(c.name, c.unit, one.differences, one.effect, one.interval, c.smallest_effect, DESCRIBED, c.arms)
+        Row(c.name, c.unit, one.differences, one.effect, one.interval, c.smallest_effect, DESCRIBED, c.arms, c.margin)
         for one in judged.asides
         for c in (one.comparison,)
     ]
@@ -83,8 +94,8 @@ def draw_differences(judged: Judged, evidence: Evidence) -> Figure | None:
     title = "\n".join(textwrap.wrap(judged.claim.statement, 88))
     add_head(figure, title, handles)
     note = (
-        "Right of 0 supports the claim. Dots: every seed; bars: mean with 95 % interval (exact sign-flip test, widened"
-        " for the choice of best rates), as in the table of verdicts."
+        "Right of 0, or of the dotted margin, supports the claim. Dots: every seed; bars: mean with 95 % interval"
+        " (exact sign-flip test)."
     )
     add_small_print(figure, evidence, [arm for row in rows for arm in row.arms], note)
     return figure
@@ -96,6 +107,8 @@ def _draw_rows(panel: Axes, rows: list[Row], unit: str) -> None:
             panel.fill_between(
                 [-row.smallest, row.smallest], place - 0.42, place + 0.42, color="#e8e0c8", linewidth=0, zorder=1
             )
+        if row.margin:
+            panel.plot([row.margin] * 2, [place - 0.42, place + 0.42], color="black", linewidth=1, linestyle=":")
         seeds = row.differences[~np.isnan(row.differences)]
         spread = 0.12 * np.linspace(-1, 1, len(seeds))
         panel.plot(

@@ -16,7 +16,9 @@ from warmuplab.base.words import rate_label
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.statistics import Floats
-from warmuplab.claims.studies.claims.arms import (
+from warmuplab.claims.terms import FINAL_LOSS
+from warmuplab.figures import style
+from warmuplab.figures.claims.arms import (
     AT_SHORT,
     FALLING,
     GI_ADAM,
@@ -32,8 +34,7 @@ from warmuplab.claims.studies.claims.arms import (
     WHOLE,
     scheduled,
 )
-from warmuplab.claims.terms import FINAL_LOSS, chosen_by_others
-from warmuplab.figures import style
+from warmuplab.figures.claims.best import chosen_by_others
 from warmuplab.figures.parts import INTERVAL, WIDTH, add_head, add_small_print, entropy_of, mean_and_interval
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms, arrange

@@ -13,13 +13,15 @@ from matplotlib.ticker import NullLocator
 from warmuplab.base.words import rate_label
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.forms import MARGIN
 from warmuplab.claims.statistics import Floats
-from warmuplab.claims.studies.claims.arms import (
+from warmuplab.claims.terms import FINAL_LOSS, AtReadRate
+from warmuplab.figures import style
+from warmuplab.figures.claims.arms import (
     AT_LONG,
     AT_SHORT,
     FRACTIONS,
     LONG,
+    MARGIN,
     NETWORKS,
     NONE,
     PRE_NONE,
@@ -28,8 +30,6 @@ from warmuplab.claims.studies.claims.arms import (
     SHORT,
     TENTH,
 )
-from warmuplab.claims.terms import FINAL_LOSS, AtReadRate
-from warmuplab.figures import style
 from warmuplab.figures.claims.losses import AtBest, at_best
 from warmuplab.figures.parts import (
     DASHED,
@@ -206,7 +206,7 @@ class Network:
 
 def networks(evidence: Evidence) -> list[Network]:
     """Those with a ramp or a grid of rates."""
-    read = AtReadRate(NETWORKS, RAMPS)
+    read = AtReadRate(NETWORKS, RAMPS, otherwise=8e-3)
     suggested = [read.suggested(evidence, place) for place in range(len(NETWORKS))]
     found = [
         Network(arm.name, look, arm, ramp, len(evidence.runs(ramp)), rates[~np.isnan(rates)], at_best(evidence, arm))

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from warmuplab.base.words import rate_label
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.studies.claims.arms import NONE, PRE_NONE, PRE_TENTH, TENTH
+from warmuplab.figures.claims.arms import NONE, PRE_NONE, PRE_TENTH, TENTH
 from warmuplab.figures.panels import logarithmic
 from warmuplab.figures.parts import LOOKS, WIDTH, add_head, add_small_print, warmup_of
 from warmuplab.study.results import SPIKE_COLUMNS, SPIKES, read_table

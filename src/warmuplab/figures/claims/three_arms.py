@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.statistics import Floats
-from warmuplab.claims.studies.claims.arms import level as equal_area
-from warmuplab.claims.studies.claims.arms import warmed
-from warmuplab.claims.studies.claims.measures import READ_AT, SHARPNESS
+from warmuplab.figures.claims.arms import level as equal_area
+from warmuplab.figures.claims.arms import warmed
+from warmuplab.figures.claims.measures import READ_AT, SHARPNESS
 from warmuplab.figures.parts import (
     DASHED,
     DOTTED,

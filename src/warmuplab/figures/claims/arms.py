@@ -1,18 +1,12 @@
-"""The arms of the study `claims`, and those of `schedules`, which one of its claims needs.
-
-Rates, lengths and levels that a comparison fixes come from a pilot on seeds 100 and 101, which no comparison uses. Peak
-rates of 8e-3 (post-LN) and 1.6e-2 (pre-LN) are where 200 steps with 10 % warmup ended best, 4e-3 where 800 steps did.
-"""
+"""The arms of the first generation of claims, which its figures draw: of the studies `FIRST`, which are frozen."""
 
 from typing import Any
 
 from warmuplab.base.words import EQUAL_AREA, warmup_label, warmup_phrase
-from warmuplab.claims.arm import Arm, Measure, Not
-from warmuplab.claims.claim import Comparison
-from warmuplab.claims.terms import Value
+from warmuplab.claims.arm import Arm, Not
 
-ONE_RATE = "One peak rate, the best of 10 % warmup in the pilot."  # caveats that several claims share
-SMALL_BATCHES = "Warmup of 10 % is 20 steps here."
+FIRST = "claims-2026-11", "schedules-2026-11"
+MARGIN = 0.1  # nats above the best that still counted as good
 
 LINEAR, LEVEL = "linear", "equal_area"
 SHORT, LONG, LONGEST = 200, 800, 5000  # steps
@@ -31,9 +25,10 @@ BASE: dict[str, Any] = {
 }
 
 
-def arm(name: str, rates: tuple[float, ...] = (), study: str = "claims", **where: Any) -> Arm:
+def arm(name: str, rates: tuple[float, ...] = (), study: str = FIRST[0], **where: Any) -> Arm:
     """An arm of the base network; two underscores stand for a dot, and a key may be replaced."""
-    return Arm(name, BASE | {key.replace("__", "."): value for key, value in where.items()}, rates, study)
+    keys = {key.replace("__", "."): value for key, value in where.items()}
+    return Arm(name, BASE | keys, rates, study=study)
 
 
 def warmed(fraction: float, rates: tuple[float, ...] = RATES, setting: str = "", **where: Any) -> Arm:
@@ -46,22 +41,6 @@ def level(rate: float, **where: Any) -> Arm:
     """The third arm: no warmup, every rate scaled down to the area under the rate over the early window."""
     where |= {"schedule__warmup__shape": LEVEL, "schedule__warmup__fraction": 0.1}
     return arm(warmup_phrase(EQUAL_AREA), (rate,), **where)
-
-
-def three_arms(
-    measure: Measure, rate: float, smallest: float, setting: str = "", **where: Any
-) -> tuple[Comparison, ...]:
-    """10 % warmup against none and against the equal-area arm, at one rate: less of what is worse supports."""
-    warm = warmed(0.1, (rate,), **where)
-    compared = []
-    for control in (warmed(0.0, (rate,), **where), level(rate, **where)):
-        better, worse = Value(warm, measure), Value(control, measure)
-        plus, minus = ((worse,), (better,)) if measure.worse == "more" else ((better,), (worse,))
-        name = f"10 % warmup against {control.name}{setting}"
-        in_words = f" ({setting.removeprefix(', ')})" if setting else ""
-        short = f"against {'none' if control.where['schedule.warmup.shape'] == LINEAR else 'equal area'}{in_words}"
-        compared.append(Comparison(name, plus, minus, smallest, measure.unit, short=short))
-    return tuple(compared)
 
 
 NONE, TENTH = warmed(0.0), warmed(0.1)
@@ -111,8 +90,8 @@ NOAM_SCALED = arm(
 
 
 def scheduled(name: str, decay: str, fraction: float) -> Arm:
-    """An arm of the study `schedules`."""
-    return arm(name, RATES, "schedules", schedule__decay__name=decay, schedule__warmup__fraction=fraction)
+    """An arm of the second study."""
+    return arm(name, RATES, FIRST[1], schedule__decay__name=decay, schedule__warmup__fraction=fraction)
 
 
 WARMUP_SCHEDULE = scheduled("warmup", "warmup_inverse_time", 0.1)

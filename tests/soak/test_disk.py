@@ -71,7 +71,7 @@ def goes_on(outputs: Path, expected: dict[str, bytes]) -> None:
     assert left_over(outputs) == []
 
 
-@pytest.mark.parametrize("share", [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 0.95])
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
 def test_a_disk_that_is_full(disk: Path, whole: tuple[dict[str, bytes], int], share: float) -> None:
     expected, kilobytes = whole
     outputs = disk / "outputs"

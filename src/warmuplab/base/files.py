@@ -89,6 +89,8 @@ def check_folder(folder: Path) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
         folder.lstat()  # raises for a name that the system does not take
     there = check_way(folder)
+    if os.statvfs(there).f_flag & os.ST_RDONLY:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(there))
     if not os.access(there, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "cannot be written", str(there))
 

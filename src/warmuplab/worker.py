@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -69,9 +69,9 @@ class PopulationFile:
         return self.path.with_suffix(".log")
 
     def forget(self) -> None:
-        """Remove the file, and what its training kept."""
-        for path in (self.path, self.path.with_suffix(CHECKPOINT)):
-            path.unlink(missing_ok=True)
+        """Remove what its training kept. The file stays: a worker of another sweep may be about to read it."""
+        with suppress(OSError):
+            self.path.with_suffix(CHECKPOINT).unlink()
 
     def read(self) -> list[Run]:
         """The runs. Raises `ConfigError` for a file that cannot be read or lists what cannot train together."""
@@ -184,11 +184,12 @@ def train_population(runs: Sequence[Run], name: str, report: Report, *, in_a_swe
     trains one of them: nothing is recorded of them then.
     """
     runs = decided(runs)
+    left = unfinished(runs)
     try:
-        with leases.held([run.directory for run in unfinished(runs)]) as lease:
-            return _train_owned(runs, name, report, lease, in_a_sweep=in_a_sweep)
+        with leases.held([run.directory for run in left]) as lease:
+            return _train_owned(runs, left, name, report, lease, in_a_sweep=in_a_sweep)
     except OSError as error:  # no lease can be written where no record can
-        for run in unfinished(runs):
+        for run in unfinished(left):
             writing.fail_with(run, error)
         return False
 
@@ -198,7 +199,9 @@ def unfinished(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if run.config.overwrite or not run.is_complete]
 
 
-def _train_owned(runs: Sequence[Run], name: str, report: Report, lease: leases.Leases, *, in_a_sweep: bool) -> bool:
+def _train_owned(
+    runs: Sequence[Run], owned: Sequence[Run], name: str, report: Report, lease: leases.Leases, *, in_a_sweep: bool
+) -> bool:
     hardware = runs[0].config.hardware
     if hardware.compile:  # what one worker has compiled the others find there
         cache = Path(runs[0].config.outputs).resolve() / CACHE / "inductor"
@@ -209,7 +212,7 @@ def _train_owned(runs: Sequence[Run], name: str, report: Report, lease: leases.L
 
     precision.set_up(hardware)
     keep_freed_memory()
-    left = unfinished(runs)  # another process may have finished one before the leases were had
+    left = unfinished(owned)  # another process may have finished one before the leases were had
     begun = [run for run in left if writing.attempt(run, partial(writing.begin, run))]
     if not begun:
         return not left
@@ -226,7 +229,7 @@ def _train_owned(runs: Sequence[Run], name: str, report: Report, lease: leases.L
             for run in begun:
                 if not run.is_complete:
                     writing.fail_with(run, error)
-    return not writing.failures(runs)
+    return not writing.failures(owned)
 
 
 def checkpoint_path(config: RunConfig, name: str) -> Path:
@@ -276,8 +279,9 @@ def main(arguments: Sequence[str]) -> int:
             return 0
 
         def report(progress: Progress) -> None:
-            progress.write(file.progress_path)
-            say(progress)
+            for tell in (partial(progress.write, file.progress_path), partial(say, progress)):
+                with suppress(OSError):  # a disk that is full now may have room when there are records to write
+                    tell()
 
         try:
             well = train_population(runs, file.name, report, in_a_sweep=attended)

@@ -164,6 +164,29 @@ def test_a_worker_that_cannot_be_started_does_not_stop_the_others(tmp_path: Path
     assert failures(runs) == [f"{runs[0].directory}: Is a directory ({first.log_path})"]
 
 
+def test_a_record_that_could_not_be_overwritten_stays_and_is_said(tmp_path: Path) -> None:
+    (run,) = launch(configs(tmp_path, seeds=(0,)), DEBUG, lambda _: None)
+    before = run.summary
+
+    class Failing(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, _: list[str], **settings: Any) -> None:
+            super().__init__([sys.executable, "-c", "raise SystemExit(1)"], **settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local.subprocess, "Popen", Failing)
+        (run,) = launch(configs(tmp_path, "overwrite=true", seeds=(0,)), LOCAL, lambda _: None)
+    assert "its worker ended with status 1" in failures([run])[0]
+    assert run.is_complete
+    assert run.summary == before
+
+
+def test_populations_whose_files_were_removed_are_trained(tmp_path: Path) -> None:
+    planned = queue.plan([[worker.prepare(config)] for config in configs(tmp_path, seeds=(0,))])
+    planned.populations[0].file.path.unlink()
+    local.run(planned, 1, lambda _: None)
+    assert failures(planned.populations[0].runs) == []
+
+
 def test_a_population_file_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
     (tmp_path / "single").mkdir()
     (tmp_path / "single" / "populations").write_text("")
@@ -290,6 +313,8 @@ def test_a_population_that_does_not_fit_is_tried_again_in_halves(
     assert failures(runs) == []
     sizes = [len((run.summary or {})["population"]["members"]) for run in runs]
     assert sizes == [2, 2, 1, 2, 2]
+    whole = tmp_path / "single" / "populations" / f"{worker.population_name(runs)}.json"
+    assert whole.exists()  # another sweep may be about to train it
     printed = capfd.readouterr().out
     assert "out of memory with 5 members, is tried again as" in printed
     assert "out of memory with 3 members, is tried again as" in printed

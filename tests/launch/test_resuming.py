@@ -147,6 +147,17 @@ def test_what_nothing_is_left_of_is_removed(tmp_path: Path) -> None:
     assert left == {f"{begun.stem}.checkpoint", *(half.name for half in halves[1:3])}
 
 
+def test_the_checkpoint_of_a_single_run_is_removed_when_it_is_done(tmp_path: Path) -> None:
+    done, begun = prepared(tmp_path)[:2]
+    paths = [worker.checkpoint_path(run.config, run.run_id) for run in (done, begun)]
+    paths[0].parent.mkdir(parents=True)
+    for path in paths:
+        path.write_bytes(b"kept")
+    finish(done)
+    recorded.tidy([done])
+    assert [path.exists() for path in paths] == [False, True]
+
+
 @pytest.mark.parametrize("reason", ["too large", "other members", "overwritten", "damaged", "of an older form"])
 def test_what_cannot_be_rebuilt_is_packed_anew(tmp_path: Path, reason: str) -> None:
     runs = prepared(tmp_path, *(("overwrite=true",) if reason == "overwritten" else ()))

@@ -5,11 +5,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from warmuplab.base import interrupts
+from warmuplab.base.errors import ConfigError
 from warmuplab.base.memory import kills_for_memory
 from warmuplab.launch.queue import (
     DONE,
@@ -26,7 +27,7 @@ from warmuplab.record import writing
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
 from warmuplab.tracking.background import Publisher, publisher
-from warmuplab.worker import ATTENDED, BUSY, OUT_OF_MEMORY, SECONDS_TO_SAVE, unfinished
+from warmuplab.worker import ATTENDED, BUSY, OUT_OF_MEMORY, SECONDS_TO_SAVE, unfinished, write_population
 
 POLL_SECONDS = 0.2
 WRITING_PER_SLOT = 1  # workers that write their records while the next population trains
@@ -36,11 +37,13 @@ WRITING_PER_SLOT = 1  # workers that write their records while the next populati
 class _Worker:
     population: QueuedPopulation
     left: list[Run]
-    """Its runs that were not finished before."""
+    """Its runs that were not finished before, or are to be overwritten."""
     process: subprocess.Popen[bytes]
     log: IO[bytes]
     killed_before: int
     """Processes that the system had killed for want of memory when this one started."""
+    before: dict[str, Any] = field(default_factory=dict)
+    """Summaries of the runs that are to be overwritten, by run_id."""
 
     @property
     def is_done(self) -> bool:
@@ -107,11 +110,11 @@ def _look_at(population: QueuedPopulation) -> None:
 
 
 def _started(population: QueuedPopulation) -> list[_Worker]:
-    """The worker of the population; none where the system refuses it its log or its process: the others go on."""
+    """The worker of the population; none where the system refuses it a file or its process: the others go on."""
     population.state = TRAINING
     try:
         return [_start(population)]
-    except OSError as error:
+    except (OSError, ConfigError) as error:
         population.state = FAILED
         for member in unfinished(population.runs):
             writing.fail_with(member, error)
@@ -119,12 +122,16 @@ def _started(population: QueuedPopulation) -> list[_Worker]:
 
 
 def _start(population: QueuedPopulation) -> _Worker:
+    if not population.file.path.exists():  # somebody removed the folder
+        write_population(population.runs)
     population.file.progress_path.unlink(missing_ok=True)
+    left = unfinished(population.runs)
+    before = {run.run_id: run.summary for run in left if run.is_complete}
     log = population.file.log_path.open("ab")  # behind what another sweep's worker may be writing there
     command = [sys.executable, "-m", "warmuplab.worker", str(population.file.path), ATTENDED]
     # The pipe is never written to: it closes with this process, even a killed one, and that ends the worker.
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
-    return _Worker(population, unfinished(population.runs), process, log, kills_for_memory())
+    return _Worker(population, left, process, log, kills_for_memory(), before)
 
 
 def _ran_out_of_memory(worker: _Worker) -> bool:
@@ -145,8 +152,8 @@ def _end(worker: _Worker, populations: Sweep) -> None:
     if status and status - 128 not in interrupts.SIGNALS:  # an interrupted one kept what it had: its runs go on
         log = worker.population.file.log_path
         why = f"its worker {_how_it_ended(status)}{_last_words(log)}; see {log}"
-        for run in worker.left:
-            if run.summary is None:  # the worker could not say so itself: killed, or out of memory
+        for run in worker.left:  # where the worker could not say so itself: killed, or the record is one to overwrite
+            if run.summary in (None, worker.before.get(run.run_id)):
                 writing.fail(run, why)
 
 

@@ -120,7 +120,7 @@ class Sweep:
         parts = [part for part in (runs[:middle], runs[middle:]) if part]
         halves = [QueuedPopulation(part, write_population(part)) for part in parts]
         self.populations[place : place + 1] = halves
-        population.file.forget()  # what is recorded is how the runs are trained
+        population.file.forget()
         names = " and ".join(half.file.name for half in halves)
         say(f"{population.file.name}: out of memory with {plural(members, 'member')}, is tried again as {names}.")
         return True

@@ -60,8 +60,12 @@ def finish(
 def fail(run: Run, error: str, trace: str | None = None) -> None:
     """Record that a run failed: one line in its summary, the traceback in `error.txt`.
 
-    Raises nothing where the directory cannot be written: then `failure_of` knows it as long as this process lives.
+    Raises nothing where the directory cannot be written: then `failure_of` knows it as long as this process lives. So
+    it does where there is a complete record, which stays: a training that should replace it did not begin.
     """
+    if run.is_complete:
+        _unrecorded[run.directory] = error
+        return
     summary = {
         "run_id": run.run_id,
         "study": run.config.study,

@@ -145,6 +145,14 @@ def test_what_is_changed_and_sealed_is_whole(tmp_path: Path) -> None:
     assert run.is_complete
 
 
+def test_what_a_user_keeps_beside_a_record_is_no_part_of_it(tmp_path: Path) -> None:
+    run = leave(tmp_path / "outputs")
+    path(run, "notes.txt").write_text("seen while it trained")
+    reseal(run.directory)
+    path(run, "notes.txt").unlink()
+    assert run.is_complete
+
+
 def test_a_verdict_holds_while_the_files_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """1,290 runs are asked again and again while a sweep goes on: what did not change is not read again."""
     from warmuplab.record import verifying

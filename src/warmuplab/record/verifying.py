@@ -68,8 +68,8 @@ def is_complete(directory: Path) -> bool:
 
 def sealed(summary: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     """`summary` with the checksums of the files in `directory` and its own."""
-    written = [path for path in sorted(directory.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    files = {path.name: checksum(path) for path in written if path.name != SUMMARY}
+    written = [directory / name for name in (CONFIG, LAYERS, METRICS, TOKENIZER, WEIGHTS)]  # no notes of a user
+    files = {path.name: checksum(path) for path in written if path.is_file()}
     whole = {key: value for key, value in summary.items() if key != CHECKSUM} | {FILES: files}
     return whole | {CHECKSUM: _checksum_of(whole)}
 
@@ -98,7 +98,7 @@ def _problem(directory: Path, thorough: bool, seen: tuple[tuple[str, int, int], 
     summary = read_summary(directory)
     if summary is None:
         return f"{SUMMARY} cannot be read"
-    told = _problem_of_summary(summary, directory.name)
+    told = problem_of_summary(summary, directory.name)
     if told is not None or summary.get("status") not in COMPLETE:
         return told
     if FILES not in summary:
@@ -122,7 +122,8 @@ def problem_of_file(path: Path, summary: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _problem_of_summary(summary: Mapping[str, Any], name: str) -> str | None:
+def problem_of_summary(summary: Mapping[str, Any], name: str) -> str | None:
+    """What is wrong with a summary by itself, where it is that of the run of that `name`; None where it is whole."""
     for key, kinds in _TYPES.items():
         group, _, inner = key.rpartition(".")
         told = summary.get(group, {}) if group else summary

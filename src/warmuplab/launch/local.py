@@ -26,7 +26,7 @@ from warmuplab.record import writing
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
 from warmuplab.tracking.background import Publisher, publisher
-from warmuplab.worker import ATTENDED, BUSY, OUT_OF_MEMORY, SECONDS_TO_SAVE, unfinished
+from warmuplab.worker import ATTENDED, BUSY, OUT_OF_MEMORY, SECONDS_TO_SAVE, unfinished, write_population
 
 POLL_SECONDS = 0.2
 WRITING_PER_SLOT = 1  # workers that write their records while the next population trains
@@ -119,6 +119,8 @@ def _started(population: QueuedPopulation) -> list[_Worker]:
 
 
 def _start(population: QueuedPopulation) -> _Worker:
+    if not population.file.path.exists():  # another sweep divided it, or somebody removed the folder
+        write_population(population.runs)
     population.file.progress_path.unlink(missing_ok=True)
     log = population.file.log_path.open("ab")  # behind what another sweep's worker may be writing there
     command = [sys.executable, "-m", "warmuplab.worker", str(population.file.path), ATTENDED]

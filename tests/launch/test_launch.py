@@ -180,13 +180,6 @@ def test_a_record_that_could_not_be_overwritten_stays_and_is_said(tmp_path: Path
     assert run.summary == before
 
 
-def test_populations_whose_files_were_removed_are_trained(tmp_path: Path) -> None:
-    planned = queue.plan([[worker.prepare(config)] for config in configs(tmp_path, seeds=(0,))])
-    planned.populations[0].file.path.unlink()
-    local.run(planned, 1, lambda _: None)
-    assert failures(planned.populations[0].runs) == []
-
-
 def test_a_population_file_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
     (tmp_path / "single").mkdir()
     (tmp_path / "single" / "populations").write_text("")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,6 +71,18 @@ def test_an_interrupted_sweep_saves_at_once(
     printed, said = again.communicate(timeout=300)
     assert again.returncode == 0, printed + said
     assert bytes_of(tmp_path) == undisturbed
+
+
+def test_a_folder_that_is_removed_while_it_is_written_to_comes_back(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    process = sweep(tmp_path, "hydra.launcher.workers=1")  # the second population has not begun
+    wait_for(lambda: list(tmp_path.glob("single/populations/*.progress.json")))
+    shutil.rmtree(tmp_path / "single", ignore_errors=True)
+    printed, said = process.communicate(timeout=300)
+    assert (process.returncode, said) == (0, ""), printed
+    assert bytes_of(tmp_path) == undisturbed
+    assert left_over(tmp_path) == []
 
 
 def prepared(outputs: Path, *overrides: str) -> list[Run]:

@@ -75,7 +75,8 @@ def _run(populations: Sweep, slots: int, show: Show, published: Publisher) -> No
                 _look_at(worker.population)
                 if ended:
                     workers.remove(worker)
-                    published.publish(worker.left)
+                    if worker.process.returncode != BUSY:  # else whoever trained them publishes them
+                        published.publish(worker.left)
                     _end(worker, populations)
             show(populations)
     finally:

@@ -32,7 +32,7 @@ from warmuplab.config.schema import DataConfig, RunConfig
 from warmuplab.data import tokens
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population import optimizers, parts
-from warmuplab.record import environment, leases, writing
+from warmuplab.record import leases, writing
 from warmuplab.record.identity import identify, population_key
 from warmuplab.record.leases import BusyError
 from warmuplab.record.progress import Progress, Report
@@ -68,6 +68,10 @@ class PopulationFile:
         """Where the launcher keeps what the worker prints."""
         return self.path.with_suffix(".log")
 
+    def lists(self, runs: Sequence[Run]) -> bool:
+        """Whether the file is there and lists `runs` with these very settings."""
+        return bool(read_json(self.path) == json.loads(json.dumps(_listing(runs))))
+
     def forget(self) -> None:
         """Remove what its training kept. The file stays: a worker of another sweep may be about to read it."""
         with suppress(OSError):
@@ -97,10 +101,12 @@ def write_population(runs: Sequence[Run]) -> PopulationFile:
     file = PopulationFile(Path(config.outputs) / config.study / "populations" / f"{population_name(runs)}.json")
     with usable_outputs(config):
         check_folder(file.path.parent)
-        write_json(
-            file.path, {"run_ids": [run.run_id for run in runs], "runs": [to_mapping(run.config) for run in runs]}
-        )
+        write_json(file.path, _listing(runs))
     return file
+
+
+def _listing(runs: Sequence[Run]) -> dict[str, Any]:
+    return {"run_ids": [run.run_id for run in runs], "runs": [to_mapping(run.config) for run in runs]}
 
 
 def population_name(runs: Sequence[Run]) -> str:
@@ -218,7 +224,9 @@ def _train_owned(
         return not left
     with publication(begun, in_a_sweep=in_a_sweep) as follow:
         try:
-            keeper = Keeper(checkpoint_path(runs[0].config, name), hardware.checkpoint_seconds, _identity(runs))
+            keeper = Keeper(
+                checkpoint_path(runs[0].config, name), hardware.checkpoint_seconds, recording.identity(runs)
+            )
             with interrupts.deferred():
                 recording.train(runs, load_corpus(runs[0].config), name, report, follow, keeper, begun, lease)
         except (ConfigError, BusyError):
@@ -235,21 +243,6 @@ def _train_owned(
 def checkpoint_path(config: RunConfig, name: str) -> Path:
     """Where the population of that name keeps what it has trained so far."""
     return Path(config.outputs) / config.study / "populations" / f"{name}{CHECKPOINT}"
-
-
-def _identity(runs: Sequence[Run]) -> dict[str, Any]:
-    """All that the bytes of a result depend on."""
-    from warmuplab.population.population import pick_device
-
-    whole = to_mapping(runs[0].config)
-    return {
-        "runs": [run.run_id for run in runs],
-        "probes": whole["probes"],
-        "hardware settings": {key: value for key, value in whole["hardware"].items() if key != "checkpoint_seconds"},
-        "code": environment.code(),
-        "versions": environment.versions(),
-        "hardware": environment.hardware(pick_device(runs[0].config.hardware.device).type),
-    }
 
 
 def _end_with_standard_input() -> None:

@@ -24,6 +24,7 @@ from warmuplab.launch.fitting import PROCESS_BYTES, USABLE, member_bytes, size_o
 from warmuplab.launch.launch import LauncherConfig, _largest, launch
 from warmuplab.launch.pack import pack
 from warmuplab.record import writing
+from warmuplab.record.leases import held
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
 from warmuplab.record.writing import failures
@@ -178,6 +179,28 @@ def test_a_record_that_could_not_be_overwritten_stays_and_is_said(tmp_path: Path
     assert "its worker ended with status 1" in failures([run])[0]
     assert run.is_complete
     assert run.summary == before
+
+
+def test_what_another_sweep_wrote_into_the_file_of_a_population_does_not_count(tmp_path: Path) -> None:
+    """Both have the same populations: one overwrites, the other does not."""
+    (run,) = launch(configs(tmp_path, seeds=(0,)), DEBUG, lambda _: None)
+    started = (run.summary or {})["timings"]
+    planned = queue.plan([[worker.prepare(config)] for config in configs(tmp_path, "overwrite=true", seeds=(0,))])
+    assert worker.write_population([run]) == planned.populations[0].file
+    local.run(planned, 1, lambda _: None)
+    assert run.is_complete
+    assert (run.summary or {})["timings"] != started
+
+
+def test_a_worker_that_ends_while_another_process_trains_its_runs_has_not_failed_them(tmp_path: Path) -> None:
+    planned = queue.plan([[worker.prepare(config)] for config in configs(tmp_path, seeds=(0,))])
+    (population,) = planned.populations
+    with held([population.runs[0].directory]), population.file.log_path.open("wb") as log:
+        ended = subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"])
+        ended.wait()
+        local._end(local._Worker(population, population.runs, ended, log, 0), planned)
+    assert population.state == queue.ELSEWHERE
+    assert population.runs[0].summary is None
 
 
 def test_a_population_file_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:

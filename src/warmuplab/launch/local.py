@@ -24,6 +24,7 @@ from warmuplab.launch.queue import (
     Sweep,
 )
 from warmuplab.record import writing
+from warmuplab.record.leases import owner_of
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
 from warmuplab.tracking.background import Publisher, publisher
@@ -123,7 +124,7 @@ def _started(population: QueuedPopulation) -> list[_Worker]:
 
 
 def _start(population: QueuedPopulation) -> _Worker:
-    if not population.file.path.exists():  # somebody removed the folder
+    if not population.file.lists(population.runs):  # removed, or written by a sweep with another overwrite or tracker
         write_population(population.runs)
     population.file.progress_path.unlink(missing_ok=True)
     left = unfinished(population.runs)
@@ -144,7 +145,7 @@ def _ran_out_of_memory(worker: _Worker) -> bool:
 def _end(worker: _Worker, populations: Sweep) -> None:
     worker.log.close()
     status = worker.process.returncode
-    if status == BUSY:  # another sweep was faster
+    if status == BUSY or (status and any(owner_of(run.directory) for run in worker.left)):  # another sweep was faster
         worker.population.state = ELSEWHERE
         return
     if _ran_out_of_memory(worker) and populations.halve(worker.population):

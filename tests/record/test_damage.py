@@ -1,5 +1,6 @@
 """Every kind of damage to the directory of a run: seen when it is skipped and collected, reported in one line."""
 
+import errno
 import json
 import os
 import random
@@ -160,4 +161,24 @@ def test_a_verdict_holds_while_the_files_stay(tmp_path: Path, monkeypatch: pytes
     run = leave(tmp_path / "outputs")
     assert run.is_complete
     monkeypatch.setattr(verifying, "checksum", lambda _: pytest.fail("read again"))
+    assert run.is_complete
+
+
+def test_what_the_system_cannot_read_now_is_not_taken_for_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a good record would be trained again because of a network that was away for a moment."""
+    from warmuplab.record import verifying
+
+    run = leave(tmp_path / "outputs")
+
+    def refuse(path: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verifying, "checksum", refuse)
+        with pytest.raises(OSError, match="Input/output error"):
+            _ = run.is_complete
+        assert verify("tiny", tmp_path / "outputs", tmp_path / "results") == 1
+        assert "Input/output error" in capsys.readouterr().out
     assert run.is_complete

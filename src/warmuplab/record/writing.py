@@ -26,8 +26,11 @@ def begin(run: Run) -> None:
     """Make the directory ready for a training that starts now; an earlier attempt is removed, its summary first."""
     _unrecorded.pop(run.directory, None)
     (run.directory / SUMMARY).unlink(missing_ok=True)
-    if run.directory.exists():
-        shutil.rmtree(run.directory)
+    for path in sorted(run.directory.iterdir()) if run.directory.exists() else ():  # which may be a link to elsewhere
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=path.name == "wandb")  # which a publication may be writing to
+        else:
+            path.unlink()
     _write_config(run)
 
 

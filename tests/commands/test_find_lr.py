@@ -232,7 +232,7 @@ def test_a_ramp_too_short_to_tell_suggests_nothing_but_the_slower_one_that_tells
     ("argument", "said"),
     [
         ("seeds=0", "seeds=0"),
-        ("seeds=1000000000000", "seeds=1000000000000: not a whole number from 1 to 1000"),
+        ("seeds=1000000000000", "seeds=1000000000000: not a whole number from 1 to 100"),
         ("seeds=many", "seeds=many"),
         ("seed=-1", "seed=-1"),
         ("probes=none", "probes=loss"),

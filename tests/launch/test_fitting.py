@@ -115,7 +115,7 @@ def test_too_many_seeds_are_refused_at_once(
     with pytest.raises(SystemExit) as ended:
         find_lr.main()
     assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith("error: seeds=100000: not a whole number from 1 to 1000;")
+    assert capsys.readouterr().err.startswith("error: seeds=100000: not a whole number from 1 to 100;")
 
 
 def test_what_a_container_keeps_of_files_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

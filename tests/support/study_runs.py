@@ -27,7 +27,7 @@ def grids_of(study: str) -> list[dict[str, Any]]:
 
 def jobs_of(grids: list[dict[str, Any]], *typed: str) -> list[list[str]]:
     """The overrides of every job of some grids, by the sweeper itself."""
-    sweepers = Plugins.instance().discover(Sweeper)
+    sweepers: Any = Plugins.instance().discover(Sweeper)
     sweeper: Any = next(plugin for plugin in sweepers if plugin.__name__ == "GridsSweeper")(grids)
     sweeper.hydra_context = _Context()
     create, parser = OverridesParser.create, OverridesParser.create()

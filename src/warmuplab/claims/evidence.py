@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from warmuplab.base.errors import ConfigError
 from warmuplab.claims.arm import Arm, Measure, Not
 from warmuplab.claims.statistics import Floats, with_ceiling
+from warmuplab.config.overrides import as_cell
 from warmuplab.record.verifying import COMPLETE
 from warmuplab.study.results import Study
 from warmuplab.study.roles import RATE
@@ -179,6 +180,8 @@ def _scaled(values: Floats, measure: Measure) -> Floats:
 def _equal(value: Any, wanted: Any) -> bool:
     if isinstance(wanted, Not):
         return not _equal(value, wanted.value)
+    if isinstance(wanted, list):  # a table has lists as text
+        return bool(as_cell(value) == as_cell(wanted))
     if value is None or (not isinstance(value, list) and pd.isna(value)):
         return wanted is None
     if isinstance(wanted, int | float) and not isinstance(wanted, bool) and isinstance(value, int | float | np.number):

@@ -11,12 +11,12 @@ from warmuplab.claims.arm import Arm, Measure
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.pilot import early
 from warmuplab.claims.pilot.early import early_claims, three_arms
-from warmuplab.claims.pilot.final import final_claims, rate_arms
+from warmuplab.claims.pilot.final import WIDTHS, final_claims, rate_arms
 from warmuplab.claims.pilot.ladders import HIGH, SHARES, ladder_claims, length_arms
 from warmuplab.claims.pilot.layers import layer_claims
 from warmuplab.claims.pilot.levels import common_level, run_length
 from warmuplab.claims.pilot.needs import Need, needs
-from warmuplab.claims.pilot.place import NONE, PILOT, POST, QUICK, WARM, Place
+from warmuplab.claims.pilot.place import NONE, PILOT, POST, PRE, QUICK, WARM, Place
 from warmuplab.claims.pilot.planned import LADDER_RATES, Chosen, Planned
 from warmuplab.claims.pilot.rates import Choice, at_or_below, best_rate, fixed_rate, largest_trained
 from warmuplab.claims.statistics import Floats
@@ -33,6 +33,8 @@ BEST = {
     "RAdam, no warmup": "radam",
     "GI-Adam, no warmup": "gi_adam",
     "Adam, 100 steps": "untuned",
+    **{f"width {width}, no warmup": f"best_{width}" for width in WIDTHS},
+    **{f"width {width}, 10 % warmup": f"best_{width}_warm" for width in WIDTHS},
 }
 """Which of the `Chosen` each arm's best rate becomes."""
 
@@ -65,11 +67,22 @@ def choose(evidence: Evidence) -> PilotChoices:
         if of == "post-LN, no warmup" and fixed is not None:
             values["fixed"] = fixed
     at = _with_doubles(replace(Chosen(), **values))
-    found += [ladder_rates(at.fixed)]
+    found += [
+        doubled("post-LN", at.best, at.twice_best),
+        doubled("pre-LN", at.pre_best, at.pre_large),
+        ladder_rates(at.fixed),
+    ]
     at, of_ladders = _with_rivals(at, evidence)
     at, of_levels = _with_levels(at, evidence)
     found += [*of_ladders, *of_levels]
     return PilotChoices(tuple(found), at, tuple(needs(plan(at), evidence)))
+
+
+def doubled(of: str, best: float, large: float) -> Choice:
+    """The rate of the grid at or below twice the best one without warmup; refused where the grid ends too early."""
+    said = f"{of}: {rate_label(large)}, where the best rate without warmup is {rate_label(best)}."
+    refused = "" if large > 1.9 * best else "the grid ends below twice that rate"
+    return Choice("large rate", of, large, "", said, refused)
 
 
 def ladder_rates(fixed: float) -> Choice:
@@ -130,6 +143,7 @@ def _with_levels(at: Chosen, evidence: Evidence) -> tuple[Chosen, list[Choice]]:
     late = [PILOT.arm("late", POST, keys, rates=(at.twice_best,)) for keys in (NONE, WARM)]
     compared: dict[str, tuple[str, Sequence[Arm], int]] = {
         "level": ("post-LN, early", three_arms(PILOT, POST | early.PROBED, early.POST_RATE, early.WINDOW), 400),
+        "level_pre": ("pre-LN, early", three_arms(PILOT, PRE | early.PROBED, early.PRE_RATE, early.WINDOW), 400),
         "level_quick": ("network of quick", three_arms(PILOT, QUICK, early.QUICK_RATE, early.QUICK_WINDOW), 200),
         "level_late": (f"post-LN at {rate_label(at.twice_best)}", late, 800),
     }

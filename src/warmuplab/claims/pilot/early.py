@@ -27,7 +27,7 @@ def early_claims(place: Place, at: Chosen) -> list[Planned]:
     """Claims on the early window, and on the way to a level."""
     post = three_arms(place, POST | PROBED, POST_RATE, WINDOW)
     level = name_of(at.level)
-    path = Measure(f"stability/log_kl_path_to_{level}", "log KL path", "log nats", "more")
+    path = _path(level)
     return [
         _spikes(place, at),
         _overfitting(place, at),
@@ -66,7 +66,28 @@ def early_claims(place: Place, at: Chosen) -> list[Planned]:
                 ),
             ),
         ),
+        *_of_pre_ln(place, at),
         _lost_time(place, at),
+    ]
+
+
+def _of_pre_ln(place: Place, at: Chosen) -> list[Planned]:
+    """Two of them in the other network."""
+    arms, level = three_arms(place, PRE | PROBED, PRE_RATE, WINDOW), name_of(at.level_pre)
+    drift = _drift("decoder", level)
+    return [
+        Planned(
+            "distribution-stability-pre-ln",
+            "Does warmup move the output distribution of pre-LN less until a held-out loss is reached?",
+            "open",
+            tuple(_against(arms, _path(level), A_TENTH)),
+        ),
+        Planned(
+            "deep-layers-pre-ln",
+            "Does warmup keep pre-LN's last layer nearer to its start, compared to the first?",
+            "open",
+            (better("decoder, against none", arms[0], arms[1], drift, A_TENTH),),
+        ),
     ]
 
 
@@ -101,6 +122,10 @@ def _against(arms: Sequence[Arm], measure: Measure, smallest: float, name: str =
     warm, none, area = arms
     pairs = ((AGAINST_NONE, none), (AGAINST_AREA, area))
     return [better(f"{name}{told}", warm, control, measure, smallest) for told, control in pairs]
+
+
+def _path(level: str) -> Measure:
+    return Measure(f"stability/log_kl_path_to_{level}", "log KL path", "log nats", "more")
 
 
 def _drift(stack: str, level: str) -> Measure:

@@ -20,7 +20,7 @@ def length_arms(place: Place, steps: int, rate: float) -> dict[float, Arm]:
     """The arms of the ladder of a run length, by the share of the run that warmup takes."""
     told = {"training.steps": steps}
     return {
-        share: place.arm(f"{share:.0%} of {steps:,}", POST, told, lasting(share), rates=(rate,))
+        share: place.arm(f"{100 * share:g} % of {steps:,}", POST, told, lasting(share), rates=(rate,))
         for share in SHARES[steps]
     }
 
@@ -28,7 +28,7 @@ def length_arms(place: Place, steps: int, rate: float) -> dict[float, Arm]:
 def ladder_claims(place: Place, at: Chosen) -> list[Planned]:
     """Claims on the shortest warmup that suffices."""
     tenth = [
-        within(f"{steps:,} steps, against {share:.0%}", arms[0.1], arms[share], SMALL, place.loss)
+        within(f"{steps:,} steps, against {100 * share:g} %", arms[0.1], arms[share], SMALL, place.loss)
         for steps, share in at.rival
         for arms in (length_arms(place, steps, HIGH),)
     ]
@@ -94,5 +94,7 @@ def _of_length(place: Place, steps: int) -> SmallestSufficient:
 
 def _of_400(place: Place, key: str, value: object) -> SmallestSufficient:
     told = {"training.steps": 400, key: value}
-    arms = [place.arm(f"{key} {value}, {share:.0%}", POST, told, lasting(share), rates=(HIGH,)) for share in OF_400]
+    arms = [
+        place.arm(f"{key} {value}, {100 * share:g} %", POST, told, lasting(share), rates=(HIGH,)) for share in OF_400
+    ]
     return SmallestSufficient(tuple(arms), tuple(400 * share for share in OF_400))

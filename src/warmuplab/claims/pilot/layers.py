@@ -27,10 +27,13 @@ def layer_claims(place: Place) -> list[Planned]:
             ),
         ),
         Planned(
-            "shallow-half-suffices",
-            "Is warmup of the shallow half as good as that of all layers?",
+            "any-part-suffices",
+            "Below the cliff, is warmup of the shallow half, the encoder or the decoder as good as that of all layers?",
             "supported",
-            (within("shallow against all", below["shallow"], below["all"], SMALL, place.loss),),
+            tuple(
+                within(f"{name} against all", below[name], below["all"], SMALL, place.loss)
+                for name in ("shallow", "encoder", "decoder")
+            ),
         ),
         Planned(
             "decoder-needs-it",
@@ -45,15 +48,18 @@ def layer_claims(place: Place) -> list[Planned]:
             "embedding-alone-harms",
             "Is warmup of the embedding alone worse than none?",
             "supported",
-            (better("none against embedding", below["none"], below["embedding"], place.loss, SMALL),),
+            (
+                better("post-LN, none against embedding", below["none"], below["embedding"], place.loss, SMALL),
+                better("pre-LN, none against embedding", pre["none"], pre["embedding"], place.loss, SMALL),
+            ),
         ),
         Planned(
             "pre-ln-any-part",
-            "Does pre-LN do as well with warmup of the encoder alone, or of the decoder alone, as with all?",
+            "Does pre-LN do as well with warmup of either stack alone, or of either half, as with all?",
             "supported",
             tuple(
                 within(f"{name} against all", pre[name], pre["all"], SMALL, place.loss)
-                for name in ("encoder", "decoder")
+                for name in ("encoder", "decoder", "deep", "shallow")
             ),
         ),
     ]

@@ -88,10 +88,8 @@ def need_of(planned: Planned, parts: Sequence[PartNeed], claims: int) -> Need:
 
 def part_need(comparison: Comparison, evidence: Evidence) -> PartNeed:
     """The spread of one part over the pilot's seeds."""
-    with np.errstate(divide="ignore", invalid="ignore"):  # the logarithm of a rise that there was not
-        contrast = contrast_of(comparison, evidence)
-    d = np.where(np.isfinite(contrast.differences), contrast.differences, np.nan)
-    hidden = max(contrast.at_ceiling)
+    contrast = contrast_of(comparison, evidence)
+    d, hidden = contrast.differences, max(contrast.at_ceiling)
     if len(d) < 2 or np.isnan(d).any():
         return PartNeed(comparison, d, math.nan, math.nan, hidden)
     spread = float(d.std(ddof=1))

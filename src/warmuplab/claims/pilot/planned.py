@@ -25,6 +25,13 @@ class Chosen:
     """About twice `pre_best`, on the grid: where the loss of pre-LN rises."""
     sgd_best: float = 0.4
     sgd_best_warm: float = 0.4
+    best_16: float = 8e-3
+    best_16_warm: float = 1.6e-2
+    best_64: float = 4e-3
+    best_64_warm: float = 4e-3
+    best_128: float = 2e-3
+    best_128_warm: float = 4e-3
+    """Of post-LN of other widths."""
     radam: float = 8e-3
     gi_adam: float = 8e-3
     untuned: float = 8e-3
@@ -33,6 +40,7 @@ class Chosen:
     """By the length of the run, the best share of warmup but for 10 %."""
     level: float = 1.0
     """Of the early measures on Multi30k, nats below the unigram entropy."""
+    level_pre: float = 1.0
     level_quick: float = 1.0
     level_late: float = 1.5
     """Of the time lost at a large rate."""

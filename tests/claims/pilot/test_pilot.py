@@ -1,0 +1,210 @@
+"""The pilot's file and its plan belong together, and its report says what a plain look at its tables says."""
+
+import dataclasses
+import json
+import re
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from support import made_up_pilot
+from support.composing import ROOT
+from support.study_runs import runs_by_grid
+from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.pilot.choices import BEST, PilotChoices, choose, plan
+from warmuplab.claims.pilot.final import rate_arms
+from warmuplab.claims.pilot.place import PILOT, SEEDS, STUDY, Place
+from warmuplab.claims.pilot.planned import Chosen
+from warmuplab.figures.index import PILOT_FIGURES
+from warmuplab.report import page
+from warmuplab.schedules import PARTS
+from warmuplab.study import results, roles
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    folder = made_up_pilot.write(tmp_path_factory.mktemp("whole"))
+    return Evidence({STUDY: results.load(STUDY, folder.parent)})
+
+
+@pytest.fixture(scope="module")
+def made(evidence: Evidence) -> PilotChoices:
+    return choose(evidence)
+
+
+def test_no_run_of_the_pilot_comes_twice_and_its_seeds_are_its_own() -> None:
+    runs = [run for grid in runs_by_grid(STUDY) for run in grid]
+    assert len({run.run_id for run in runs}) == len(runs)
+    assert {run.config.seed for run in runs} == set(SEEDS)
+    assert {run.config.data.order for run in runs} == {"seed"}
+    for path in (ROOT / "results").glob("*/runs.parquet"):
+        if path.parent.name != STUDY:
+            assert not set(SEEDS) & set(pd.read_parquet(path, columns=["seed"])["seed"]), path
+
+
+def test_every_planned_contrast_has_all_its_runs_in_the_file(made: PilotChoices, evidence: Evidence) -> None:
+    for need in made.needs:
+        for comparison in need.planned.parts:
+            assert evidence.missing(comparison.arms) == [], f"{need.planned.id}: {comparison.name}"
+    assert evidence.missing(rate_arms(PILOT).values()) == []
+
+
+def test_every_run_of_the_file_is_needed_by_a_choice_or_a_contrast(made: PilotChoices, evidence: Evidence) -> None:
+    """Or described: the ladders at half the cliff, and the parts of the network on it."""
+    arms = [arm for need in made.needs for part in need.planned.parts for arm in part.arms]
+    used = {run for arm in [*arms, *rate_arms(PILOT).values()] for run in evidence.runs(arm)["run_id"]}
+    runs = evidence.studies[STUDY].runs
+    idle = runs[~runs["run_id"].isin(used)]
+    ladders = (idle["schedule.peak_lr"] == 4e-3) & idle["training.steps"].isin([200, 800])
+    on_cliff = (idle["schedule.peak_lr"] == 1.6e-2) & idle["schedule.warmup.layers"].isin(PARTS)
+    unexplained = idle[~(ladders | on_cliff)]
+    assert unexplained["run_id"].tolist() == []
+
+
+def test_plans_have_ids_of_their_own_and_what_a_registration_needs() -> None:
+    planned = plan(Chosen(), Place("confirm", tuple(range(10, 26))))
+    assert len({one.id for one in planned}) == len(planned) >= 20
+    for one in planned:
+        assert re.fullmatch(r"[a-z0-9-]+", one.id)
+        assert one.asks.endswith("?")
+        for part in one.parts:
+            assert part.smallest_effect - part.margin > 0
+            assert {arm.study for arm in part.arms} == {"confirm"}
+            assert {arm.seeds for arm in part.arms} == {tuple(range(10, 26))}
+
+
+def test_choices_become_the_rates_of_contrasts(made: PilotChoices) -> None:
+    for of, field in BEST.items():
+        (best,) = (one for one in made.choices if (one.name, one.of) == ("best rate", of))
+        assert best.value is not None
+        assert getattr(made.chosen, field) == pytest.approx(best.value, rel=0.5)
+    (helps,) = (need for need in made.needs if need.planned.id == "warmup-helps")
+    assert {arm.rates for arm in helps.planned.parts[0].arms} == {(made.chosen.best,)}
+
+
+def test_what_a_contrast_reports_follows_from_the_runs(made: PilotChoices, evidence: Evidence) -> None:
+    runs = evidence.studies[STUDY].runs
+    (helps,) = (need for need in made.needs if need.planned.id == "warmup-helps")
+    arm = runs[
+        (runs["model.norm"] == "post")
+        & (runs["model.width"] == 32)
+        & (runs["training.steps"] == 800)
+        & (runs["optimizer.name"] == "adam")
+        & (runs["schedule.decay.name"] == "linear")
+        & np.isclose(runs["schedule.peak_lr"], made.chosen.best)
+    ]
+    by_fraction = {
+        fraction: arm[arm["schedule.warmup.fraction"] == fraction].set_index("seed")["val/loss"]
+        for fraction in (0.0, 0.1)
+    }
+    differences = [by_fraction[0.0][seed] - by_fraction[0.1][seed] for seed in SEEDS]
+    part = helps.parts[0]
+    assert part.differences == pytest.approx(differences)
+    assert part.spread == pytest.approx(statistics.stdev(differences))
+    assert part.upper > part.spread
+
+
+def test_the_report_has_every_choice_claim_and_figure(evidence: Evidence, made: PilotChoices) -> None:
+    study = evidence.studies[STUDY]
+    written = page.write_report(study)
+    assert [path.stem for path in written] == ["report", *PILOT_FIGURES]
+    text = written[0].read_text()
+    for one in made.choices:
+        assert one.sentence in text
+        assert not one.refused or one.refused in text
+    for need in made.needs:
+        assert f"| {need.planned.id} |" in text
+        assert not need.lacks or f"`{need.planned.id}`: {need.lacks}." in text
+    for file in PILOT_FIGURES:
+        assert f"figures/{file}.png" in text
+    assert "## Result" in text
+    assert roles.arrange(study).keys
+
+
+@pytest.mark.parametrize("left", [-1, 290, 1])
+def test_what_lacks_runs_is_refused_and_says_so(left: int, tmp_path: Path) -> None:
+    folder = made_up_pilot.write(tmp_path, leave_out=-left if left < 0 else len(made_up_pilot.directories()) - left)
+    study = results.load(STUDY, folder.parent)
+    made = choose(Evidence({STUDY: study}))
+    refused = [one for one in made.choices if "missing" in one.refused]
+    lacking = [need for need in made.needs if need.seeds is None]
+    assert all(one.value is None for one in refused)
+    assert all(np.isnan(need.power) and need.lacks for need in lacking)
+    assert refused or lacking
+    if left > 0:
+        assert len(lacking) > 5
+    text = page.write_report(study)[0].read_text()
+    assert "without a value" in text or "missing" in text
+
+
+def test_choices_of_the_committed_pilot_follow_from_its_tables() -> None:
+    """By other code than that which chose: pandas groups and plain loops."""
+    folder = ROOT / "results" / STUDY
+    if not (folder / "runs.parquet").exists():
+        pytest.skip("the pilot has not been run: there is no results/pilot")
+    told = (folder / "report.md").read_text()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    check_rates(pd.read_parquet(folder / "runs.parquet"), told, manifest)
+
+
+def test_the_same_look_at_the_made_up_pilot(evidence: Evidence) -> None:
+    study = evidence.studies[STUDY]
+    check_rates(study.runs, page.write_report(study)[0].read_text(), study.manifest)
+
+
+def check_rates(runs: pd.DataFrame, told: str, manifest: dict[str, Any]) -> None:
+    """Cliffs, fixed rates, best rates and rivals as sentences of the report have them, from the runs anew."""
+    assert manifest["study"] == STUDY
+    simple = runs[
+        (runs["optimizer.name"] == "adam")
+        & (runs["optimizer.betas"] == "[0.9,0.98]")
+        & (runs["model.width"] == 32)
+        & (runs["training.batch_size"] == 16)
+        & (runs["schedule.decay.name"] == "linear")
+        & (runs["schedule.warmup.shape"] == "linear")
+        & (runs["schedule.warmup.layers"] == "all")
+    ]
+    long = simple[simple["training.steps"] == 800]
+    for norm, label in (("post", "post-LN"), ("pre", "pre-LN")):
+        for fraction, warmup in ((0.0, "no warmup"), (0.1, "10 % warmup")):
+            arm = long[(long["model.norm"] == norm) & (long["schedule.warmup.fraction"] == fraction)]
+            by_rate: Any = dict(list(arm.groupby("schedule.peak_lr")))
+            trains = {rate: bool(part["trained"].all()) for rate, part in by_rate.items()}
+            cliff = max(rate for rate, good in trains.items() if good)
+            (sentence,) = re.findall(rf"- {label}, {warmup}: the largest rate at which all .*? train is (\S+);", told)
+            assert float(sentence) == pytest.approx(cliff)
+            fixed = max((rate for rate in trains if rate <= cliff / 2 * 1.01), default=None)
+            said = re.findall(rf"- {label}, {warmup}: fixed at (\S+),", told)
+            assert [float(text) for text in said] == ([] if fixed is None else [pytest.approx(fixed)])
+            ended = {
+                rate: statistics.fmean(np.minimum(part["val/loss"].fillna(np.inf), part["unigram_entropy"]))
+                for rate, part in by_rate.items()
+            }
+            best = min(ended, key=lambda rate: ended[rate])
+            (line,) = re.findall(rf"- {label}, {warmup}: the lowest mean final loss, .*", told)
+            loss, at = re.findall(r"loss, (\S+) nats, is that at (\S+) \(", line)[0]
+            assert (float(loss), float(at)) == (pytest.approx(ended[best], abs=6e-4), pytest.approx(best))
+            near = [rate for rate in by_rate if max(rate, best) / min(rate, best) < 1.43]
+            assert ("on a cliff" in line) == (not all(trains[rate] for rate in near))
+            assert ("an end of the grid" in line) == (best in (min(ended), max(ended)))
+    high = simple[(simple["schedule.peak_lr"] == 8e-3) & (simple["model.norm"] == "post")]
+    for steps in (200, 800, 3200):
+        ended = high[high["training.steps"] == steps].groupby("schedule.warmup.fraction")["val/loss"].mean().drop(0.1)
+        ended = ended[ended.index.isin([0, 0.01, 0.03, 0.3])]
+        assert f"{steps:,} steps at 8e-3: {100 * ended.idxmin():g} % has the lowest" in told
+
+
+def test_a_need_is_never_less_with_more_claims_or_wider_spreads(made: PilotChoices) -> None:
+    from warmuplab.claims.pilot.needs import need_of
+
+    for need in made.needs:
+        if need.seeds is None:
+            continue
+        wider = [dataclasses.replace(part, upper=2 * part.upper) for part in need.parts]
+        assert need_of(need.planned, wider, len(made.needs)).power <= need.power + 1e-9 or need.seeds < 32
+        more = need_of(need.planned, need.parts, 4 * len(made.needs))
+        assert (more.needed or 10**6) >= (need.needed or 10**6)

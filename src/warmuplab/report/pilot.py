@@ -14,10 +14,11 @@ from warmuplab.report.tables import ResultTable
 from warmuplab.study.results import Study
 
 LEGEND = (
-    f"*Spread*: standard deviation of the paired differences over the seeds, and its upper {100 * CONFIDENCE:g} % bound."
-    " *Effect*: the smallest of interest, from the bound that is tested. *At the ceiling*: seeds with a run that"
-    f" hides a difference. *Seeds*: the fewest of {listed(SEED_COUNTS)} with a power of {WANTED:g}, or the most of them,"
-    " and the *power* with these, at the level of the claim that has to pass first. Showing *no difference* needs no more."
+    "*Spread*: standard deviation of the paired differences over the seeds, and its upper"
+    f" {100 * CONFIDENCE:g} % bound. *Effect*: the smallest of interest, from the bound that is tested. *At the"
+    " ceiling*: seeds with a run that hides a difference. *Seeds*: the fewest of"
+    f" {listed(SEED_COUNTS)} with a power of {WANTED:g}, or the most of them, and the *power* with these, at the level"
+    " of the claim that has to pass first. Showing *no difference* needs no more."
 )
 
 

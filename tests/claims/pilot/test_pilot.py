@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import math
 import re
 import statistics
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,21 @@ import pytest
 
 from support import made_up_pilot
 from support.composing import ROOT
+from support.pilot_again import Tables, power, upper
 from support.study_runs import runs_by_grid
+from warmuplab.claims.claim import Comparison
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.pilot.choices import BEST, PilotChoices, choose, plan
 from warmuplab.claims.pilot.final import rate_arms
 from warmuplab.claims.pilot.place import PILOT, SEEDS, STUDY, Place
 from warmuplab.claims.pilot.planned import Chosen
+from warmuplab.claims.terms import LargestTrained, SmallestSufficient
 from warmuplab.figures.index import PILOT_FIGURES
 from warmuplab.report import page
 from warmuplab.schedules import PARTS
 from warmuplab.study import results, roles
+
+RESULTS = ROOT / "results"
 
 
 @pytest.fixture(scope="module")
@@ -143,17 +150,23 @@ def test_what_lacks_runs_is_refused_and_says_so(left: int, tmp_path: Path) -> No
 
 def test_choices_of_the_committed_pilot_follow_from_its_tables() -> None:
     """By other code than that which chose: pandas groups and plain loops."""
-    folder = ROOT / "results" / STUDY
+    folder = RESULTS / STUDY
     if not (folder / "runs.parquet").exists():
         pytest.skip("the pilot has not been run: there is no results/pilot")
     told = (folder / "report.md").read_text()
     manifest = json.loads((folder / "manifest.json").read_text())
-    check_rates(pd.read_parquet(folder / "runs.parquet"), told, manifest)
+    runs = pd.read_parquet(folder / "runs.parquet")
+    check_rates(runs, told, manifest)
+    check_arms(Tables(runs, manifest["configuration"]), told)
+    check_claims(Tables(runs, manifest["configuration"]), told, choose(Evidence({STUDY: results.load(STUDY, RESULTS)})))
 
 
-def test_the_same_look_at_the_made_up_pilot(evidence: Evidence) -> None:
+def test_the_same_look_at_the_made_up_pilot(evidence: Evidence, made: PilotChoices) -> None:
     study = evidence.studies[STUDY]
-    check_rates(study.runs, page.write_report(study)[0].read_text(), study.manifest)
+    told = page.write_report(study)[0].read_text()
+    check_rates(study.runs, told, study.manifest)
+    check_arms(Tables(study.runs, study.manifest["configuration"]), told)
+    check_claims(Tables(study.runs, study.manifest["configuration"]), told, made)
 
 
 def check_rates(runs: pd.DataFrame, told: str, manifest: dict[str, Any]) -> None:
@@ -196,6 +209,65 @@ def check_rates(runs: pd.DataFrame, told: str, manifest: dict[str, Any]) -> None
         ended = high[high["training.steps"] == steps].groupby("schedule.warmup.fraction")["val/loss"].mean().drop(0.1)
         ended = ended[ended.index.isin([0, 0.01, 0.03, 0.3])]
         assert f"{steps:,} steps at 8e-3: {100 * ended.idxmin():g} % has the lowest" in told
+
+
+def check_arms(tables: Tables, told: str) -> None:
+    """Cliff, fixed and best rate of every arm, whatever its network or optimizer; levels, and the length of runs."""
+    for of, arm in rate_arms(PILOT).items():
+        there = tables.by_place(arm)
+        good = [rate for rate in arm.rates if all(there[seed, rate]["trained"] for seed in arm.seeds)]
+        said = re.findall(rf"- {of}: the largest rate at which all .*? train is ([\d.e-]+);", told)
+        assert list(map(float, said)) == [pytest.approx(rate) for rate in good[-1:]], of
+        half = [rate for rate in arm.rates if good and rate <= good[-1] / 2 * 1.01]
+        said = re.findall(rf"- {of}: fixed at (\S+),", told)
+        assert list(map(float, said)) == [pytest.approx(rate) for rate in half[-1:]], of
+        means = [statistics.fmean(losses) for losses in zip(*tables.losses(arm), strict=True)]
+        ((loss, at),) = re.findall(rf"- {of}: the lowest mean final loss, (\S+) nats, is that at (\S+) \(", told)
+        assert float(loss) == pytest.approx(min(means), abs=6e-4), of
+        assert float(at) == pytest.approx(arm.rates[means.index(min(means))]), of
+
+
+def check_claims(tables: Tables, told: str, made: PilotChoices) -> None:
+    """Mean, spread and bound of every contrast in the table, and seeds and power of every claim."""
+    rows = [line.strip("| ").split(" | ") for line in told.splitlines() if line.startswith("| ")]
+    for need in made.needs:
+        bounds = []
+        for part in need.parts:
+            assert not part.missing or need.seeds is None
+            if part.missing:
+                continue
+            differences = tables.difference(part.comparison)
+            spread = statistics.stdev(differences)
+            assert part.differences == pytest.approx(differences, abs=1e-9), need.planned.id
+            bounds.append(max(upper(spread, len(differences)), least(part.comparison, len(differences))))
+            cells = [f"{statistics.fmean(differences):.3f}", f"{spread:.3f} ({bounds[-1]:.3f})"]
+            name = part.comparison.name
+            texts = [" | ".join(row).replace("-0.000", "0.000") for row in rows]
+            wanted = " | ".join([name, *cells]).replace("-0.000", "0.000")
+            assert any(wanted in text for text in texts), (need.planned.id, wanted)
+        if need.seeds is None:
+            assert need.lacks
+            continue
+        distances = [part.comparison.smallest_effect - part.comparison.margin for part in need.parts]
+        enough = [count for count in (16, 24, 32) if power(distances, bounds, count, len(made.needs)) >= 0.9]
+        assert need.seeds == (enough or [32])[0], need.planned.id
+        assert need.power == pytest.approx(power(distances, bounds, need.seeds, len(made.needs)), abs=1e-4)
+        assert bool(need.lacks) == (not enough)
+        assert f"| {need.seeds} | {need.power:.2f} |" in next(
+            t for t in told.splitlines() if f"| {need.planned.id} |" in t
+        )
+
+
+def least(comparison: Comparison, seeds: int) -> float:
+    """The spread that agreeing seeds leave open where a difference is read off a grid."""
+    steps: list[float] = []
+    for term in (*comparison.plus, *comparison.minus):
+        if isinstance(term, LargestTrained):
+            steps += [math.log2(b / a) for a, b in pairwise(term.arm.rates)]
+        if isinstance(term, SmallestSufficient):
+            steps += [math.log2(b / a) for a, b in pairwise(n for n in term.lengths if n)]
+    share = 1 - 0.2 ** (1 / seeds)
+    return min(steps) * math.sqrt(share * (1 - share)) if steps else 0.0
 
 
 def test_a_need_is_never_less_with_more_claims_or_wider_spreads(made: PilotChoices) -> None:

@@ -39,18 +39,23 @@ def directories() -> tuple[RunDirectory, ...]:
     return tuple(found)
 
 
+@cache
+def _tables() -> tuple[pd.DataFrame, dict[str, Any]]:
+    records = directories()
+    varying = collect.varying_keys(record.config for record in records)
+    runs = collect.runs_table(records, varying)
+    return runs, manifest.describe("pilot", records, runs, varying, {})
+
+
 def write(results: Path, leave_out: int = 0) -> Path:
     """Write `results/pilot` of all records, or of all but some that are drawn; the folder."""
     folder = results / "pilot"
     folder.mkdir(parents=True, exist_ok=True)
-    records = list(directories())
-    gone = set(random.Random(0).sample(range(len(records)), leave_out))
-    records = [record for place, record in enumerate(records) if place not in gone]
-    varying = collect.varying_keys(record.config for record in records)
-    runs = collect.runs_table(records, varying)
-    runs.to_parquet(folder / RUNS)
+    runs, told = _tables()
+    gone = random.Random(0).sample(range(len(runs)), leave_out)
+    runs.drop(index=gone).reset_index(drop=True).to_parquet(folder / RUNS)
     pd.DataFrame({"run_id": ["none"], "metric": ["lr"], "step": [0], "value": [0.0]}).to_parquet(folder / CURVES)
-    write_json(folder / MANIFEST, manifest.describe("pilot", records, runs, varying, {}))
+    write_json(folder / MANIFEST, told)
     return folder
 
 

@@ -43,6 +43,13 @@ def made(evidence: Evidence) -> PilotChoices:
     return choose(evidence)
 
 
+@pytest.fixture(scope="module")
+def report(evidence: Evidence) -> str:
+    written = page.write_report(evidence.studies[STUDY])
+    assert [path.stem for path in written] == ["report", *PILOT_FIGURES]
+    return written[0].read_text()
+
+
 def test_no_run_of_the_pilot_comes_twice_and_its_seeds_are_its_own() -> None:
     runs = [run for grid in runs_by_grid(STUDY) for run in grid]
     assert len({run.run_id for run in runs}) == len(runs)
@@ -115,11 +122,8 @@ def test_what_a_contrast_reports_follows_from_the_runs(made: PilotChoices, evide
     assert part.upper > part.spread
 
 
-def test_the_report_has_every_choice_claim_and_figure(evidence: Evidence, made: PilotChoices) -> None:
-    study = evidence.studies[STUDY]
-    written = page.write_report(study)
-    assert [path.stem for path in written] == ["report", *PILOT_FIGURES]
-    text = written[0].read_text()
+def test_the_report_has_every_choice_claim_and_figure(report: str, made: PilotChoices) -> None:
+    text = report
     for one in made.choices:
         assert one.sentence in text
         assert not one.refused or one.refused in text
@@ -129,10 +133,9 @@ def test_the_report_has_every_choice_claim_and_figure(evidence: Evidence, made: 
     for file in PILOT_FIGURES:
         assert f"figures/{file}.png" in text
     assert "## Result" in text
-    assert roles.arrange(study).keys
 
 
-@pytest.mark.parametrize("left", [-1, 290, 1])
+@pytest.mark.parametrize("left", [-1, 290])
 def test_what_lacks_runs_is_refused_and_says_so(left: int, tmp_path: Path) -> None:
     folder = made_up_pilot.write(tmp_path, leave_out=-left if left < 0 else len(made_up_pilot.directories()) - left)
     study = results.load(STUDY, folder.parent)
@@ -144,8 +147,9 @@ def test_what_lacks_runs_is_refused_and_says_so(left: int, tmp_path: Path) -> No
     assert refused or lacking
     if left > 0:
         assert len(lacking) > 5
-    text = page.write_report(study)[0].read_text()
+    text = page.compose(study, roles.arrange(study), [])
     assert "without a value" in text or "missing" in text
+    assert all(f"| {need.planned.id} |" in text for need in lacking)
 
 
 def test_choices_of_the_committed_pilot_follow_from_its_tables() -> None:
@@ -161,12 +165,11 @@ def test_choices_of_the_committed_pilot_follow_from_its_tables() -> None:
     check_claims(Tables(runs, manifest["configuration"]), told, choose(Evidence({STUDY: results.load(STUDY, RESULTS)})))
 
 
-def test_the_same_look_at_the_made_up_pilot(evidence: Evidence, made: PilotChoices) -> None:
+def test_the_same_look_at_the_made_up_pilot(evidence: Evidence, made: PilotChoices, report: str) -> None:
     study = evidence.studies[STUDY]
-    told = page.write_report(study)[0].read_text()
-    check_rates(study.runs, told, study.manifest)
-    check_arms(Tables(study.runs, study.manifest["configuration"]), told)
-    check_claims(Tables(study.runs, study.manifest["configuration"]), told, made)
+    check_rates(study.runs, report, study.manifest)
+    check_arms(Tables(study.runs, study.manifest["configuration"]), report)
+    check_claims(Tables(study.runs, study.manifest["configuration"]), report, made)
 
 
 def check_rates(runs: pd.DataFrame, told: str, manifest: dict[str, Any]) -> None:

@@ -128,6 +128,42 @@ def test_a_directory_that_is_removed_while_its_run_trains_is_whole_again(
         assert {path.name for path in run.directory.iterdir()} >= {"config.yaml", "metrics.parquet", "summary.json"}
 
 
+def test_a_run_that_another_process_begins_to_overwrite_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was whole when the leases of the others were taken."""
+    whole, other = runs_in(tmp_path)
+    assert worker.train_population([whole], "alone", lambda _: None)
+    take = worker.leases.Leases
+
+    def overwriting(directories: list[Path]) -> object:
+        taken = take(directories)
+        (whole.directory / "summary.json").unlink()
+        return taken
+
+    monkeypatch.setattr(worker.leases, "Leases", overwriting)
+    before = (whole.directory / "metrics.parquet").stat().st_mtime_ns
+    assert worker.train_population([whole, other], "p", lambda _: None)
+    assert other.is_complete
+    assert not (whole.directory / "summary.json").exists()
+    assert (whole.directory / "metrics.parquet").stat().st_mtime_ns == before
+
+
+def test_what_cannot_be_said_on_the_way_does_not_stop_a_training(tmp_path: Path) -> None:
+    runs = runs_in(tmp_path)
+    file = worker.write_population(runs)
+    file.progress_path.mkdir()
+    assert worker.main([str(file.path)]) == 0
+    assert all(run.is_complete for run in runs)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "5", "{}", '{"step": 1, "other": 2}'])
+def test_progress_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "p.progress.json"
+    path.write_text(content)
+    assert Progress.read(path) is None
+
+
 def test_more_sentences_than_there_are_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"training\.batch_size=100000"):
         worker.prepare(composed("training.batch_size=100000"))

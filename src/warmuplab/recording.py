@@ -12,10 +12,11 @@ import torch
 from warmuplab.base import interrupts
 from warmuplab.base.memory import return_freed_memory
 from warmuplab.base.together import do_together
+from warmuplab.config.mapping import to_mapping
 from warmuplab.data.corpora import CORPORA
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population.keeper import Keeper
-from warmuplab.population.population import Population
+from warmuplab.population.population import Population, pick_device
 from warmuplab.record import environment, writing
 from warmuplab.record.leases import Leases
 from warmuplab.record.progress import Follow, Progress, Report
@@ -104,6 +105,19 @@ def train(
     do_together([partial(_write, run, outcome, facts, trained) for run, outcome, trained in results])
     if all(run.is_complete for run in wanted):
         keeper.forget()
+
+
+def identity(runs: Sequence[Run]) -> dict[str, Any]:
+    """All that the bytes of the result of a population depend on: a checkpoint is used where it is the same."""
+    whole = to_mapping(runs[0].config)
+    return {
+        "runs": [run.run_id for run in runs],
+        "probes": whole["probes"],
+        "hardware settings": {key: value for key, value in whole["hardware"].items() if key != "checkpoint_seconds"},
+        "code": environment.code(),
+        "versions": environment.versions(),
+        "hardware": environment.hardware(pick_device(runs[0].config.hardware.device).type),
+    }
 
 
 def _give_memory_back() -> None:

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from warmuplab.config.schema import DataConfig, RunConfig
 from warmuplab.data import tokens
 from warmuplab.data.tokens import TokenizedCorpus
 from warmuplab.population import optimizers, parts
-from warmuplab.record import environment, leases, writing
+from warmuplab.record import leases, writing
 from warmuplab.record.identity import identify, population_key
 from warmuplab.record.leases import BusyError
 from warmuplab.record.progress import Progress, Report
@@ -68,10 +68,14 @@ class PopulationFile:
         """Where the launcher keeps what the worker prints."""
         return self.path.with_suffix(".log")
 
+    def lists(self, runs: Sequence[Run]) -> bool:
+        """Whether the file is there and lists `runs` with these very settings."""
+        return bool(read_json(self.path) == json.loads(json.dumps(_listing(runs))))
+
     def forget(self) -> None:
-        """Remove the file, and what its training kept."""
-        for path in (self.path, self.path.with_suffix(CHECKPOINT)):
-            path.unlink(missing_ok=True)
+        """Remove what its training kept. The file stays: a worker of another sweep may be about to read it."""
+        with suppress(OSError):
+            self.path.with_suffix(CHECKPOINT).unlink()
 
     def read(self) -> list[Run]:
         """The runs. Raises `ConfigError` for a file that cannot be read or lists what cannot train together."""
@@ -97,10 +101,12 @@ def write_population(runs: Sequence[Run]) -> PopulationFile:
     file = PopulationFile(Path(config.outputs) / config.study / "populations" / f"{population_name(runs)}.json")
     with usable_outputs(config):
         check_folder(file.path.parent)
-        write_json(
-            file.path, {"run_ids": [run.run_id for run in runs], "runs": [to_mapping(run.config) for run in runs]}
-        )
+        write_json(file.path, _listing(runs))
     return file
+
+
+def _listing(runs: Sequence[Run]) -> dict[str, Any]:
+    return {"run_ids": [run.run_id for run in runs], "runs": [to_mapping(run.config) for run in runs]}
 
 
 def population_name(runs: Sequence[Run]) -> str:
@@ -184,11 +190,12 @@ def train_population(runs: Sequence[Run], name: str, report: Report, *, in_a_swe
     trains one of them: nothing is recorded of them then.
     """
     runs = decided(runs)
+    left = unfinished(runs)
     try:
-        with leases.held([run.directory for run in unfinished(runs)]) as lease:
-            return _train_owned(runs, name, report, lease, in_a_sweep=in_a_sweep)
+        with leases.held([run.directory for run in left]) as lease:
+            return _train_owned(runs, left, name, report, lease, in_a_sweep=in_a_sweep)
     except OSError as error:  # no lease can be written where no record can
-        for run in unfinished(runs):
+        for run in unfinished(left):
             writing.fail_with(run, error)
         return False
 
@@ -198,7 +205,9 @@ def unfinished(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if run.config.overwrite or not run.is_complete]
 
 
-def _train_owned(runs: Sequence[Run], name: str, report: Report, lease: leases.Leases, *, in_a_sweep: bool) -> bool:
+def _train_owned(
+    runs: Sequence[Run], owned: Sequence[Run], name: str, report: Report, lease: leases.Leases, *, in_a_sweep: bool
+) -> bool:
     hardware = runs[0].config.hardware
     if hardware.compile:  # what one worker has compiled the others find there
         cache = Path(runs[0].config.outputs).resolve() / CACHE / "inductor"
@@ -209,13 +218,15 @@ def _train_owned(runs: Sequence[Run], name: str, report: Report, lease: leases.L
 
     precision.set_up(hardware)
     keep_freed_memory()
-    left = unfinished(runs)  # another process may have finished one before the leases were had
+    left = unfinished(owned)  # another process may have finished one before the leases were had
     begun = [run for run in left if writing.attempt(run, partial(writing.begin, run))]
     if not begun:
         return not left
     with publication(begun, in_a_sweep=in_a_sweep) as follow:
         try:
-            keeper = Keeper(checkpoint_path(runs[0].config, name), hardware.checkpoint_seconds, _identity(runs))
+            keeper = Keeper(
+                checkpoint_path(runs[0].config, name), hardware.checkpoint_seconds, recording.identity(runs)
+            )
             with interrupts.deferred():
                 recording.train(runs, load_corpus(runs[0].config), name, report, follow, keeper, begun, lease)
         except (ConfigError, BusyError):
@@ -226,27 +237,12 @@ def _train_owned(runs: Sequence[Run], name: str, report: Report, lease: leases.L
             for run in begun:
                 if not run.is_complete:
                     writing.fail_with(run, error)
-    return not writing.failures(runs)
+    return not writing.failures(owned)
 
 
 def checkpoint_path(config: RunConfig, name: str) -> Path:
     """Where the population of that name keeps what it has trained so far."""
     return Path(config.outputs) / config.study / "populations" / f"{name}{CHECKPOINT}"
-
-
-def _identity(runs: Sequence[Run]) -> dict[str, Any]:
-    """All that the bytes of a result depend on."""
-    from warmuplab.population.population import pick_device
-
-    whole = to_mapping(runs[0].config)
-    return {
-        "runs": [run.run_id for run in runs],
-        "probes": whole["probes"],
-        "hardware settings": {key: value for key, value in whole["hardware"].items() if key != "checkpoint_seconds"},
-        "code": environment.code(),
-        "versions": environment.versions(),
-        "hardware": environment.hardware(pick_device(runs[0].config.hardware.device).type),
-    }
 
 
 def _end_with_standard_input() -> None:
@@ -276,8 +272,9 @@ def main(arguments: Sequence[str]) -> int:
             return 0
 
         def report(progress: Progress) -> None:
-            progress.write(file.progress_path)
-            say(progress)
+            for tell in (partial(progress.write, file.progress_path), partial(say, progress)):
+                with suppress(OSError):  # a disk that is full now may have room when there are records to write
+                    tell()
 
         try:
             well = train_population(runs, file.name, report, in_a_sweep=attended)

@@ -300,5 +300,5 @@ def test_a_ramp_that_diverges_suggests_what_was_read_before(tmp_path: Path) -> N
     ramp = Arm("ramp", {"schedule.decay.name": "ramp"}, (), (0, 1, 2, 3), study="tiny")
     suggested = AtReadRate((), (ramp,), 1e-2).suggested(Evidence({"tiny": study}), 0)
     assert suggested == pytest.approx([1e-2, 2e-2, math.nan, math.nan], nan_ok=True)
-    assert np.isnan(AtReadRate((), (ramp,), "ramp/rise_lr").suggested(Evidence({"tiny": study}), 0)).all()
+    assert np.isnan(AtReadRate((), (ramp,), 1e-2, "ramp/rise_lr").suggested(Evidence({"tiny": study}), 0)).all()
     assert np.isnan(AtReadRate((), (ramp,), 1e-2).suggested(Evidence({}), 0)).all()

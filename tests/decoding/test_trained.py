@@ -83,6 +83,10 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "unfinished": (lambda run: (run / "summary.json").unlink(), "no summary.json that can be read"),
     "half a summary": (lambda run: (run / "summary.json").write_text("{"), "no summary.json that can be read"),
+    "a summary that says something else": (
+        lambda run: edit(run / "summary.json", '"finished"', '"diverged"'),
+        "its record is damaged: summary.json is not as it was written",
+    ),
     "no configuration": (lambda run: (run / "config.yaml").unlink(), "its config.yaml cannot be used"),
     "not YAML": (lambda run: (run / "config.yaml").write_text("a: [b"), "its config.yaml cannot be used"),
     "a wrong value": (lambda run: edit(run / "config.yaml", "heads: 2", "heads: 3"), "its config.yaml cannot be used"),

@@ -24,6 +24,7 @@ from warmuplab.launch.fitting import PROCESS_BYTES, USABLE, member_bytes, size_o
 from warmuplab.launch.launch import LauncherConfig, _largest, launch
 from warmuplab.launch.pack import pack
 from warmuplab.record import writing
+from warmuplab.record.leases import held
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
 from warmuplab.record.writing import failures
@@ -164,6 +165,44 @@ def test_a_worker_that_cannot_be_started_does_not_stop_the_others(tmp_path: Path
     assert failures(runs) == [f"{runs[0].directory}: Is a directory ({first.log_path})"]
 
 
+def test_a_record_that_could_not_be_overwritten_stays_and_is_said(tmp_path: Path) -> None:
+    (run,) = launch(configs(tmp_path, seeds=(0,)), DEBUG, lambda _: None)
+    before = run.summary
+
+    class Failing(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, _: list[str], **settings: Any) -> None:
+            super().__init__([sys.executable, "-c", "raise SystemExit(1)"], **settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local.subprocess, "Popen", Failing)
+        (run,) = launch(configs(tmp_path, "overwrite=true", seeds=(0,)), LOCAL, lambda _: None)
+    assert "its worker ended with status 1" in failures([run])[0]
+    assert run.is_complete
+    assert run.summary == before
+
+
+def test_what_another_sweep_wrote_into_the_file_of_a_population_does_not_count(tmp_path: Path) -> None:
+    """Both have the same populations: one overwrites, the other does not."""
+    (run,) = launch(configs(tmp_path, seeds=(0,)), DEBUG, lambda _: None)
+    started = (run.summary or {})["timings"]
+    planned = queue.plan([[worker.prepare(config)] for config in configs(tmp_path, "overwrite=true", seeds=(0,))])
+    assert worker.write_population([run]) == planned.populations[0].file
+    local.run(planned, 1, lambda _: None)
+    assert run.is_complete
+    assert (run.summary or {})["timings"] != started
+
+
+def test_a_worker_that_ends_while_another_process_trains_its_runs_has_not_failed_them(tmp_path: Path) -> None:
+    planned = queue.plan([[worker.prepare(config)] for config in configs(tmp_path, seeds=(0,))])
+    (population,) = planned.populations
+    with held([population.runs[0].directory]), population.file.log_path.open("wb") as log:
+        ended = subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"])
+        ended.wait()
+        local._end(local._Worker(population, population.runs, ended, log, 0), planned)
+    assert population.state == queue.ELSEWHERE
+    assert population.runs[0].summary is None
+
+
 def test_a_population_file_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
     (tmp_path / "single").mkdir()
     (tmp_path / "single" / "populations").write_text("")
@@ -290,6 +329,8 @@ def test_a_population_that_does_not_fit_is_tried_again_in_halves(
     assert failures(runs) == []
     sizes = [len((run.summary or {})["population"]["members"]) for run in runs]
     assert sizes == [2, 2, 1, 2, 2]
+    whole = tmp_path / "single" / "populations" / f"{worker.population_name(runs)}.json"
+    assert whole.exists()  # another sweep may be about to train it
     printed = capfd.readouterr().out
     assert "out of memory with 5 members, is tried again as" in printed
     assert "out of memory with 3 members, is tried again as" in printed

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,6 +71,18 @@ def test_an_interrupted_sweep_saves_at_once(
     printed, said = again.communicate(timeout=300)
     assert again.returncode == 0, printed + said
     assert bytes_of(tmp_path) == undisturbed
+
+
+def test_a_folder_that_is_removed_while_it_is_written_to_comes_back(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    process = sweep(tmp_path, "hydra.launcher.workers=1")  # the second population has not begun
+    wait_for(lambda: list(tmp_path.glob("single/populations/*.progress.json")))
+    shutil.rmtree(tmp_path / "single", ignore_errors=True)
+    printed, said = process.communicate(timeout=300)
+    assert (process.returncode, said) == (0, ""), printed
+    assert bytes_of(tmp_path) == undisturbed
+    assert left_over(tmp_path) == []
 
 
 def prepared(outputs: Path, *overrides: str) -> list[Run]:
@@ -145,6 +158,17 @@ def test_what_nothing_is_left_of_is_removed(tmp_path: Path) -> None:
     assert [half for half in halves if half.exists()] == halves[1:3]
     left = {path.name for path in begun.parent.iterdir() if "checkpoint" in path.name}
     assert left == {f"{begun.stem}.checkpoint", *(half.name for half in halves[1:3])}
+
+
+def test_the_checkpoint_of_a_single_run_is_removed_when_it_is_done(tmp_path: Path) -> None:
+    done, begun = prepared(tmp_path)[:2]
+    paths = [worker.checkpoint_path(run.config, run.run_id) for run in (done, begun)]
+    paths[0].parent.mkdir(parents=True)
+    for path in paths:
+        path.write_bytes(b"kept")
+    finish(done)
+    recorded.tidy([done])
+    assert [path.exists() for path in paths] == [False, True]
 
 
 @pytest.mark.parametrize("reason", ["too large", "other members", "overwritten", "damaged", "of an older form"])

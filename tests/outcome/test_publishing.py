@@ -10,42 +10,19 @@ import pandas as pd
 import pytest
 
 from support.composing import ROOT
-from support.synthetic_study import leave, small_study
-from support.wandb_reader import entries_of, forget_account
+from support.synthetic_study import leave
+from support.wandb_reader import entries_of
 from warmuplab.base.files import write_json
 from warmuplab.commands import report
 from warmuplab.config.compose import compose
 from warmuplab.outcome import publishing
 from warmuplab.outcome.content import outcome_of
 from warmuplab.outcome.publishing import publish, tracker_of_study
-from warmuplab.report.page import write_report
-from warmuplab.study import collect, results
 from warmuplab.study.results import Study
 
 CLAIM: dict[str, Any] = {
     "id": "less", "statement": "Less.", "verdict": "supported", "effect": 0.123456789, "interval": [0.1, 0.2]
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    forget_account(tmp_path / "home", monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the runs of a study and its results."""
-    folder = tmp_path_factory.mktemp("study")
-    small_study(folder / "outputs")
-    study, _ = collect.update("tiny", folder / "outputs", folder / "results")
-    write_report(study)
-    return folder
-
-
-@pytest.fixture
-def study(collected: Path, tmp_path: Path) -> Study:
-    shutil.copytree(collected / "results", tmp_path / "results")
-    return results.load("tiny", tmp_path / "results")
 
 
 def files_in(folder: Path) -> dict[str, bytes]:

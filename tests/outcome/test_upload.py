@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from support.composing import ROOT
-from support.synthetic_study import leave, small_study
-from support.wandb_reader import KEY, forget_account
+from support.synthetic_study import leave
+from support.wandb_reader import KEY
 from support.wandb_server import UploadedRun, WandbServer, wandb_server
 from warmuplab.commands import sync as command
 from warmuplab.outcome.content import outcome_of
@@ -26,28 +26,6 @@ sending.SECONDS = 20.0
 from warmuplab.commands import sync
 sys.exit(sync.main())
 """
-
-
-@pytest.fixture(autouse=True)
-def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    forget_account(tmp_path / "home", monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the results of a study, without its runs."""
-    folder = tmp_path_factory.mktemp("study")
-    small_study(folder / "outputs")
-    study, _ = collect.update("tiny", folder / "outputs", folder / "results")
-    write_report(study)
-    shutil.rmtree(folder / "outputs")
-    return folder
-
-
-@pytest.fixture
-def study(collected: Path, tmp_path: Path) -> Study:
-    shutil.copytree(collected / "results", tmp_path / "results")
-    return results.load("tiny", tmp_path / "results")
 
 
 def environment(server: WandbServer) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A checkpoint is whole or it is refused, and what cannot be used costs no training."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["p.checkpoint"]
 
 
-@pytest.mark.parametrize("damage", ["bit", "cut", "empty", "text", "longer"])
+@pytest.mark.parametrize("damage", ["bit", "cut", "empty", "text", "longer", "of another program"])
 def test_what_is_damaged_is_refused(tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "p.checkpoint"
     keeper = Keeper(path, 60.0, {})
@@ -35,7 +36,10 @@ def test_what_is_damaged_is_refused(tmp_path: Path, damage: str, capsys: pytest.
     content = bytearray(path.read_bytes())
     if damage == "bit":
         content[len(content) // 2] ^= 4
+    other = b"not a state"
+    whole = hashlib.sha256(other).hexdigest().encode() + b"\n" + other
     changed = {"cut": content[:-100], "empty": b"", "text": b"hello\n", "longer": content + b"more"}
+    changed["of another program"] = whole
     path.write_bytes(changed.get(damage, content))
     with pytest.raises(DamagedError):
         checkpoint.read(path)

@@ -1,5 +1,6 @@
 """Every kind of damage to the directory of a run: seen when it is skipped and collected, reported in one line."""
 
+import errno
 import json
 import os
 import random
@@ -145,6 +146,14 @@ def test_what_is_changed_and_sealed_is_whole(tmp_path: Path) -> None:
     assert run.is_complete
 
 
+def test_what_a_user_keeps_beside_a_record_is_no_part_of_it(tmp_path: Path) -> None:
+    run = leave(tmp_path / "outputs")
+    path(run, "notes.txt").write_text("seen while it trained")
+    reseal(run.directory)
+    path(run, "notes.txt").unlink()
+    assert run.is_complete
+
+
 def test_a_verdict_holds_while_the_files_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """1,290 runs are asked again and again while a sweep goes on: what did not change is not read again."""
     from warmuplab.record import verifying
@@ -152,4 +161,24 @@ def test_a_verdict_holds_while_the_files_stay(tmp_path: Path, monkeypatch: pytes
     run = leave(tmp_path / "outputs")
     assert run.is_complete
     monkeypatch.setattr(verifying, "checksum", lambda _: pytest.fail("read again"))
+    assert run.is_complete
+
+
+def test_what_the_system_cannot_read_now_is_not_taken_for_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a good record would be trained again because of a network that was away for a moment."""
+    from warmuplab.record import verifying
+
+    run = leave(tmp_path / "outputs")
+
+    def refuse(path: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verifying, "checksum", refuse)
+        with pytest.raises(OSError, match="Input/output error"):
+            _ = run.is_complete
+        assert verify("tiny", tmp_path / "outputs", tmp_path / "results") == 1
+        assert "Input/output error" in capsys.readouterr().out
     assert run.is_complete

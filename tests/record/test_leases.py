@@ -1,5 +1,6 @@
 """Leases: one owner per run, on one machine and among machines that share a folder."""
 
+import errno
 import json
 import os
 import subprocess
@@ -94,6 +95,20 @@ def test_a_killed_owner_owns_nothing(tmp_path: Path, another: Callable[..., "sub
         assert owner_of(run) is not None
 
 
+def test_a_killed_owner_that_its_parent_does_not_wait_for_owns_nothing(
+    tmp_path: Path, another: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    """Killed, and its parent never asks how it ended: it keeps its number, as in a container without an init."""
+    (run,) = directories(tmp_path, "a")
+    owner = another(run)
+    assert said(owner) == "taken"
+    owner.kill()
+    wait_for(lambda: owner_of(run) is None)
+    os.kill(owner.pid, 0)
+    with held([run]):
+        pass
+
+
 def test_a_process_of_the_same_number_is_not_the_owner(tmp_path: Path) -> None:
     (run,) = directories(tmp_path, "a")
     here = this_process()
@@ -135,6 +150,50 @@ def test_a_lease_that_cannot_be_read_is_somebodys_for_a_while(tmp_path: Path, co
     assert owner_of(run) is None
     with held([run]):
         pass
+
+
+def test_something_else_in_the_place_of_a_lease_does_not_stay(tmp_path: Path) -> None:
+    (run,) = directories(tmp_path, "a")
+    path = lease_path(run)
+    path.mkdir(parents=True)
+    os.utime(path, (time.time() - SECONDS_TO_LIVE - 5,) * 2)
+    with held([run]):
+        assert path.is_file()
+
+
+def test_a_lease_that_finds_no_room_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor an empty file, for whose unknown owner others would wait."""
+    (run,) = directories(tmp_path, "a")
+    with monkeypatch.context() as patch:
+        patch.setattr(leases.json, "dump", full)
+        with pytest.raises(OSError, match=r"No space left on device: .*a\.lease"):
+            Leases([run])
+    assert list((tmp_path / "populations").iterdir()) == []
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_lease_that_cannot_be_read_for_a_moment_is_not_lost(tmp_path: Path) -> None:
+    (run,) = directories(tmp_path, "a")
+    with held([run]) as mine:
+        path = lease_path(run)
+        content = path.read_text()
+        path.write_text("")
+        mine.check_now()
+        path.write_text(content)
+        mine.check_now()
+    assert not path.exists()
+
+
+def test_what_was_given_back_is_not_made_again(tmp_path: Path) -> None:
+    """By the thread that touches, which may be under way at that moment."""
+    (run,) = directories(tmp_path, "a")
+    with held([run]) as mine:
+        pass
+    mine.check_now()
+    assert not lease_path(run).exists()
 
 
 def test_an_owner_that_slept_finds_out(tmp_path: Path) -> None:

@@ -288,6 +288,16 @@ def test_a_write_that_names_no_file_is_given_one(tmp_path: Path) -> None:
     assert files.reason(caught.value) == f"No space left on device ({tmp_path / 'file'})"
 
 
+def test_a_directory_that_is_a_link_is_emptied(tmp_path: Path) -> None:
+    run, elsewhere = run_in(tmp_path / "outputs"), tmp_path / "elsewhere"
+    (elsewhere / "wandb" / "run").mkdir(parents=True)
+    (elsewhere / "old").write_text("")
+    run.directory.parent.mkdir(parents=True)
+    run.directory.symlink_to(elsewhere)
+    writing.begin(run)
+    assert [path.name for path in elsewhere.iterdir()] == ["config.yaml"]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"status": "fini'])
 def test_a_damaged_summary_counts_as_none(tmp_path: Path, content: str) -> None:
     run = run_in(tmp_path)

@@ -10,8 +10,9 @@ from pathlib import Path
 from support.composing import QUICK, ROOT
 
 TRAIN = [sys.executable, str(ROOT / "scripts" / "train.py")]
+STEPS = 90  # a checkpoint is written before they are over
 OVERRIDES = [
-    *QUICK, "hardware=cpu", "tracker=none", "probes=default", "training.steps=150", "training.validate_every=50",
+    *QUICK, "hardware=cpu", "tracker=none", "probes=default", f"training.steps={STEPS}", "training.validate_every=30",
     "hardware.checkpoint_seconds=0",
 ]  # fmt: skip
 LAUNCHER = ["hydra.launcher.workers=2", "hydra.launcher.members=3"]

@@ -32,14 +32,17 @@ class Process:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still runs on this machine."""
+        """Whether it still runs on this machine. One that was killed does not, though its parent never asked for it.
+
+        Such a process keeps its number, in a container often for ever: what runs there as process 1 may ask for none.
+        """
         try:
             os.kill(self.number, 0)
         except ProcessLookupError:
             return False
         except OSError:
             return True  # somebody else's
-        return self.started in (None, _started(self.number))
+        return _told(self.number)[:1] not in (["Z"], ["X"]) and self.started in (None, _started(self.number))
 
 
 def this_process() -> Process:
@@ -69,10 +72,16 @@ def _process_names() -> str:
 
 def _started(number: int) -> int | None:
     """When a process started, in ticks since the machine did; None where there is no such process or no /proc."""
+    told = _told(number)
+    return int(told[19]) if told else None
+
+
+def _told(number: int) -> list[str]:
+    """What the system tells of a process, from its state on, field 3 of proc(5); nothing as for `_started`."""
     if not sys.platform.startswith("linux"):
-        return None
+        return []
     try:
         stat = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return None
-    return int(stat.rpartition(")")[2].split()[19])  # field 22; the name in brackets may hold spaces
+        return []
+    return stat.rpartition(")")[2].split()  # the name in brackets may hold spaces

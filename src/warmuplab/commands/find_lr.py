@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from warmuplab.record.finding import Finding
 
 FOLDER = "readings"  # beside the run directories
-MOST_SEEDS = 1000  # more are a mistyped number
+MOST_SEEDS = 100  # more are a mistyped number
 NO_ONSET = {
     "late": "the loss hardly ever rose. Type schedule.decay.end_lr={higher:g}.",
     "early": "the loss rose at many steps from the start. Type schedule.decay.start_lr={lower:g}, or a slower ramp:"

@@ -30,6 +30,7 @@ ONLY_PRINT = (
     "schedule",
     "translate",
     "evaluate",
+    "verify",
 )  # beside --help: these end quietly when `| head` has seen enough
 
 

@@ -23,6 +23,7 @@ SECONDS_BETWEEN_LOOKS = 1.0  # at what another process trains
 def train_one(composed: DictConfig) -> None:
     """Train the composed run in this process, unless it is finished."""
     from warmuplab import worker
+    from warmuplab.launch import recorded
     from warmuplab.launch.launch import check_fits
     from warmuplab.record import writing
     from warmuplab.record.leases import BusyError
@@ -38,6 +39,7 @@ def train_one(composed: DictConfig) -> None:
         return
     check_fits([run])
     worker.check_place(config, run.directory)
+    recorded.tidy([run])
     if run.damage is not None:
         say(f"its record is damaged ({run.damage}) and is written again")
     say(run.directory)

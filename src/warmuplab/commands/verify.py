@@ -7,6 +7,7 @@ tables in results/STUDY/. Nothing is changed.
 from pathlib import Path
 
 from warmuplab.base.arguments import Parser
+from warmuplab.base.errors import in_one_line
 from warmuplab.base.words import plural
 
 
@@ -49,7 +50,7 @@ def verify(study: str, outputs: Path, results: Path) -> int:
         f"{len(found.damaged)} damaged in {folder}"
     )
     for path, problem in problems.items():
-        print(f"damaged: {path}: {problem}")
+        print(in_one_line(f"damaged: {path}: {problem}"))
     if problems:
         print(f"{again('sweep', study)} trains again what is damaged, and makes again what belongs to it.")
     return 1 if problems else 0

@@ -17,7 +17,7 @@ from warmuplab.population.population import pick_device
 from warmuplab.population.transformer import Transformer
 from warmuplab.record import weights
 from warmuplab.record.directory import UNREADABLE, read_config
-from warmuplab.record.verifying import read_summary
+from warmuplab.record.verifying import problem_of_summary, read_summary
 
 TRAIN_AGAIN = "train it again with keep_weights=true overwrite=true"
 
@@ -94,6 +94,9 @@ def _summary(directory: Path) -> dict[str, Any]:
     """The summary of a run that has finished."""
     summary = read_summary(directory) or {}
     status = summary.get("status")
+    damage = problem_of_summary(summary, str(summary.get("run_id"))) if status else None  # a copy may have any name
+    if damage is not None:
+        raise ConfigError("RUN", directory, f"its record is damaged: {damage}", TRAIN_AGAIN)
     if status == "diverged":
         problem = f"it diverged at step {summary.get('diverged_at')}, and the weights of such a run are not kept"
         raise ConfigError("RUN", directory, problem, "name a run that finished")

@@ -33,7 +33,8 @@ def run(populations: Sweep, slots: int, show: Show) -> None:
             trained = train_population(population.runs, population.file.name, _reporter(population, populations, show))
             population.state = DONE if trained else FAILED
         except OutOfMemoryError:
-            populations.halve(population)
+            if not populations.halve(population):
+                population.state = FAILED
         except BusyError:  # another sweep was faster
             population.state = ELSEWHERE
         show(populations)

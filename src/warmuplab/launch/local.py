@@ -5,11 +5,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from warmuplab.base import interrupts
+from warmuplab.base.errors import ConfigError
 from warmuplab.base.memory import kills_for_memory
 from warmuplab.launch.queue import (
     DONE,
@@ -23,10 +24,11 @@ from warmuplab.launch.queue import (
     Sweep,
 )
 from warmuplab.record import writing
+from warmuplab.record.leases import owner_of
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
 from warmuplab.tracking.background import Publisher, publisher
-from warmuplab.worker import ATTENDED, BUSY, OUT_OF_MEMORY, SECONDS_TO_SAVE, unfinished
+from warmuplab.worker import ATTENDED, BUSY, OUT_OF_MEMORY, SECONDS_TO_SAVE, unfinished, write_population
 
 POLL_SECONDS = 0.2
 WRITING_PER_SLOT = 1  # workers that write their records while the next population trains
@@ -36,11 +38,13 @@ WRITING_PER_SLOT = 1  # workers that write their records while the next populati
 class _Worker:
     population: QueuedPopulation
     left: list[Run]
-    """Its runs that were not finished before."""
+    """Its runs that were not finished before, or are to be overwritten."""
     process: subprocess.Popen[bytes]
     log: IO[bytes]
     killed_before: int
     """Processes that the system had killed for want of memory when this one started."""
+    before: dict[str, Any] = field(default_factory=dict)
+    """Summaries of the runs that are to be overwritten, by run_id."""
 
     @property
     def is_done(self) -> bool:
@@ -72,7 +76,8 @@ def _run(populations: Sweep, slots: int, show: Show, published: Publisher) -> No
                 _look_at(worker.population)
                 if ended:
                     workers.remove(worker)
-                    published.publish(worker.left)
+                    if worker.process.returncode != BUSY:  # else whoever trained them publishes them
+                        published.publish(worker.left)
                     _end(worker, populations)
             show(populations)
     finally:
@@ -107,11 +112,11 @@ def _look_at(population: QueuedPopulation) -> None:
 
 
 def _started(population: QueuedPopulation) -> list[_Worker]:
-    """The worker of the population; none where the system refuses it its log or its process: the others go on."""
+    """The worker of the population; none where the system refuses it a file or its process: the others go on."""
     population.state = TRAINING
     try:
         return [_start(population)]
-    except OSError as error:
+    except (OSError, ConfigError) as error:
         population.state = FAILED
         for member in unfinished(population.runs):
             writing.fail_with(member, error)
@@ -119,12 +124,16 @@ def _started(population: QueuedPopulation) -> list[_Worker]:
 
 
 def _start(population: QueuedPopulation) -> _Worker:
+    if not population.file.lists(population.runs):  # removed, or written by a sweep with another overwrite or tracker
+        write_population(population.runs)
     population.file.progress_path.unlink(missing_ok=True)
+    left = unfinished(population.runs)
+    before = {run.run_id: run.summary for run in left if run.is_complete}
     log = population.file.log_path.open("ab")  # behind what another sweep's worker may be writing there
     command = [sys.executable, "-m", "warmuplab.worker", str(population.file.path), ATTENDED]
     # The pipe is never written to: it closes with this process, even a killed one, and that ends the worker.
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
-    return _Worker(population, unfinished(population.runs), process, log, kills_for_memory())
+    return _Worker(population, left, process, log, kills_for_memory(), before)
 
 
 def _ran_out_of_memory(worker: _Worker) -> bool:
@@ -136,7 +145,7 @@ def _ran_out_of_memory(worker: _Worker) -> bool:
 def _end(worker: _Worker, populations: Sweep) -> None:
     worker.log.close()
     status = worker.process.returncode
-    if status == BUSY:  # another sweep was faster
+    if status == BUSY or (status and any(owner_of(run.directory) for run in worker.left)):  # another sweep was faster
         worker.population.state = ELSEWHERE
         return
     if _ran_out_of_memory(worker) and populations.halve(worker.population):
@@ -145,8 +154,8 @@ def _end(worker: _Worker, populations: Sweep) -> None:
     if status and status - 128 not in interrupts.SIGNALS:  # an interrupted one kept what it had: its runs go on
         log = worker.population.file.log_path
         why = f"its worker {_how_it_ended(status)}{_last_words(log)}; see {log}"
-        for run in worker.left:
-            if run.summary is None:  # the worker could not say so itself: killed, or out of memory
+        for run in worker.left:  # where the worker could not say so itself: killed, or the record is one to overwrite
+            if run.summary in (None, worker.before.get(run.run_id)):
                 writing.fail(run, why)
 
 

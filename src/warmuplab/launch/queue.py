@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import say
 from warmuplab.base.words import plural
 from warmuplab.record.leases import owner_of
@@ -109,7 +110,8 @@ class Sweep:
     def halve(self, population: QueuedPopulation) -> bool:
         """Let the runs of a population for which there was no memory wait again, as two of half the size.
 
-        Returns whether that can be done: not with a single run. Members that are finished are left out.
+        Returns whether that can be done: not with a single run, nor where their files cannot be written. Members that
+        are finished are left out.
         """
         members = len(population.runs)
         if members < 2:
@@ -118,9 +120,12 @@ class Sweep:
         middle = -(-len(runs) // 2)
         place = self.populations.index(population)
         parts = [part for part in (runs[:middle], runs[middle:]) if part]
-        halves = [QueuedPopulation(part, write_population(part)) for part in parts]
+        try:
+            halves = [QueuedPopulation(part, write_population(part)) for part in parts]
+        except ConfigError:
+            return False
         self.populations[place : place + 1] = halves
-        population.file.forget()  # what is recorded is how the runs are trained
+        population.file.forget()
         names = " and ".join(half.file.name for half in halves)
         say(f"{population.file.name}: out of memory with {plural(members, 'member')}, is tried again as {names}.")
         return True

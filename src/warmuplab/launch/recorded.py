@@ -5,6 +5,7 @@ checkpoint is that of one population.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,10 @@ def tidy(runs: Sequence[Run]) -> None:
     """
     for folder in {run.directory.parent / "populations" for run in runs}:
         for path in folder.glob(f"*{CHECKPOINT}"):
-            content = read(path.with_suffix(".json"))
-            if content and all(is_complete(folder.parent / run_id) for run_id in content["run_ids"]):
-                path.unlink(missing_ok=True)
+            content = read(path.with_suffix(".json")) or {"run_ids": [path.stem]}  # a single run has no such file
+            if all(is_complete(folder.parent / run_id) for run_id in content["run_ids"]):
+                with suppress(OSError):
+                    path.unlink()
         for place in (folder, folder.parent, folder.parent.parent / CACHE):
             remove_halves(place)
         leases.remove_dead(folder)

@@ -52,8 +52,11 @@ def read(path: Path) -> Checkpoint | None:
         raise DamagedError(str(error)) from error
     if hashlib.sha256(content).hexdigest().encode() != digest:
         raise DamagedError("its checksum is wrong")
-    loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    return Checkpoint(loaded["state"], json.loads(loaded["facts"]))
+    try:
+        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return Checkpoint(dict(loaded["state"]), dict(json.loads(loaded["facts"])))
+    except Exception as error:  # whatever torch makes of a file that another program wrote
+        raise DamagedError("it holds something else") from error
 
 
 def part(state: State, name: str) -> State:

@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from warmuplab.base.errors import ConfigError
+from warmuplab.base.files import reason
 from warmuplab.base.words import listed
 from warmuplab.config.keys import WHERE_IT_LIES, completed, is_among
 from warmuplab.config.overrides import flat
@@ -62,7 +63,10 @@ def look_through(source: Path) -> Found:
             if (path / CONFIG).exists():
                 found.unfinished.append(path)
             continue
-        problem, summary = problem_of(path, thorough=True), read_summary(path)
+        try:
+            problem, summary = problem_of(path, thorough=True), read_summary(path)
+        except OSError as error:
+            problem, summary = reason(error), None
         config = {} if problem else evidence_of(path)
         if problem is None and summary is not None and (config or summary["status"] not in COMPLETE):
             found.runs.append(RunDirectory(path, summary, config))

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from warmuplab.base.files import half_of, read_json
+from warmuplab.base.files import half_of, naming, read_json
 from warmuplab.base.processes import Process, this_process
 
 SECONDS_BETWEEN_TOUCHES = 10.0
@@ -74,6 +74,7 @@ class Leases:
         self._paths: list[Path] = []
         self._lost: str | None = None
         self._ended = threading.Event()
+        self._changing = threading.Lock()  # else a lease could be made again while it is given back
         try:
             for path in sorted(map(lease_path, directories)):
                 self._take(path)
@@ -96,30 +97,35 @@ class Leases:
     def give_back(self) -> None:
         """Let others have the runs."""
         self._ended.set()
-        for path in self._paths:
-            with suppress(OSError):
-                held = _read(path)
-                if held is not None and held.token == self._token:
-                    path.unlink()
+        with self._changing:
+            for path in self._paths:
+                with suppress(OSError):
+                    held = _read(path)
+                    if held is not None and held.token == self._token:
+                        path.unlink()
 
     def _keep_touching(self) -> None:
         while not self._ended.wait(SECONDS_BETWEEN_TOUCHES):
             self._touch()
 
     def _touch(self) -> None:
-        for path in self._paths:
-            try:
-                held = _read(path)
-                if held is None:
-                    self._take(path)  # somebody removed the folder
-                elif held.token == self._token:
-                    os.utime(path)
-                else:
-                    self._lost = str(held)
-            except BusyError as error:
-                self._lost = error.owner
-            except OSError:
-                pass  # a network may be away for a while, and so are the others then
+        with self._changing:
+            for path in () if self._ended.is_set() else self._paths:
+                self._touch_one(path)
+
+    def _touch_one(self, path: Path) -> None:
+        try:
+            held = _read(path)
+            if held is None:
+                self._take(path)  # somebody removed the folder
+            elif held.token == self._token:
+                os.utime(path)
+            elif held.token is not None:  # what cannot be read now says the next time whose it is
+                self._lost = str(held)
+        except BusyError as error:
+            self._lost = error.owner
+        except OSError:
+            pass  # a network may be away for a while, and so are the others then
 
     def _take(self, path: Path) -> None:
         for _ in range(TRIES):
@@ -131,8 +137,13 @@ class Leases:
             except FileExistsError:
                 self._make_room(path)
                 continue
-            with os.fdopen(file, "w", encoding="utf-8") as lease:
-                json.dump({"token": self._token, "owner": asdict(this_process())}, lease)
+            try:
+                with os.fdopen(file, "w", encoding="utf-8") as lease, naming(path):
+                    json.dump({"token": self._token, "owner": asdict(this_process())}, lease)
+                    lease.flush()
+            except BaseException:
+                path.unlink(missing_ok=True)  # on a full disk: others would wait for its unknown owner
+                raise
             return
         raise BusyError("several processes that try at once")
 
@@ -148,11 +159,11 @@ class Leases:
             path.rename(moved)
         except FileNotFoundError:
             return  # another one was faster
-        found = _read(moved)
-        if found != held:  # another one was faster still, and this is its lease
-            with suppress(FileExistsError):
+        if _read(moved) != held:  # another one was faster still, and this is its lease
+            with suppress(OSError):  # there is one again, or there are no links here: then its owner makes it again
                 os.link(moved, path)
-        moved.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be anything, such as a folder
+            moved.unlink()
 
 
 @contextmanager

@@ -52,9 +52,12 @@ class Progress:
 
     @staticmethod
     def read(path: Path) -> "Progress | None":
-        """What `write` said last, None before the first time."""
+        """What `write` said last, None before the first time, and where the file holds something else."""
         content = read_json(path)
-        return None if content is None else Progress(**content)
+        try:
+            return Progress(**content) if isinstance(content, dict) else None
+        except TypeError:
+            return None
 
 
 Report = Callable[[Progress], None]

@@ -5,6 +5,7 @@ these the tables must be readable.
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ COMPLETE = ("finished", "diverged")  # states that are a result; a `failed` run 
 SUMMARY, METRICS, LAYERS, CONFIG = "summary.json", "metrics.parquet", "layers.parquet", "config.yaml"
 WEIGHTS, TOKENIZER = "weights.safetensors", "tokenizer.json"  # these may be removed: the result is whole without them
 CHECKSUM, FILES = "checksum", "files"
+NOT_THERE = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)  # other errors may pass
 
 _NUMBER = (int, float, type(None))
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -68,8 +70,8 @@ def is_complete(directory: Path) -> bool:
 
 def sealed(summary: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     """`summary` with the checksums of the files in `directory` and its own."""
-    written = [path for path in sorted(directory.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    files = {path.name: checksum(path) for path in written if path.name != SUMMARY}
+    written = [directory / name for name in (CONFIG, LAYERS, METRICS, TOKENIZER, WEIGHTS)]  # no notes of a user
+    files = {path.name: checksum(path) for path in written if path.is_file()}
     whole = {key: value for key, value in summary.items() if key != CHECKSUM} | {FILES: files}
     return whole | {CHECKSUM: _checksum_of(whole)}
 
@@ -78,13 +80,15 @@ def problem_of(directory: Path, *, thorough: bool = False) -> str | None:
     """What is wrong with the record in `directory`, in a few words; None where it is whole, or not there yet.
 
     A failed run needs a summary alone. With `thorough` tables without a checksum are read to their end.
+
+    Raises `OSError` where the system cannot read it now, which says nothing about the record.
     """
+    if not (directory / SUMMARY).exists() and not (directory / SUMMARY).is_symlink():
+        return None
     try:
-        if not (directory / SUMMARY).exists() and not (directory / SUMMARY).is_symlink():
-            return None
         seen = tuple((path.name, path.lstat().st_mtime_ns, path.lstat().st_size) for path in _listed(directory))
-    except OSError as error:
-        return f"it cannot be read: {error.strerror}"
+    except FileNotFoundError:
+        return "another process changes it"
     return _problem(directory, thorough, seen)
 
 
@@ -97,8 +101,8 @@ def _problem(directory: Path, thorough: bool, seen: tuple[tuple[str, int, int], 
     """`seen` are the files: while they stay as they are, so does the answer."""
     summary = read_summary(directory)
     if summary is None:
-        return f"{SUMMARY} cannot be read"
-    told = _problem_of_summary(summary, directory.name)
+        return problem_of_file(directory / SUMMARY, {}, f"{SUMMARY} cannot be read")
+    told = problem_of_summary(summary, directory.name)
     if told is not None or summary.get("status") not in COMPLETE:
         return told
     if FILES not in summary:
@@ -111,18 +115,25 @@ def _problem(directory: Path, thorough: bool, seen: tuple[tuple[str, int, int], 
     return None
 
 
-def problem_of_file(path: Path, summary: Mapping[str, Any]) -> str | None:
-    """What is wrong with a file of the record that has this `summary`; None where it is as it was written."""
+def problem_of_file(
+    path: Path, summary: Mapping[str, Any], otherwise: str = "{} is not as it was written: its checksum is wrong"
+) -> str | None:
+    """What is wrong with a file of the record that has this `summary`; None where it is as it was written.
+
+    Raises `OSError` where the system cannot read it now, which says nothing about the file.
+    """
     try:
         files = summary.get(FILES)
-        if not isinstance(files, dict) or checksum(path) != files.get(path.name):
-            return f"{path.name} is not as it was written: its checksum is wrong"
-    except (OSError, ValueError) as error:
-        return f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}"
-    return None
+        known = files.get(path.name) if isinstance(files, dict) else None
+        return None if checksum(path) == known else otherwise.format(path.name)
+    except OSError as error:
+        if error.errno not in NOT_THERE:
+            raise
+        return f"{path.name} cannot be read: {error.strerror}"
 
 
-def _problem_of_summary(summary: Mapping[str, Any], name: str) -> str | None:
+def problem_of_summary(summary: Mapping[str, Any], name: str) -> str | None:
+    """What is wrong with a summary by itself, where it is that of the run of that `name`; None where it is whole."""
     for key, kinds in _TYPES.items():
         group, _, inner = key.rpartition(".")
         told = summary.get(group, {}) if group else summary
@@ -182,5 +193,7 @@ def _problem_of_tables(directory: Path, thorough: bool) -> str | None:
             if "step" not in table.schema_arrow.names:
                 return f"{name} lacks the column step"
         except Exception as error:  # a damaged file raises almost anything
+            if isinstance(error, OSError) and error.errno and error.errno not in NOT_THERE:
+                raise
             return f"{name} cannot be read: {' '.join(str(error).split())[:100]}"
     return None

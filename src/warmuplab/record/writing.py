@@ -26,8 +26,11 @@ def begin(run: Run) -> None:
     """Make the directory ready for a training that starts now; an earlier attempt is removed, its summary first."""
     _unrecorded.pop(run.directory, None)
     (run.directory / SUMMARY).unlink(missing_ok=True)
-    if run.directory.exists():
-        shutil.rmtree(run.directory)
+    for path in sorted(run.directory.iterdir()) if run.directory.exists() else ():  # which may be a link to elsewhere
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=path.name == "wandb")  # which a publication may be writing to
+        else:
+            path.unlink()
     _write_config(run)
 
 
@@ -60,8 +63,12 @@ def finish(
 def fail(run: Run, error: str, trace: str | None = None) -> None:
     """Record that a run failed: one line in its summary, the traceback in `error.txt`.
 
-    Raises nothing where the directory cannot be written: then `failure_of` knows it as long as this process lives.
+    Raises nothing where the directory cannot be written: then `failure_of` knows it as long as this process lives. So
+    it does where there is a complete record, which stays: a training that should replace it did not begin.
     """
+    if run.is_complete:
+        _unrecorded[run.directory] = error
+        return
     summary = {
         "run_id": run.run_id,
         "study": run.config.study,

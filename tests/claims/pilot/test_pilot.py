@@ -5,6 +5,7 @@ import json
 import math
 import re
 import statistics
+from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ import pytest
 
 from support import made_up_pilot
 from support.composing import ROOT
-from support.pilot_again import Tables, power, upper
-from support.study_runs import runs_by_grid
+from support.pilot_again import Tables, loss_of, power, same, upper
+from support.study_runs import configs_of, runs_by_grid
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.pilot.choices import BEST, PilotChoices, choose, plan
+from warmuplab.claims.pilot.early import MEASURED, QUICK_MEASURED
 from warmuplab.claims.pilot.final import rate_arms
 from warmuplab.claims.pilot.place import PILOT, SEEDS, STUDY, Place
 from warmuplab.claims.pilot.planned import Chosen
@@ -27,6 +29,7 @@ from warmuplab.claims.terms import LargestTrained, SmallestSufficient
 from warmuplab.figures.index import PILOT_FIGURES
 from warmuplab.report import page
 from warmuplab.schedules import PARTS
+from warmuplab.series.levels import LEVELS
 from warmuplab.study import results, roles
 
 RESULTS = ROOT / "results"
@@ -89,6 +92,15 @@ def test_plans_have_ids_of_their_own_and_what_a_registration_needs() -> None:
             assert part.smallest_effect - part.margin > 0
             assert {arm.study for arm in part.arms} == {"confirm"}
             assert {arm.seeds for arm in part.arms} == {tuple(range(10, 26))}
+
+
+def test_levels_lie_where_the_pilot_measures_every_step() -> None:
+    measured: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for config in configs_of(STUDY):
+        if config.probes.enabled and not config.probes.loss_only:
+            measured[config.data.name, config.model.norm].append(config.probes.early_fraction)
+    assert set(measured["multi30k", "post"] + measured["multi30k", "pre"]) == {MEASURED}
+    assert set(measured["jupyterlab", "pre"]) == {QUICK_MEASURED}
 
 
 def test_choices_become_the_rates_of_contrasts(made: PilotChoices) -> None:
@@ -161,14 +173,18 @@ def test_choices_of_the_committed_pilot_follow_from_its_tables() -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     runs = pd.read_parquet(folder / "runs.parquet")
     check_rates(runs, told, manifest)
-    check_arms(Tables(runs, manifest["configuration"]), told)
-    check_claims(Tables(runs, manifest["configuration"]), told, choose(Evidence({STUDY: results.load(STUDY, RESULTS)})))
+    tables = Tables(runs, manifest["configuration"])
+    made = choose(Evidence({STUDY: results.load(STUDY, RESULTS)}))
+    check_arms(tables, told)
+    check_levels(tables, told, made)
+    check_claims(tables, told, made)
 
 
 def test_the_same_look_at_the_made_up_pilot(evidence: Evidence, made: PilotChoices, report: str) -> None:
     study = evidence.studies[STUDY]
     check_rates(study.runs, report, study.manifest)
     check_arms(Tables(study.runs, study.manifest["configuration"]), report)
+    check_levels(Tables(study.runs, study.manifest["configuration"]), report, made)
     check_claims(Tables(study.runs, study.manifest["configuration"]), report, made)
 
 
@@ -228,6 +244,37 @@ def check_arms(tables: Tables, told: str) -> None:
         ((loss, at),) = re.findall(rf"- {of}: the lowest mean final loss, (\S+) nats, is that at (\S+) \(", told)
         assert float(loss) == pytest.approx(min(means), abs=6e-4), of
         assert float(at) == pytest.approx(arm.rates[means.index(min(means))]), of
+
+
+def check_levels(tables: Tables, told: str, made: PilotChoices) -> None:
+    """The deepest level that all arms compared reach in time, the length of the runs, and twice the best rates."""
+    quick = {"data.name": "jupyterlab"}
+    early = {"training.steps": 400, "probes.early_fraction": 0.5, "data.name": "multi30k"}
+    late = {"training.steps": 800, "schedule.peak_lr": made.chosen.twice_best, "model.norm": "post"}
+    late |= {"schedule.decay.name": "linear", "schedule.warmup.steps": None, "model.width": 32}
+    for of, where, latest, shares in (
+        ("post-LN, early", early | {"model.norm": "post"}, 0.5 * 400, (0.0, 0.1)),
+        ("pre-LN, early", early | {"model.norm": "pre"}, 0.5 * 400, (0.0, 0.1)),
+        ("network of quick", quick, 0.4 * 200, (0.0, 0.1)),
+        (r"post-LN at \S+", late | {"optimizer.name": "adam"}, 0.6 * 800, (0.0, 0.1)),
+    ):
+        rows = [row for row in tables.rows if all(same(row.get(key), wanted) for key, wanted in where.items())]
+        rows = [row for row in rows if row["schedule.warmup.fraction"] in shares]
+        assert len(rows) in (8, 12), of
+        worst = {level: max(row[f"probe/steps_to_{level:g}_below"] for row in rows) for level in LEVELS}
+        reached = [level for level, step in worst.items() if step <= latest]
+        said = re.findall(rf"- {of}: ([\d.]+) nats below the unigram entropy, where", told)
+        assert list(map(float, said)) == reached[-1:], of
+    below = {}
+    for steps in (200, 800):
+        where = late | {"training.steps": steps, "schedule.peak_lr": 4e-3, "schedule.warmup.fraction": 0}
+        where |= {"optimizer.name": "adam", "schedule.warmup.layers": "all"}
+        rows = [row for row in tables.rows if all(same(row.get(key), wanted) for key, wanted in where.items())]
+        assert len(rows) == len(SEEDS)
+        below[steps] = min(row["unigram_entropy"] for row in rows) - max(map(loss_of, rows))
+        assert f"{below[steps]:.2f} after {steps} steps" in told
+    enough = [steps for steps, nats in below.items() if nats >= 1.5]
+    assert re.findall(r"(\d+) steps are the fewest", told) == [str(steps) for steps in enough[:1]]
 
 
 def check_claims(tables: Tables, told: str, made: PilotChoices) -> None:

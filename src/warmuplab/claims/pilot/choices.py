@@ -14,7 +14,7 @@ from warmuplab.claims.pilot.early import early_claims, three_arms
 from warmuplab.claims.pilot.final import WIDTHS, final_claims, rate_arms
 from warmuplab.claims.pilot.ladders import HIGH, SHARES, ladder_claims, length_arms
 from warmuplab.claims.pilot.layers import layer_claims
-from warmuplab.claims.pilot.levels import common_level, run_length
+from warmuplab.claims.pilot.levels import BY, common_level, run_length
 from warmuplab.claims.pilot.needs import Need, needs
 from warmuplab.claims.pilot.place import NONE, PILOT, POST, PRE, QUICK, WARM, Place
 from warmuplab.claims.pilot.planned import LADDER_RATES, Chosen, Planned
@@ -141,13 +141,30 @@ def rival(steps: int, loss_of: dict[float, Floats]) -> Choice:
 
 def _with_levels(at: Chosen, evidence: Evidence) -> tuple[Chosen, list[Choice]]:
     late = [PILOT.arm("late", POST, keys, rates=(at.twice_best,)) for keys in (NONE, WARM)]
-    compared: dict[str, tuple[str, Sequence[Arm], int]] = {
-        "level": ("post-LN, early", three_arms(PILOT, POST | early.PROBED, early.POST_RATE, early.WINDOW), 400),
-        "level_pre": ("pre-LN, early", three_arms(PILOT, PRE | early.PROBED, early.PRE_RATE, early.WINDOW), 400),
-        "level_quick": ("network of quick", three_arms(PILOT, QUICK, early.QUICK_RATE, early.QUICK_WINDOW), 200),
-        "level_late": (f"post-LN at {rate_label(at.twice_best)}", late, 800),
+    compared: dict[str, tuple[str, Sequence[Arm], int, float]] = {
+        "level": (
+            "post-LN, early",
+            three_arms(PILOT, POST | early.PROBED, early.POST_RATE, early.WINDOW),
+            400,
+            early.MEASURED,
+        ),
+        "level_pre": (
+            "pre-LN, early",
+            three_arms(PILOT, PRE | early.PROBED, early.PRE_RATE, early.WINDOW),
+            400,
+            early.MEASURED,
+        ),
+        "level_quick": (
+            "network of quick",
+            three_arms(PILOT, QUICK, early.QUICK_RATE, early.QUICK_WINDOW),
+            200,
+            early.QUICK_MEASURED,
+        ),
+        "level_late": (f"post-LN at {rate_label(at.twice_best)}", late, 800, BY),
     }
-    found = {name: common_level(of, _steps_to(evidence, arms), steps) for name, (of, arms, steps) in compared.items()}
+    found = {
+        name: common_level(of, _steps_to(evidence, arms), steps, by) for name, (of, arms, steps, by) in compared.items()
+    }
     values: dict[str, Any] = {name: choice.value for name, choice in found.items() if choice.value is not None}
     return replace(at, **values), list(found.values())
 

@@ -11,6 +11,7 @@ from warmuplab.series.levels import name_of
 
 POST_RATE, PRE_RATE, QUICK_RATE = 4e-3, 8e-3, 4e-3  # at which all probes were measured
 WINDOW, QUICK_WINDOW = 0.5, 0.05  # of the steps: where areas are equal
+MEASURED, QUICK_MEASURED = 0.5, 0.4  # of the steps: the early window, in which every one is measured
 PROBED = {"training.steps": 400}
 FACTOR_OF_2, A_TENTH, A_QUARTER = 0.301, 0.1, 0.097  # smallest effects on scales of logarithms; the last one decimal
 AGAINST_NONE, AGAINST_AREA = "against none", "against equal area"

@@ -12,22 +12,22 @@ BY = 0.6  # of the run: by then every run compared must be at a level
 LEARNED = 1.5  # nats below the unigram entropy that a run must end at, to be more than word frequencies
 
 
-def common_level(of: str, steps_to: Mapping[float, Floats], run_steps: int) -> Choice:
-    """The deepest level, in nats below the unigram entropy, that every run compared reaches by 60 % of its steps.
+def common_level(of: str, steps_to: Mapping[float, Floats], run_steps: int, by: float = BY) -> Choice:
+    """The deepest level, in nats below the unigram entropy, that every run compared reaches by a share of its steps.
 
     `steps_to` has for each level the step at which each run [run] reaches it, the length of the run where it never
-    does, null where the run is missing.
+    does, null where the run is missing. `by` is that share: less than 60 % where not every step is measured as long.
     """
     missing = max((int(np.isnan(steps_n).sum()) for steps_n in steps_to.values()), default=0)
     if missing or not steps_to:
         said = f"{of}: no level, {plural(missing, 'run')} missing."
         return Choice("level", of, None, "nats", said, "runs are missing")
     last = {level: float(steps_n.max()) for level, steps_n in sorted(steps_to.items())}
-    reached = [level for level, step in last.items() if step <= BY * run_steps]
+    reached = [level for level, step in last.items() if step <= by * run_steps]
     if not reached:
         lowest, step = next(iter(last.items()))
         said = f"{of}: the last run gets to {lowest:g} nats below the unigram entropy at step {step:.0f}."
-        return Choice("level", of, None, "nats", said, f"no level is reached by step {BY * run_steps:.0f}")
+        return Choice("level", of, None, "nats", said, f"no level is reached by step {by * run_steps:.0f}")
     level = reached[-1]
     runs = plural(len(steps_to[level]), "run")
     deeper = [f"{number(step, 0)} for {next_level:g}" for next_level, step in last.items() if next_level > level][:1]

@@ -53,6 +53,20 @@ def test_what_is_typed_replaces_the_key_in_every_grid(monkeypatch: pytest.Monkey
     ]
 
 
+def test_a_typed_folder_is_not_that_of_a_grid_s_own_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    grids = [{"seed": [0]}, {"data": "jupyterlab", "seed": [0]}]
+    assert jobs(grids, "data.path=texts", monkeypatch=monkeypatch) == [
+        ["seed=0", "data.path=texts"],
+        ["data=jupyterlab", "seed=0"],
+    ]
+
+
+def test_a_typed_folder_goes_with_a_typed_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = ("data=multi30k", "data.path=texts")
+    grids = [{"data": "jupyterlab", "seed": [0]}]
+    assert jobs(grids, *typed, monkeypatch=monkeypatch) == [["seed=0", *typed]]
+
+
 def test_without_grids_the_command_line_is_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     assert jobs([], "seed=0,1", "optimizer.betas=[0.9,0.98]", monkeypatch=monkeypatch) == [
         ["seed=0", "optimizer.betas=[0.9,0.98]"],

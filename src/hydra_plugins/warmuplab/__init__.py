@@ -41,7 +41,10 @@ ConfigStore.instance().store(
 
 
 class GridsSweeper(BasicSweeper):
-    """The union of several grids, without repetition; what the command line says replaces a key in each of them."""
+    """The union of several grids, without repetition; what the command line says replaces a key in each of them.
+
+    A typed `data.path` is left out of grids that name a corpus of their own.
+    """
 
     def __init__(self, grids: Sequence[dict[str, Any]]) -> None:
         super().__init__(max_batch_size=None)
@@ -64,7 +67,10 @@ class GridsSweeper(BasicSweeper):
         products = []
         for grid in self.grids or [{}]:
             entries = parser.parse_overrides([f"{key}={_values(key, value)}" for key, value in grid.items()])
-            products.append([*(entry for entry in entries if entry.get_key_element() not in replaced), *typed])
+            # A folder that is typed holds the corpus of the study; a grid that names another takes that from its place.
+            its_own = "data" in grid and "data" not in replaced
+            told = [override for override in typed if not (its_own and override.get_key_element() == "data.path")]
+            products.append([*(entry for entry in entries if entry.get_key_element() not in replaced), *told])
         from warmuplab.config.sweep_size import check
 
         check(products)

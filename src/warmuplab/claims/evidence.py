@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from warmuplab.base.errors import ConfigError
 from warmuplab.claims.arm import Arm, Measure, Not
 from warmuplab.claims.statistics import Floats, with_ceiling
+from warmuplab.config.overrides import as_cell
 from warmuplab.record.verifying import COMPLETE
 from warmuplab.study.results import Study
 from warmuplab.study.roles import RATE
 
 VALUES, STEPS = "schedule.decay.values", "training.steps"
+_ALWAYS = ("run_id", "seed", "rate", "status", "unigram_entropy", STEPS)  # columns that a value is read with
+_REACHED = "probe/reached_"
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Evidence:
         shape = (len(arm.seeds), max(1, len(arm.rates)))
         raw, top = np.full(shape, np.nan), np.full(shape, np.nan)
         there, gone = np.zeros(shape, bool), np.zeros(shape, bool)
-        for run in self.runs(arm).to_dict("records"):
+        for run in self._read_for(arm, measure).to_dict("records"):
             place = arm.seeds.index(run["seed"]), _position(run["rate"], arm.rates)
             raw[place] = self._value(arm.study, run, measure)
             gone[place] = run["status"] == "diverged" or (np.isnan(raw[place]) and _never_there(run, measure))
@@ -78,12 +81,18 @@ class Evidence:
         values, at_ceiling = with_ceiling(raw, beyond, gone)
         return Table(_scaled(np.where(there, values, np.nan), measure), at_ceiling & there, np.zeros(shape, bool))
 
+    def _read_for(self, arm: Arm, measure: Measure) -> pd.DataFrame:
+        """The columns of an arm's runs that a measure is read from; a study has a hundred others."""
+        runs = self.runs(arm)
+        return runs[[name for name in runs if name in (*_ALWAYS, measure.column) or str(name).startswith(_REACHED)]]
+
     def missing(self, arms: Iterable[Arm]) -> list[Missing]:
         """The planned runs that are not there, arm by arm."""
         found = []
         for arm in arms:
             runs = self.runs(arm)
-            there = {(run["seed"], _position(run["rate"], arm.rates)) for run in runs.to_dict("records")}
+            pairs = zip(runs["seed"].tolist(), runs["rate"].tolist(), strict=True)
+            there = {(seed, _position(rate, arm.rates)) for seed, rate in pairs}
             rates: tuple[float | None, ...] = arm.rates or (None,)
             absent = [(s, rate) for s in arm.seeds for place, rate in enumerate(rates) if (s, place) not in there]
             if absent:
@@ -108,10 +117,12 @@ class Evidence:
             return pd.DataFrame({"run_id": [], "seed": [], "rate": [], "status": []})
         runs = study.runs[study.runs["status"].isin(COMPLETE) & study.runs["seed"].isin(arm.seeds)]
         for key, wanted in arm.where.items():
-            told = runs[key] if key in runs else pd.Series(self._constant(arm.study, key), runs.index, dtype="object")
-            is_so = told.map(lambda value, wanted=wanted: _equal(value, wanted)).astype(bool)
-            runs = runs[is_so]
-        runs = runs.assign(rate=[self._rate(arm.study, run) for run in runs.to_dict("records")])
+            if key in runs:
+                runs = runs[runs[key].map(lambda value, wanted=wanted: _equal(value, wanted)).astype(bool)]
+            elif not _equal(self._constant(arm.study, key), wanted):
+                runs = runs[:0]
+        stated = runs[[key for key in (RATE, VALUES) if key in runs]].to_dict("records")
+        runs = runs.assign(rate=[self._rate(arm.study, run) for run in stated])
         if arm.rates:
             planned = [any(_same(rate, planned) for planned in arm.rates) for rate in runs["rate"]]
             runs = runs[np.array(planned, dtype=bool)]
@@ -161,7 +172,7 @@ def _never_there(run: Mapping[Any, Any], measure: Measure) -> bool:
     if measure.ceiling == "unigram entropy":
         return measure.column in run
     level = re.search(r"_(?:at|to)_([\d.]+_below)$", measure.column)
-    return level is not None and run.get(f"probe/reached_{level[1]}") == 0
+    return level is not None and run.get(f"{_REACHED}{level[1]}") == 0
 
 
 def _ceiling(run: Mapping[Any, Any], measure: Measure, steps: Any) -> float:
@@ -179,6 +190,8 @@ def _scaled(values: Floats, measure: Measure) -> Floats:
 def _equal(value: Any, wanted: Any) -> bool:
     if isinstance(wanted, Not):
         return not _equal(value, wanted.value)
+    if isinstance(wanted, list):  # a table has lists as text
+        return bool(as_cell(value) == as_cell(wanted))
     if value is None or (not isinstance(value, list) and pd.isna(value)):
         return wanted is None
     if isinstance(wanted, int | float) and not isinstance(wanted, bool) and isinstance(value, int | float | np.number):

@@ -47,7 +47,7 @@ def draw_of_study(name: str, study_name: str, results: Path) -> None:
     from warmuplab.base.arguments import usable_folder
     from warmuplab.base.errors import ConfigError
     from warmuplab.figures.files import draw_of_claims, draw_of_study
-    from warmuplab.figures.index import CLAIM_FIGURES, STUDY_FIGURES, names
+    from warmuplab.figures.index import CLAIM_FIGURES, PILOT_FIGURES, STUDY_FIGURES, names
     from warmuplab.report.page import judged_of
     from warmuplab.study import results as collected
     from warmuplab.study.frozen import frozen
@@ -57,7 +57,7 @@ def draw_of_study(name: str, study_name: str, results: Path) -> None:
     judged, evidence = judged_of(study)
     claimed = judged or frozen(study.folder)
     of_claims = [figure for figure in CLAIM_FIGURES.values() if claimed and figure.name == name]
-    of_study = [figure for figure in STUDY_FIGURES.values() if figure.name == name]
+    of_study = [figure for figure in (STUDY_FIGURES | PILOT_FIGURES).values() if figure.name == name]
     if not of_claims and not of_study:
         raise ConfigError("NAME", name, f"no claim is about the study {study_name}", "choose another figure")
     folder = study.folder / "figures"

@@ -11,7 +11,7 @@ from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.judge import Judged
 from warmuplab.figures import style
 from warmuplab.figures.claims.differences import draw_differences
-from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES, STUDY_FIGURES
+from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES, PILOT_FIGURES, STUDY_FIGURES
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms
 
@@ -19,14 +19,14 @@ SCALES = ("final_loss",)  # a colour scale would show stripes with few colours
 
 
 def draw_of_study(files: Sequence[str], study: Study, arms: Arms, folder: Path) -> list[Path]:
-    """Draw these of `STUDY_FIGURES` into `folder`; the PNG files, each with an SVG beside it.
+    """Draw these of `STUDY_FIGURES` or `PILOT_FIGURES` into `folder`; the PNG files, each with an SVG beside it.
 
     A figure without data is left out. Raises `KeyError` for a file that is not in the index.
     """
     style.apply()
     drawn = []
     for file in files:
-        figure = STUDY_FIGURES[file].draw(study, arms)
+        figure = (STUDY_FIGURES | PILOT_FIGURES)[file].draw(study, arms)
         if figure is not None:
             drawn.append(_write(figure, folder / file, few_colours=file not in SCALES)[0])
     return drawn

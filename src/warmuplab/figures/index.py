@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from warmuplab.claims.evidence import Evidence
+from warmuplab.figures import pilot as of_pilot
 from warmuplab.figures import study as of_study
 from warmuplab.figures.claims import curves, losses, rates, spikes, three_arms
 from warmuplab.study.results import Study
@@ -144,11 +145,28 @@ _CLAIMS = (
     ClaimFigure("noam", "noam", "The transformer's rule at its published length.", curves.draw_noam),
 )
 
+_PILOT = (
+    StudyFigure(
+        "pilot-rates",
+        "pilot_rates",
+        "The pilot: final loss over the peak rate, with the largest rate at which all seeds train.",
+        of_pilot.draw_rates,
+    ),
+    StudyFigure(
+        "pilot-ladder",
+        "pilot_ladder",
+        "The pilot: final loss over the length of the warmup, by the length of the run.",
+        of_pilot.draw_ladder,
+    ),
+)
+
 STUDY_FIGURES = {figure.file: figure for figure in _STUDY}
+PILOT_FIGURES = {figure.file: figure for figure in _PILOT}
+"""Of the study `pilot` alone, in place of those of any study, of which its many settings leave room for few."""
 CLAIM_FIGURES = {figure.file: figure for figure in _CLAIMS}
 
 
 def names() -> dict[str, str]:
     """Every name that can be typed, with what it draws; a name that two figures share is that of the claims."""
-    every: tuple[Listed, ...] = (*_STUDY, *_CLAIMS)
+    every: tuple[Listed, ...] = (*_STUDY, *_PILOT, *_CLAIMS)
     return {figure.name: figure.caption for figure in every}

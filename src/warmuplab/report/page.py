@@ -14,6 +14,7 @@ from warmuplab.record.environment import describe_hardware
 from warmuplab.report import measures, sentences
 from warmuplab.report import verdicts as claims_in_report
 from warmuplab.report.escaping import without_html
+from warmuplab.report.pilot import is_pilot, pilot_sections
 from warmuplab.report.registration import registration_section
 from warmuplab.report.tables import as_markdown, result_table
 from warmuplab.report.takeaway import takeaway
@@ -64,19 +65,21 @@ def draw_figures(study: Study, claims: tuple[list[Judged], Evidence] | None = No
     Of a frozen study those that it has, again.
     """
     from warmuplab.figures.files import draw_of_claims, draw_of_study  # a second of imports that text does not need
-    from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES, STUDY_FIGURES
+    from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES, PILOT_FIGURES, STUDY_FIGURES
 
     folder = study.folder / FIGURES
     judged, evidence = claims or judged_of(study)
     if frozen(study.folder):
         again = [path.stem for path in sorted(folder.glob("*.png")) if path.stem in CLAIM_FIGURES]
         return draw_of_claims(again, judged, evidence, folder)
+    known = {**STUDY_FIGURES, **PILOT_FIGURES, **CLAIM_FIGURES}
     for old in sorted(folder.glob("*.*g")):
-        if old.stem in STUDY_FIGURES or old.stem in CLAIM_FIGURES or old.stem.startswith(DIFFERENCES):
+        if old.stem in known or old.stem.startswith(DIFFERENCES):
             old.unlink()
     if judged:
         return draw_of_claims(list(dict.fromkeys(map(claims_in_report.figure_name, judged))), judged, evidence, folder)
-    return draw_of_study(list(STUDY_FIGURES), study, arrange(study), folder)
+    figures = PILOT_FIGURES if is_pilot(study) else STUDY_FIGURES
+    return draw_of_study(list(figures), study, arrange(study), folder)
 
 
 def compose_claims(study: Study, judged: Sequence[Judged], drawn: Sequence[str]) -> str:
@@ -96,9 +99,12 @@ def compose_claims(study: Study, judged: Sequence[Judged], drawn: Sequence[str])
 
 def compose(study: Study, arms: Arms, drawn: Sequence[str]) -> str:
     """The text of the report, which embeds the figures named in `drawn`."""
+    first = pilot_sections(study, [_figure(name) for name in drawn]) if is_pilot(study) else []
+    drawn = [] if first else drawn
     parts = [
         f"# Study `{study.name}`",
         obtained(study),
+        *first,
         "## Result",
         *_takeaway(arms),
         _legend(study, arms),
@@ -253,9 +259,9 @@ def _corpus(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _figure(name: str) -> str:
-    from warmuplab.figures.index import STUDY_FIGURES
+    from warmuplab.figures.index import PILOT_FIGURES, STUDY_FIGURES
 
-    caption = STUDY_FIGURES[name].caption
+    caption = (STUDY_FIGURES | PILOT_FIGURES)[name].caption
     return f"![{caption}]({FIGURES}/{name}.png)\n\n*{caption}*"
 
 

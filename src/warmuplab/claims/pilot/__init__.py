@@ -1,0 +1,1 @@
+"""The pilot: from tuning runs to what confirmatory studies are registered with, by rules written before the runs."""

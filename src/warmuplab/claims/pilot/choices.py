@@ -1,0 +1,183 @@
+"""All choices of the pilot, in the order in which they depend on each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from warmuplab.base.words import rate_label
+from warmuplab.claims.arm import Arm, Measure
+from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.pilot import early
+from warmuplab.claims.pilot.early import early_claims, three_arms
+from warmuplab.claims.pilot.final import WIDTHS, final_claims, rate_arms
+from warmuplab.claims.pilot.ladders import HIGH, SHARES, ladder_claims, length_arms
+from warmuplab.claims.pilot.layers import layer_claims
+from warmuplab.claims.pilot.levels import BY, common_level, run_length
+from warmuplab.claims.pilot.needs import Need, needs
+from warmuplab.claims.pilot.place import NONE, PILOT, POST, PRE, QUICK, WARM, Place
+from warmuplab.claims.pilot.planned import LADDER_RATES, Chosen, Planned
+from warmuplab.claims.pilot.rates import Choice, at_or_below, best_rate, fixed_rate, largest_trained
+from warmuplab.claims.statistics import Floats
+from warmuplab.claims.terms import FINAL_LOSS, TRAINED
+from warmuplab.series.levels import LEVELS, name_of
+
+BEST = {
+    "post-LN, no warmup": "best",
+    "post-LN, 10 % warmup": "best_warm",
+    "pre-LN, no warmup": "pre_best",
+    "pre-LN, 10 % warmup": "pre_best_warm",
+    "sgd, no warmup": "sgd_best",
+    "sgd, 10 % warmup": "sgd_best_warm",
+    "RAdam, no warmup": "radam",
+    "GI-Adam, no warmup": "gi_adam",
+    "Adam, 100 steps": "untuned",
+    **{f"width {width}, no warmup": f"best_{width}" for width in WIDTHS},
+    **{f"width {width}, 10 % warmup": f"best_{width}_warm" for width in WIDTHS},
+}
+"""Which of the `Chosen` each arm's best rate becomes."""
+
+
+@dataclass(frozen=True)
+class PilotChoices:
+    """What the pilot chose, and what the claims built on it need."""
+
+    choices: tuple[Choice, ...]
+    chosen: Chosen
+    needs: tuple[Need, ...]
+
+
+def plan(at: Chosen, place: Place = PILOT) -> list[Planned]:
+    """Every claim that is to be registered, at rates and levels that were chosen."""
+    return [*final_claims(place, at), *early_claims(place, at), *ladder_claims(place, at), *layer_claims(place)]
+
+
+def choose(evidence: Evidence) -> PilotChoices:
+    """Every choice of the pilot from its runs. What lacks runs is refused, and contrasts keep the default there."""
+    found: list[Choice] = []
+    values: dict[str, Any] = {}
+    for of, arm in rate_arms(PILOT).items():
+        trained, loss = evidence.table(arm, TRAINED).values, evidence.table(arm, FINAL_LOSS).values
+        best = best_rate(of, arm.rates, loss, trained)
+        found += [largest_trained(of, arm.rates, trained), fixed_rate(of, arm.rates, trained), best]
+        if of in BEST and best.value is not None:
+            values[BEST[of]] = best.value
+        fixed = found[-2].value
+        if of == "post-LN, no warmup" and fixed is not None:
+            values["fixed"] = fixed
+    at = _with_doubles(replace(Chosen(), **values))
+    found += [
+        doubled("post-LN", at.best, at.twice_best),
+        doubled("pre-LN", at.pre_best, at.pre_large),
+        ladder_rates(at.fixed),
+    ]
+    at, of_ladders = _with_rivals(at, evidence)
+    at, of_levels = _with_levels(at, evidence)
+    found += [*of_ladders, *of_levels]
+    return PilotChoices(tuple(found), at, tuple(needs(plan(at), evidence)))
+
+
+def doubled(of: str, best: float, large: float) -> Choice:
+    """The rate of the grid at or below twice the best one without warmup; refused where the grid ends too early."""
+    said = f"{of}: {rate_label(large)}, where the best rate without warmup is {rate_label(best)}."
+    refused = "" if large > 1.9 * best else "the grid ends below twice that rate"
+    return Choice("large rate", of, large, "", said, refused)
+
+
+def ladder_rates(fixed: float) -> Choice:
+    """Whether the ladders were trained at the fixed rate and at twice that."""
+    low, high = LADDER_RATES
+    told = f"the ladders were trained at {rate_label(low)} and {rate_label(high)}"
+    of, name = "ladders, layers and decays", "rate of the ladders"
+    if 0.99 < low / fixed < 1.01:
+        return Choice(name, of, high, "", f"{of}: {told}, the fixed rate of post-LN without warmup and twice that.")
+    refused = f"they are not {rate_label(fixed)}, the fixed rate of post-LN without warmup, and twice that"
+    return Choice(name, of, high, "", f"{of}: {told}.", refused)
+
+
+def _with_doubles(at: Chosen) -> Chosen:
+    """Twice the best rates, on the grids of both arms."""
+    grids = rate_arms(PILOT)
+    both = [rate for rate in grids["post-LN, no warmup"].rates if rate in grids["post-LN, 10 % warmup"].rates]
+    return replace(
+        at,
+        best=max(at.best, both[0]),
+        twice_best=at_or_below(both, 2 * at.best),
+        pre_large=at_or_below(grids["pre-LN, no warmup"].rates, 2 * at.pre_best),
+    )
+
+
+def _with_rivals(at: Chosen, evidence: Evidence) -> tuple[Chosen, list[Choice]]:
+    """The best share of warmup but for 10 %, at each length of the run, and the length itself."""
+    rivals = dict(at.rival)
+    found, unwarmed = [], {}
+    for steps in SHARES:
+        arms = length_arms(PILOT, steps, HIGH)
+        losses = {share: _final(evidence, arm) for share, arm in arms.items()}
+        found.append(rival(steps, losses))
+        if found[-1].value is not None:
+            rivals[steps] = found[-1].value
+        if steps in (200, 800):
+            unwarmed[steps] = _final(evidence, length_arms(PILOT, steps, LADDER_RATES[0])[0.0])
+    runs = evidence.runs(length_arms(PILOT, 800, LADDER_RATES[0])[0.0])
+    entropy = float(runs["unigram_entropy"].max()) if len(runs) else np.nan
+    found.append(run_length(f"post-LN without warmup at {rate_label(LADDER_RATES[0])}", unwarmed, entropy))
+    return replace(at, rival=tuple(rivals.items())), found
+
+
+def rival(steps: int, loss_of: dict[float, Floats]) -> Choice:
+    """The share of warmup, but for 10 %, with the lowest mean final loss over seeds."""
+    name, of = "best share but 10 %", f"{steps:,} steps at {rate_label(HIGH)}"
+    if any(np.isnan(loss_S).any() for loss_S in loss_of.values()):
+        return Choice(name, of, None, "", f"{of}: no best share, runs are missing.", "runs are missing")
+    means = {share: float(loss_S.mean()) for share, loss_S in loss_of.items()}
+    best = min((share for share in means if share != 0.1), key=lambda share: means[share])
+    told = ", ".join(f"{mean:.3f} at {100 * share:g} %" for share, mean in means.items())
+    said = f"{of}: {100 * best:g} % has the lowest mean final loss but for 10 % ({told} of warmup)."
+    at_end = f"{100 * best:g} % is the longest of the ladder, longer may be better" if best == max(means) else ""
+    return Choice(name, of, best, "", said, at_end)
+
+
+def _with_levels(at: Chosen, evidence: Evidence) -> tuple[Chosen, list[Choice]]:
+    late = [PILOT.arm("late", POST, keys, rates=(at.twice_best,)) for keys in (NONE, WARM)]
+    compared: dict[str, tuple[str, Sequence[Arm], int, float]] = {
+        "level": (
+            "post-LN, early",
+            three_arms(PILOT, POST | early.PROBED, early.POST_RATE, early.WINDOW),
+            400,
+            early.MEASURED,
+        ),
+        "level_pre": (
+            "pre-LN, early",
+            three_arms(PILOT, PRE | early.PROBED, early.PRE_RATE, early.WINDOW),
+            400,
+            early.MEASURED,
+        ),
+        "level_quick": (
+            "network of quick",
+            three_arms(PILOT, QUICK, early.QUICK_RATE, early.QUICK_WINDOW),
+            200,
+            early.QUICK_MEASURED,
+        ),
+        "level_late": (f"post-LN at {rate_label(at.twice_best)}", late, 800, BY),
+    }
+    found = {
+        name: common_level(of, _steps_to(evidence, arms), steps, by) for name, (of, arms, steps, by) in compared.items()
+    }
+    values: dict[str, Any] = {name: choice.value for name, choice in found.items() if choice.value is not None}
+    return replace(at, **values), list(found.values())
+
+
+def _steps_to(evidence: Evidence, arms: Sequence[Arm]) -> dict[float, Floats]:
+    measures = {
+        level: Measure(f"probe/steps_to_{name_of(level)}", "steps", "steps", "more", "steps") for level in LEVELS
+    }
+    return {
+        level: np.concatenate([evidence.table(arm, measure).values[:, 0] for arm in arms])
+        for level, measure in measures.items()
+    }
+
+
+def _final(evidence: Evidence, arm: Arm) -> Floats:
+    return evidence.table(arm, FINAL_LOSS).values[:, 0]

@@ -1,0 +1,59 @@
+"""What a planned contrast is made of: the pilot's choices that it is built at, and the claim that it becomes."""
+
+from dataclasses import dataclass
+
+from warmuplab.claims.claim import Comparison
+
+LADDER_RATES = (4e-3, 8e-3)  # at which the pilot's ladders of warmups, layers and decays were trained
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Rates and levels that contrasts are built at; the defaults are those of the first generation."""
+
+    fixed: float = 4e-3
+    """Of post-LN without warmup."""
+    best: float = 4e-3
+    """Of post-LN without warmup."""
+    best_warm: float = 8e-3
+    """Of post-LN with 10 %."""
+    twice_best: float = 8e-3
+    """About twice `best`, on the grid."""
+    pre_best: float = 1.6e-2
+    pre_best_warm: float = 1.6e-2
+    pre_large: float = 3.2e-2
+    """About twice `pre_best`, on the grid: where the loss of pre-LN rises."""
+    sgd_best: float = 0.4
+    sgd_best_warm: float = 0.4
+    best_16: float = 8e-3
+    best_16_warm: float = 1.6e-2
+    best_64: float = 4e-3
+    best_64_warm: float = 4e-3
+    best_128: float = 2e-3
+    best_128_warm: float = 4e-3
+    """Of post-LN of other widths."""
+    radam: float = 8e-3
+    gi_adam: float = 8e-3
+    untuned: float = 8e-3
+    """Of Adam with 2 / (1 - beta2) steps of warmup."""
+    rival: tuple[tuple[int, float], ...] = ((200, 0.3), (800, 0.3), (3200, 0.3))
+    """By the length of the run, the best share of warmup but for 10 %."""
+    level: float = 1.0
+    """Of the early measures on Multi30k, nats below the unigram entropy."""
+    level_pre: float = 1.0
+    level_quick: float = 1.0
+    level_late: float = 1.5
+    """Of the time lost at a large rate."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A claim that is to be registered, without its seeds."""
+
+    id: str
+    asks: str
+    """In a sentence."""
+    expected: str
+    """Before the pilot, from the first generation."""
+    parts: tuple[Comparison, ...]
+    """With the margin and the smallest effect of interest of each."""

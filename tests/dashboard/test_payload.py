@@ -161,3 +161,10 @@ def test_the_page_is_one_file_written_whole(study: Study) -> None:
     data = json.loads(text.split('id="data">')[1].split("</script>")[0])
     assert data["study"] == "tiny"
     assert str(study.folder.parents[1]) not in text
+
+
+def test_a_frozen_study_says_so_first(study: Study, tmp_path: Path) -> None:
+    copied = Study(study.name, tmp_path, study.runs, study.curves, study.manifest)
+    before = payload.facts(copied)
+    (tmp_path / "frozen.txt").write_text("Exploratory:\njudged by older rules.\n")
+    assert payload.facts(copied) == ["Exploratory: judged by older rules", *before]

@@ -17,6 +17,7 @@ from warmuplab.figures import style
 from warmuplab.record.directory import LOSS, PROBE_LOSS
 from warmuplab.record.environment import describe_hardware
 from warmuplab.study import roles
+from warmuplab.study.frozen import frozen
 from warmuplab.study.results import EPISODES, LAYER_COLUMNS, LAYERS, SPIKE_COLUMNS, SPIKES, Study, read_table
 from warmuplab.study.roles import Arms
 
@@ -60,9 +61,9 @@ def assemble(study: Study) -> tuple[Plain, str]:
 
 
 def facts(study: Study) -> list[str]:
-    """What was trained, where and at what size, in a few short phrases."""
+    """What was trained, where and at what size, in a few short phrases; that it is frozen, where it is, comes first."""
     manifest = study.manifest
-    found = []
+    found = [said] if (said := frozen(study.folder)) else []
     if manifest.get("corpora"):
         corpora = (f"{corpus['name']} ({corpus['sentences']:,} pairs)" for corpus in manifest["corpora"])
         found.append(listed(dict.fromkeys(corpora)))  # runs of another batch size count its epochs otherwise

@@ -26,6 +26,14 @@ class Parser(argparse.ArgumentParser):
         """End with the line."""
         self.exit(2, f"error: {in_one_line(message)}; see `{called_as()} --help` for what can be typed\n")
 
+    def add_study(self, places: str = "in results/ or in both") -> None:
+        """The arguments of a command that reads what a study left: its name, and the folders in which that lies."""
+        self.add_argument("study", help=f"its name: a folder in outputs/, {places}")
+        self.add_argument(
+            "--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories"
+        )
+        self.add_argument("--results", type=Path, default=Path("results"), help="folder of the collected studies")
+
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does, but with an error for `--option=--`, which it takes for no value at all: an empty list."""
         parsed = super().parse_args(args, namespace)

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 def main() -> int:
     """Read the command line, write `results/<study>/` and print the result table."""
     parser = Parser(__doc__)
-    parser.add_argument("study", help="its name: a folder in outputs/, or in results/ where the runs are missing")
-    parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the collected studies")
+    parser.add_study("or in results/ where the runs are missing")
     arguments = parser.parse_args()
     from warmuplab.config.messages import one_line_errors
 

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 def main() -> int:
     """Read the command line, upload and say what became of runs and study; the exit status."""
     parser = Parser(__doc__)
-    parser.add_argument("study", help="its name: a folder in outputs/, in results/ or in both")
-    parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of the studies' run directories")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the collected studies")
+    parser.add_study()
     arguments = parser.parse_args()
     from warmuplab.config.messages import one_line_errors
 

@@ -4,14 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
-from warmuplab.config.keys import completed
 from warmuplab.config.mapping import to_mapping
 from warmuplab.config.schema import RunConfig
 from warmuplab.record import verifying, weights
+from warmuplab.record.directory import UNREADABLE, read_config
 
 
 @dataclass(frozen=True)
@@ -35,12 +31,10 @@ class Run:
     def has_other_probes(self) -> bool:
         """Whether the recorded run was measured otherwise than this configuration asks for."""
         try:
-            recorded = OmegaConf.to_container(OmegaConf.load(self.directory / "config.yaml"))
-        except (OSError, ValueError, YAMLError, OmegaConfBaseException):  # a record without checksums may hold anything
+            recorded = read_config(self.directory)
+        except UNREADABLE:  # a record without checksums may hold anything
             return False
-        if not isinstance(recorded, dict):
-            return False
-        return bool(completed(recorded).get("probes") != to_mapping(self.config)["probes"])
+        return bool(recorded.get("probes") != to_mapping(self.config)["probes"])
 
     @property
     def lacks_weights(self) -> bool:

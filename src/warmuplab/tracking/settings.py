@@ -5,14 +5,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import reason
 from warmuplab.base.silence import silent_start
 from warmuplab.config.schema import TrackerConfig
-from warmuplab.record.directory import read_config
+from warmuplab.record.directory import UNREADABLE, read_config
 
 MODES = ("online", "offline", "disabled")
 INIT_SECONDS = 30.0  # for W&B's server to answer at first
@@ -67,7 +64,7 @@ def tracker_of(directory: Path) -> TrackerConfig:
     """What the record in `directory` says of its tracker. Raises `ConfigError` where it says nothing."""
     try:
         return TrackerConfig(**read_config(directory)["tracker"])
-    except (OSError, ValueError, KeyError, TypeError, OmegaConfBaseException, YAMLError) as error:
+    except (*UNREADABLE, KeyError, TypeError) as error:
         problem = reason(error) if isinstance(error, OSError) else f"its config.yaml is damaged ({error})"
         remedy = "train it again with overwrite=true"
         raise ConfigError("RUN_DIRECTORY", directory, problem, remedy) from error

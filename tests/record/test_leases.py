@@ -248,6 +248,17 @@ def test_of_many_at_once_one_gets_it(tmp_path: Path, _: int) -> None:
         assert still_owns(lease)
 
 
+def test_a_lease_that_another_process_looks_at_is_given_back_too(tmp_path: Path) -> None:
+    (run,) = directories(tmp_path, "a")
+    path, away = lease_path(run), tmp_path / "away"
+    with held([run]):
+        path.rename(away)
+        back = threading.Timer(0.05, away.rename, [path])
+        back.start()
+    back.join()
+    assert not path.exists()
+
+
 def still_owns(lease: Leases) -> bool:
     try:
         lease.check_now()

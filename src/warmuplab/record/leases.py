@@ -11,6 +11,7 @@ ends without a word in the record.
 import json
 import os
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,7 +24,8 @@ from warmuplab.base.processes import Process, this_process
 SECONDS_BETWEEN_TOUCHES = 10.0
 SECONDS_TO_LIVE = 60.0  # without a touch
 ENDING = ".lease"
-TRIES = 20  # to make a lease that others make and remove at the same moment
+TRIES = 20  # to make a lease that others make and remove at the same moment, and to find one that is away
+SECONDS_AWAY = 0.2  # of a lease that another process moved, found alive, and puts back
 
 
 class BusyError(Exception):
@@ -100,7 +102,7 @@ class Leases:
         with self._changing:
             for path in self._paths:
                 with suppress(OSError):
-                    held = _read(path)
+                    held = _read_soon(path)
                     if held is not None and held.token == self._token:
                         path.unlink()
 
@@ -154,7 +156,7 @@ class Leases:
             return
         if not _is_over(path, held):
             raise BusyError(str(held))
-        moved = half_of(path)
+        moved = half_of(path.with_name(f"{path.name}-{self._token}"))  # another thread may move one too
         try:
             path.rename(moved)
         except FileNotFoundError:
@@ -188,6 +190,16 @@ def _read(path: Path) -> _Held | None:
         return _Held(None, None)
 
 
+def _read_soon(path: Path) -> _Held | None:
+    """As `_read`; a lease that is away may be looked at by another process (see `_make_room`), and is back soon."""
+    for _ in range(TRIES):
+        held = _read(path)
+        if held is not None:
+            return held
+        time.sleep(SECONDS_AWAY / TRIES)
+    return None
+
+
 def _is_over(path: Path, held: _Held) -> bool:
     if held.owner is not None and held.owner.is_here:
         return not held.owner.is_alive
@@ -199,7 +211,7 @@ def _is_over(path: Path, held: _Held) -> bool:
 
 def _now_in(folder: Path) -> float:
     """The time by the clock that dates the files of `folder`."""
-    mark = half_of(folder / "now")
+    mark = half_of(folder / f"now-{uuid.uuid4().hex}")
     try:
         mark.touch()
         return mark.stat().st_mtime

@@ -85,13 +85,14 @@ class Mean:
     """The mean of the final loss over all rates of an arm, each at most the unigram entropy."""
 
     arm: Arm
+    loss: Measure = FINAL_LOSS
 
     @property
     def arms(self) -> tuple[Arm, ...]:
         return (self.arm,)
 
     def read(self, evidence: Evidence) -> TermValues:
-        table = evidence.table(self.arm, FINAL_LOSS)
+        table = evidence.table(self.arm, self.loss)
         return as_it_is(table.values.mean(axis=1))  # runs at the ceiling are what this measures: they hide nothing
 
 
@@ -125,13 +126,14 @@ class SmallestSufficient:
     """Of the arms' warmups, rising from 0 or more, in steps or as shares of the run."""
     margin: float = 0.05
     """nats"""
+    loss: Measure = FINAL_LOSS
 
     @property
     def arms(self) -> tuple[Arm, ...]:
         return self.ladder
 
     def read(self, evidence: Evidence) -> TermValues:
-        tables = [evidence.table(arm, FINAL_LOSS) for arm in self.ladder]
+        tables = [evidence.table(arm, self.loss) for arm in self.ladder]
         loss = np.stack([table.values[:, 0] for table in tables], axis=1)
         stuck = np.stack([table.at_ceiling[:, 0] for table in tables], axis=1).all(axis=1)
         shortest = next(length for length in self.lengths if length > 0)
@@ -153,6 +155,7 @@ class AtReadRate:
     ramps: tuple[Arm, ...]
     otherwise: float
     mark: str = "ramp/jitter_lr"
+    loss: Measure = FINAL_LOSS
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -168,7 +171,7 @@ class AtReadRate:
     def read(self, evidence: Evidence) -> TermValues:
         parts = []
         for place, arm in enumerate(self.of):
-            loss, rates = evidence.table(arm, FINAL_LOSS).values, np.log(arm.rates)
+            loss, rates = evidence.table(arm, self.loss).values, np.log(arm.rates)
             suggested = self.suggested(evidence, place)
             rate = np.where(np.isnan(suggested), self.otherwise, suggested)
             at = np.array([np.interp(np.log(r), rates, row) for r, row in zip(rate, loss, strict=True)])

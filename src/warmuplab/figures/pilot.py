@@ -11,10 +11,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from warmuplab.base.words import rate_label
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.pilot.final import rate_arms
-from warmuplab.claims.pilot.ladders import RATES, SHARES, length_arms
-from warmuplab.claims.pilot.place import PILOT, STUDY
 from warmuplab.claims.pilot.rates import largest_trained
+from warmuplab.claims.planned.grids import rate_arms
+from warmuplab.claims.planned.length import RATES, SHARES, length_arms
+from warmuplab.claims.planned.place import PILOT, STUDY
 from warmuplab.claims.terms import FINAL_LOSS, TRAINED
 from warmuplab.figures import style
 from warmuplab.figures.parts import DOTTED, WIDTH, Look, add_head, add_small_print, dashed_line, entropy_of, rate_axis

@@ -7,8 +7,8 @@ from warmuplab.base.words import MISSING, listed, number
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.pilot.choices import PilotChoices, choose
 from warmuplab.claims.pilot.needs import SEED_COUNTS, Need, PartNeed, standing
-from warmuplab.claims.pilot.place import STUDY
 from warmuplab.claims.pilot.rates import Choice
+from warmuplab.claims.planned.place import STUDY
 from warmuplab.claims.power import CONFIDENCE, WANTED
 from warmuplab.report.tables import ResultTable
 from warmuplab.study.results import Study

@@ -20,11 +20,12 @@ from support.pilot_again import Tables, loss_of, power, same, upper
 from support.study_runs import configs_of, runs_by_grid
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.pilot.choices import BEST, PilotChoices, choose, plan
-from warmuplab.claims.pilot.early import MEASURED, QUICK_MEASURED
-from warmuplab.claims.pilot.final import rate_arms
-from warmuplab.claims.pilot.place import PILOT, SEEDS, STUDY, Place
-from warmuplab.claims.pilot.planned import Chosen
+from warmuplab.claims.pilot.choices import BEST, PilotChoices, choose
+from warmuplab.claims.planned.chosen import Chosen
+from warmuplab.claims.planned.early import MEASURED, QUICK_MEASURED
+from warmuplab.claims.planned.grids import rate_arms
+from warmuplab.claims.planned.place import PILOT, SEEDS, STUDY, Place
+from warmuplab.claims.planned.plan import plan
 from warmuplab.claims.terms import LargestTrained, SmallestSufficient
 from warmuplab.figures.index import PILOT_FIGURES
 from warmuplab.report import page

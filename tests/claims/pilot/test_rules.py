@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from warmuplab.base.words import rate_label
-from warmuplab.claims.pilot.choices import doubled, ladder_rates, plan, rival
+from warmuplab.claims.pilot.choices import doubled, ladder_rates, rival
 from warmuplab.claims.pilot.levels import BY, common_level, run_length
 from warmuplab.claims.pilot.needs import SEED_COUNTS, PartNeed, need_of, unseen_spread
-from warmuplab.claims.pilot.planned import Chosen
 from warmuplab.claims.pilot.rates import at_or_below, best_rate, fixed_rate, largest_trained, on_a_cliff
+from warmuplab.claims.planned.chosen import Chosen
+from warmuplab.claims.planned.plan import plan
 from warmuplab.claims.terms import AtReadRate, Value
 from warmuplab.series.values import describe
 

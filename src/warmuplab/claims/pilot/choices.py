@@ -9,16 +9,16 @@ import numpy as np
 from warmuplab.base.words import rate_label
 from warmuplab.claims.arm import Arm, Measure
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.pilot import early
-from warmuplab.claims.pilot.early import early_claims, three_arms
-from warmuplab.claims.pilot.final import WIDTHS, final_claims, rate_arms
-from warmuplab.claims.pilot.ladders import HIGH, SHARES, ladder_claims, length_arms
-from warmuplab.claims.pilot.layers import layer_claims
 from warmuplab.claims.pilot.levels import BY, common_level, run_length
 from warmuplab.claims.pilot.needs import Need, needs
-from warmuplab.claims.pilot.place import NONE, PILOT, POST, PRE, QUICK, WARM, Place
-from warmuplab.claims.pilot.planned import LADDER_RATES, Chosen, Planned
 from warmuplab.claims.pilot.rates import Choice, at_or_below, best_rate, fixed_rate, largest_trained
+from warmuplab.claims.planned import early
+from warmuplab.claims.planned.chosen import LADDER_RATES, Chosen
+from warmuplab.claims.planned.early import three_arms
+from warmuplab.claims.planned.grids import WIDTHS, rate_arms
+from warmuplab.claims.planned.length import HIGH, SHARES, length_arms
+from warmuplab.claims.planned.place import NONE, PILOT, POST, PRE, QUICK, WARM
+from warmuplab.claims.planned.plan import plan
 from warmuplab.claims.statistics import Floats
 from warmuplab.claims.terms import FINAL_LOSS, TRAINED
 from warmuplab.series.levels import LEVELS, name_of
@@ -46,11 +46,6 @@ class PilotChoices:
     choices: tuple[Choice, ...]
     chosen: Chosen
     needs: tuple[Need, ...]
-
-
-def plan(at: Chosen, place: Place = PILOT) -> list[Planned]:
-    """Every claim that is to be registered, at rates and levels that were chosen."""
-    return [*final_claims(place, at), *early_claims(place, at), *ladder_claims(place, at), *layer_claims(place)]
 
 
 def choose(evidence: Evidence) -> PilotChoices:

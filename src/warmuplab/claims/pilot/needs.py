@@ -10,7 +10,7 @@ from warmuplab.base.words import listed, number, plural
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.contrasts import contrast_of
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.pilot.planned import Planned
+from warmuplab.claims.planned.chosen import Planned
 from warmuplab.claims.power import CONFIDENCE, WANTED, claim_power, seeds_needed, upper_spread
 from warmuplab.claims.statistics import Floats
 from warmuplab.claims.terms import LargestTrained, SmallestSufficient

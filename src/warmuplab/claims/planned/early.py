@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from warmuplab.claims.arm import Arm, Measure
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.forms import better
-from warmuplab.claims.pilot.place import NONE, POST, PRE, QUICK, WARM, Keys, Place, equal_area
-from warmuplab.claims.pilot.planned import Chosen, Planned
+from warmuplab.claims.planned.chosen import Chosen, Planned
+from warmuplab.claims.planned.place import NONE, POST, PRE, QUICK, WARM, Keys, Place, equal_area
 from warmuplab.series.levels import name_of
 
 POST_RATE, PRE_RATE, QUICK_RATE = 4e-3, 8e-3, 4e-3  # at which all probes were measured

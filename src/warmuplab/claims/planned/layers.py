@@ -2,16 +2,15 @@
 
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.forms import better, within
-from warmuplab.claims.pilot.final import SMALL
-from warmuplab.claims.pilot.place import POST, PRE, WARM, Place, equal_area, lasting
-from warmuplab.claims.pilot.planned import Planned
+from warmuplab.claims.planned.chosen import SMALL, Chosen, Planned
+from warmuplab.claims.planned.place import POST, PRE, WARM, Place, equal_area, lasting
 
 BELOW, ON_CLIFF = 8e-3, 1.6e-2
 PRE_RATE = 1.6e-2
 AREA_WINDOW = 0.2
 
 
-def layer_claims(place: Place) -> list[Planned]:
+def layer_claims(place: Place, _: Chosen) -> list[Planned]:
     """Claims on where in the network warmup is needed; the control has full rates everywhere and the same clock."""
     below = _parts(place, BELOW)
     cliff = _parts(place, ON_CLIFF)

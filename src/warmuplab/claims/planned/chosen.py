@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from warmuplab.claims.claim import Comparison
 
 LADDER_RATES = (4e-3, 8e-3)  # at which the pilot's ladders of warmups, layers and decays were trained
+SMALL = 0.05  # nats: the smallest effect of interest on a final loss
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,16 @@
-"""Planned contrasts of how much warmup is needed, over lengths, batch sizes and beta2; and of the rates of ramps."""
+"""Planned contrasts of how much warmup is needed, over lengths of a run, batch sizes and beta2."""
 
 from warmuplab.claims.arm import Arm
-from warmuplab.claims.claim import Comparison
 from warmuplab.claims.forms import needs_more, within
-from warmuplab.claims.pilot.final import ON_SGD, SMALL, rate_arms
-from warmuplab.claims.pilot.place import POST, PRE, Keys, Place, lasting, of_width
-from warmuplab.claims.pilot.planned import LADDER_RATES, Chosen, Planned
-from warmuplab.claims.terms import AtReadRate, Mean, SmallestSufficient
+from warmuplab.claims.planned.chosen import LADDER_RATES, SMALL, Chosen, Planned
+from warmuplab.claims.planned.place import POST, Place, lasting
+from warmuplab.claims.terms import SmallestSufficient
 
 SHARES = {200: (0.0, 0.01, 0.03, 0.1, 0.3), 800: (0.0, 0.01, 0.03, 0.1, 0.3), 3200: (0.0, 0.03, 0.1, 0.3)}
 RATES = {200: LADDER_RATES, 800: LADDER_RATES, 3200: LADDER_RATES[1:]}
 HIGH = LADDER_RATES[1]
 OF_400 = (0.0, 0.05, 0.1, 0.25, 0.5)
 A_DOUBLING = 1.0
-RAMP = {"schedule.decay.name": "ramp", "training.steps": 200}
 
 
 def length_arms(place: Place, steps: int, rate: float) -> dict[float, Arm]:
@@ -25,7 +22,7 @@ def length_arms(place: Place, steps: int, rate: float) -> dict[float, Arm]:
     }
 
 
-def ladder_claims(place: Place, at: Chosen) -> list[Planned]:
+def length_claims(place: Place, at: Chosen) -> list[Planned]:
     """Claims on the shortest warmup that suffices."""
     tenth = [
         within(f"{steps:,} steps, against {100 * share:g} %", arms[0.1], arms[share], SMALL, place.loss)
@@ -60,36 +57,12 @@ def ladder_claims(place: Place, at: Chosen) -> list[Planned]:
             "open",
             (needs_more("32 against 8 sentences", large, small, A_DOUBLING),),
         ),
-        Planned(
-            "jitter-tells-rate",
-            "Is the rate at which a ramp jitters better than one of the grid at random?",
-            "supported",
-            tuple(_read(place, *network) for network in networks(place)),
-        ),
     ]
-
-
-def networks(place: Place) -> list[tuple[str, Arm, Arm]]:
-    """Networks and optimizers whose best rates differ by far: name, arm over its grid with 10 % warmup, and ramp."""
-    grids = rate_arms(place)
-    found: list[tuple[str, Keys]] = [
-        ("post-LN", POST),
-        ("pre-LN", PRE),
-        ("width 16", of_width(16)),
-        ("width 64", of_width(64)),
-        ("sgd", ON_SGD),
-    ]
-    return [(name, grids[f"{name}, 10 % warmup"], place.arm(f"ramp, {name}", network, RAMP)) for name, network in found]
-
-
-def _read(place: Place, name: str, arm: Arm, ramp: Arm) -> Comparison:
-    middle = arm.rates[len(arm.rates) // 2]
-    return Comparison(name, (Mean(arm),), (AtReadRate((arm,), (ramp,), otherwise=middle),), SMALL)
 
 
 def _of_length(place: Place, steps: int) -> SmallestSufficient:
     arms = length_arms(place, steps, HIGH)
-    return SmallestSufficient(tuple(arms.values()), tuple(share * steps for share in arms))
+    return SmallestSufficient(tuple(arms.values()), tuple(share * steps for share in arms), loss=place.loss)
 
 
 def _of_400(place: Place, key: str, value: object) -> SmallestSufficient:
@@ -97,4 +70,4 @@ def _of_400(place: Place, key: str, value: object) -> SmallestSufficient:
     arms = [
         place.arm(f"{key} {value}, {100 * share:g} %", POST, told, lasting(share), rates=(HIGH,)) for share in OF_400
     ]
-    return SmallestSufficient(tuple(arms), tuple(400 * share for share in OF_400))
+    return SmallestSufficient(tuple(arms), tuple(400 * share for share in OF_400), loss=place.loss)

@@ -43,14 +43,22 @@ class Tables:
 
     def difference(self, comparison: Comparison) -> list[float]:
         """Of every seed."""
-        (plus,), (minus,) = comparison.plus, comparison.minus
-        if isinstance(plus, Value) and isinstance(minus, Value):
-            pair = [self._measured(term.arm, term.measure) for term in (plus, minus)]
-            known = [value for values in pair for value in values if not math.isnan(value)]
-            worst = max(known) if plus.measure.worse == "more" else min(known)
-            filled = [[worst if math.isnan(value) else value for value in values] for values in pair]
-            return [a - b for a, b in zip(*filled, strict=True)]
-        return [a - b for a, b in zip(self._read(plus), self._read(minus), strict=True)]
+        terms = [*comparison.plus, *comparison.minus]
+        if all(isinstance(term, Value) for term in terms):
+            read = self._filled([term for term in terms if isinstance(term, Value)])
+        else:
+            read = [self._read(term) for term in terms]
+        signs = [1] * len(comparison.plus) + [-1] * len(comparison.minus)
+        return [
+            sum(sign * value for sign, value in zip(signs, of_seed, strict=True)) for of_seed in zip(*read, strict=True)
+        ]
+
+    def _filled(self, terms: list[Value]) -> list[list[float]]:
+        """What is measured of every term, the worst of all for runs that have no value."""
+        values = [self._measured(term.arm, term.measure) for term in terms]
+        known = [value for of_term in values for value in of_term if not math.isnan(value)]
+        worst = max(known) if terms[0].measure.worse == "more" else min(known)
+        return [[worst if math.isnan(value) else value for value in of_term] for of_term in values]
 
     def _measured(self, arm: Arm, measure: Measure) -> list[float]:
         values = []

@@ -24,6 +24,7 @@ from warmuplab.claims.pilot.choices import BEST, PilotChoices, choose
 from warmuplab.claims.planned.chosen import Chosen
 from warmuplab.claims.planned.early import MEASURED, QUICK_MEASURED
 from warmuplab.claims.planned.grids import rate_arms
+from warmuplab.claims.planned.length import RATES, length_arms
 from warmuplab.claims.planned.place import PILOT, SEEDS, STUDY, Place
 from warmuplab.claims.planned.plan import plan
 from warmuplab.claims.terms import LargestTrained, SmallestSufficient
@@ -72,14 +73,18 @@ def test_every_planned_contrast_has_all_its_runs_in_the_file(made: PilotChoices,
 
 
 def test_every_run_of_the_file_is_needed_by_a_choice_or_a_contrast(made: PilotChoices, evidence: Evidence) -> None:
-    """Or described: the ladders at half the cliff, and the parts of the network on it."""
+    """Or described: steps of ladders in between, decays at a larger rate, and the parts of the network on the cliff."""
     arms = [arm for need in made.needs for part in need.planned.parts for arm in part.arms]
+    arms += [
+        arm for steps, rates in RATES.items() for rate in rates for arm in length_arms(PILOT, steps, rate).values()
+    ]
     used = {run for arm in [*arms, *rate_arms(PILOT).values()] for run in evidence.runs(arm)["run_id"]}
     runs = evidence.studies[STUDY].runs
     idle = runs[~runs["run_id"].isin(used)]
-    ladders = (idle["schedule.peak_lr"] == 4e-3) & idle["training.steps"].isin([200, 800])
+    ladders = (idle["schedule.peak_lr"] == 8e-3) & (idle["training.steps"] == 400)
+    decays = (idle["schedule.decay.name"] != "linear") & (idle["schedule.peak_lr"].fillna(8e-3) == 8e-3)
     on_cliff = (idle["schedule.peak_lr"] == 1.6e-2) & idle["schedule.warmup.layers"].isin(PARTS)
-    unexplained = idle[~(ladders | on_cliff)]
+    unexplained = idle[~(ladders | decays | on_cliff)]
     assert unexplained["run_id"].tolist() == []
 
 

@@ -95,8 +95,9 @@ def test_a_rate_on_the_grid_is_at_most_the_one_wanted() -> None:
     assert at_or_below(GRID, 1e-4) == GRID[0]
     assert doubled("net", 4e-3, 8e-3).refused == ""
     assert doubled("net", 1.6e-2, 1.6e-2).refused == "the grid ends below twice that rate"
-    assert ladder_rates(4e-3).refused == ""
-    assert "5.66e-3" in ladder_rates(5.66e-3).refused
+    assert ladder_rates(4e-3, 8e-3).refused == ""
+    assert ladder_rates(5.66e-3, 1.13e-2).refused == ""
+    assert ladder_rates(2.83e-3, 5.66e-3).refused == "4e-3 is above the fixed rate; at 8e-3 not all seeds train"
 
 
 @given(st.lists(st.lists(st.floats(1, 100), min_size=3, max_size=3), min_size=1, max_size=6))

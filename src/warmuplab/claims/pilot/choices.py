@@ -11,7 +11,7 @@ from warmuplab.claims.arm import Arm, Measure
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.pilot.levels import BY, common_level, run_length
 from warmuplab.claims.pilot.needs import Need, needs
-from warmuplab.claims.pilot.rates import Choice, at_or_below, best_rate, fixed_rate, largest_trained
+from warmuplab.claims.pilot.rates import CLOSE, Choice, at_or_below, best_rate, fixed_rate, largest_trained
 from warmuplab.claims.planned import early
 from warmuplab.claims.planned.chosen import LADDER_RATES, Chosen
 from warmuplab.claims.planned.early import three_arms
@@ -55,17 +55,17 @@ def choose(evidence: Evidence) -> PilotChoices:
     for of, arm in rate_arms(PILOT).items():
         trained, loss = evidence.table(arm, TRAINED).values, evidence.table(arm, FINAL_LOSS).values
         best = best_rate(of, arm.rates, loss, trained)
-        found += [largest_trained(of, arm.rates, trained), fixed_rate(of, arm.rates, trained), best]
+        largest, fixed = largest_trained(of, arm.rates, trained), fixed_rate(of, arm.rates, trained)
+        found += [largest, fixed, best]
         if of in BEST and best.value is not None:
             values[BEST[of]] = best.value
-        fixed = found[-2].value
-        if of == "post-LN, no warmup" and fixed is not None:
-            values["fixed"] = fixed
+        if of == "post-LN, no warmup" and fixed.value is not None and largest.value is not None:
+            values |= {"fixed": fixed.value, "largest": largest.value}
     at = _with_doubles(replace(Chosen(), **values))
     found += [
         doubled("post-LN", at.best, at.twice_best),
         doubled("pre-LN", at.pre_best, at.pre_large),
-        ladder_rates(at.fixed),
+        ladder_rates(at.fixed, at.largest),
     ]
     at, of_ladders = _with_rivals(at, evidence)
     at, of_levels = _with_levels(at, evidence)
@@ -80,15 +80,19 @@ def doubled(of: str, best: float, large: float) -> Choice:
     return Choice("large rate", of, large, "", said, refused)
 
 
-def ladder_rates(fixed: float) -> Choice:
-    """Whether the ladders were trained at the fixed rate and at twice that."""
+def ladder_rates(fixed: float, largest: float) -> Choice:
+    """Whether ladders were trained at or below the fixed rate, and above it where every seed trains all the same."""
     low, high = LADDER_RATES
-    told = f"the ladders were trained at {rate_label(low)} and {rate_label(high)}"
     of, name = "ladders, layers and decays", "rate of the ladders"
-    if 0.99 < low / fixed < 1.01:
-        return Choice(name, of, high, "", f"{of}: {told}, the fixed rate of post-LN without warmup and twice that.")
-    refused = f"they are not {rate_label(fixed)}, the fixed rate of post-LN without warmup, and twice that"
-    return Choice(name, of, high, "", f"{of}: {told}.", refused)
+    said = (
+        f"{of}: {rate_label(low)} and {rate_label(high)}; of post-LN without warmup the fixed rate is"
+        f" {rate_label(fixed)}, and the largest at which all seeds train {rate_label(largest)}."
+    )
+    refused = [
+        f"{rate_label(low)} is above the fixed rate" if low > CLOSE * fixed else "",
+        f"at {rate_label(high)} not all seeds train" if high > CLOSE * largest else "",
+    ]
+    return Choice(name, of, high, "", said, "; ".join(filter(None, refused)))
 
 
 def _with_doubles(at: Chosen) -> Chosen:

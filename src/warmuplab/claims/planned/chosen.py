@@ -13,7 +13,8 @@ class Chosen:
     """Rates and levels that contrasts are built at; the defaults are those of the first generation."""
 
     fixed: float = 4e-3
-    """Of post-LN without warmup."""
+    largest: float = 8e-3
+    """Of post-LN without warmup: at most half of the largest rate at which all tuning seeds train, and that rate."""
     best: float = 4e-3
     """Of post-LN without warmup."""
     best_warm: float = 8e-3
@@ -58,3 +59,5 @@ class Planned:
     """Before the pilot, from the first generation."""
     parts: tuple[Comparison, ...]
     """With the margin and the smallest effect of interest of each."""
+    elsewhere: tuple[Comparison, ...] = ()
+    """The same question otherwise: described, not tested, and no part of what is registered."""

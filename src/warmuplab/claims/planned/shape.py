@@ -6,8 +6,7 @@ from warmuplab.claims.forms import better, tolerated, within
 from warmuplab.claims.planned.chosen import LADDER_RATES, SMALL, Chosen, Planned
 from warmuplab.claims.planned.grids import POST_RATES
 from warmuplab.claims.planned.place import NONE, POST, PRE, WARM, Keys, Place
-
-DECAY_RATE = LADDER_RATES[1]
+from warmuplab.claims.terms import Value
 
 
 def shape_claims(place: Place, at: Chosen) -> list[Planned]:
@@ -15,7 +14,9 @@ def shape_claims(place: Place, at: Chosen) -> list[Planned]:
     post = {name: place.arm(name, POST, keys) for name, keys in (("no warmup", NONE), ("10 % warmup", WARM))}
     pre = {name: place.arm(name, PRE, keys) for name, keys in (("no warmup", NONE), ("10 % warmup", WARM))}
     none, warm = post["no warmup"], post["10 % warmup"]
-    both_best = _better(place, "each at its best rate", warm.at(at.best_warm), none.at(at.best))
+    best = none.at(at.best), warm.at(at.best_warm)
+    pre_best = pre["no warmup"].at(at.pre_best), pre["10 % warmup"].at(at.pre_best_warm)
+    both_best = _better(place, "each at its best rate", best[1], best[0])
     on_grid = [place.arm(arm.name, dict(arm.where), rates=POST_RATES) for arm in (warm, none)]
     return [
         Planned(
@@ -35,38 +36,33 @@ def shape_claims(place: Place, at: Chosen) -> list[Planned]:
         ),
         Planned(
             "post-ln-needs-it",
-            "Does post-LN gain by it as much as 0.1 nats, each arm at its best rate?",
+            "Does post-LN gain by it, and more than pre-LN, each arm at its best rate?",
             "supported",
-            (better("each at its best rate", warm.at(at.best_warm), none.at(at.best), place.loss, 2 * SMALL),),
+            (both_best, _gains_more(place, "post-LN's gain minus pre-LN's", best, pre_best)),
         ),
         Planned(
             "pre-ln-does-not",
             "Is pre-LN without it as good, each arm at its best rate?",
             "refuted",
-            (
-                _within(
-                    place, "each at its best rate", pre["no warmup"].at(at.pre_best),
-                    pre["10 % warmup"].at(at.pre_best_warm),
-                ),
-            ),
+            (_within(place, "each at its best rate", *pre_best),),
         ),
         *_decays(place, at),
     ]  # fmt: skip
 
 
 def _decays(place: Place, at: Chosen) -> list[Planned]:
-    def decaying(name: str, keys: Keys, **more: float) -> Arm:
-        options = {f"schedule.decay.{key}": value for key, value in more.items()}
-        own_rate = name == "noam"
-        return place.arm(
-            name, POST, keys, {"schedule.decay.name": name} | options, rates=() if own_rate else (DECAY_RATE,)
-        )
+    low, high = LADDER_RATES
 
-    whole, sudden = (decaying("trapezoid", keys, fall_fraction=0.4) for keys in (WARM, NONE))
-    late, level = decaying("trapezoid", WARM, fall_fraction=0.1), decaying("constant", WARM)
-    linear = decaying("linear", WARM)
+    def decaying(name: str, keys: Keys, rate: float | None, **more: float) -> Arm:
+        options = {f"schedule.decay.{key}": value for key, value in more.items()}
+        rates = () if rate is None else (rate,)
+        return place.arm(name, POST, keys, {"schedule.decay.name": name} | options, rates=rates)
+
+    linear, level = decaying("linear", WARM, high), decaying("constant", WARM, high)
+    late = decaying("trapezoid", WARM, high, fall_fraction=0.1)
+    whole, sudden = (decaying("trapezoid", keys, low, fall_fraction=0.4) for keys in (WARM, NONE))
     gains = (
-        _better(place, f"10 % against none, {name}", decaying(name, WARM), decaying(name, NONE))
+        _better(place, f"10 % against none, {name}", decaying(name, WARM, low), decaying(name, NONE, low))
         for name in ("cosine", "exponential", "piecewise")
     )
     tuned = place.arm("linear", POST, WARM, rates=(at.best_warm,))
@@ -86,8 +82,8 @@ def _decays(place: Place, at: Chosen) -> list[Planned]:
             "supported",
             (
                 _better(place, "against no rise", whole, sudden),
-                _better(place, "against no fall", whole, level),
-                _better(place, "against no plateau", whole, linear),
+                _better(place, "against no fall", whole, decaying("constant", WARM, low)),
+                _better(place, "against no plateau", whole, decaying("linear", WARM, low)),
             ),
         ),
         Planned("schedules", "Does warmup help with every decay of the notes?", "supported", tuple(gains)),
@@ -95,7 +91,7 @@ def _decays(place: Place, at: Chosen) -> list[Planned]:
             "noam",
             "Is noam at half its scale nearly as good as a tuned linear decay?",
             "open",
-            (within("against linear", decaying("noam", WARM, scale=0.5), tuned, 0.1, place.loss),),
+            (within("against linear", decaying("noam", WARM, None, scale=0.5), tuned, 2 * SMALL, place.loss),),
         ),
     ]
 
@@ -106,3 +102,9 @@ def _better(place: Place, name: str, arm: Arm, control: Arm) -> Comparison:
 
 def _within(place: Place, name: str, arm: Arm, control: Arm) -> Comparison:
     return within(name, arm, control, SMALL, place.loss)
+
+
+def _gains_more(place: Place, name: str, more: tuple[Arm, Arm], less: tuple[Arm, Arm]) -> Comparison:
+    """What the second arm of a pair takes off the loss of the first, of one pair minus another."""
+    values = [Value(arm, place.loss) for arm in (*more, *less)]
+    return Comparison(name, (values[0], values[3]), (values[1], values[2]), SMALL)

@@ -75,7 +75,10 @@ class Tables:
             return [statistics.fmean(losses) for losses in self.losses(term.arm)]
         if isinstance(term, LargestTrained):
             there = self.by_place(term.arm)
-            good = {seed: [rate for rate in term.arm.rates if there[seed, rate]["trained"]] for seed in term.arm.seeds}
+            good = {
+                seed: [rate for rate in term.arm.rates if there[seed, rate][term.measure.column]]
+                for seed in term.arm.seeds
+            }
             return [math.log2(max(good[seed], default=term.arm.rates[0] / 2)) for seed in term.arm.seeds]
         if isinstance(term, SmallestSufficient):
             return self._sufficient(term)

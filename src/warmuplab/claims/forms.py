@@ -2,7 +2,7 @@
 
 from warmuplab.claims.arm import Arm, Measure
 from warmuplab.claims.claim import Comparison
-from warmuplab.claims.terms import FINAL_LOSS, LargestTrained, SmallestSufficient, Value
+from warmuplab.claims.terms import FINAL_LOSS, TRAINED, LargestTrained, SmallestSufficient, Value
 
 
 def better(
@@ -19,9 +19,10 @@ def within(name: str, arm: Arm, control: Arm, margin: float, measure: Measure = 
     return better(name, arm, control, measure, 0.0, -margin)
 
 
-def tolerated(name: str, arm: Arm, control: Arm, smallest: float = 0.5) -> Comparison:
+def tolerated(name: str, arm: Arm, control: Arm, smallest: float = 0.5, trained: Measure = TRAINED) -> Comparison:
     """The largest rate of the grids of both at which a seed trains, in doublings."""
-    return Comparison(name, (LargestTrained(arm),), (LargestTrained(control),), smallest, "doublings")
+    terms = (LargestTrained(arm, trained),), (LargestTrained(control, trained),)
+    return Comparison(name, *terms, smallest, "doublings")
 
 
 def needs_more(

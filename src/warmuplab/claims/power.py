@@ -9,7 +9,7 @@ to pass first, at the level of the family over the number of claims.
 import math
 from collections.abc import Sequence
 
-from scipy.special import chdtri, nctdtr, stdtrit
+from scipy.special import chdtri, nctdtr, ndtr, stdtrit
 
 from warmuplab.claims.families import ALPHA
 
@@ -37,8 +37,9 @@ def power(effect: float, spread: float, seeds: int, level: float) -> float:
         return 0.0
     if spread == 0:
         return float(effect > 0)
-    critical = float(stdtrit(seeds - 1, 1 - level))
-    return 1 - float(nctdtr(seeds - 1, effect / spread * math.sqrt(seeds), critical))
+    critical, distance = float(stdtrit(seeds - 1, 1 - level)), effect / spread * math.sqrt(seeds)
+    missed = float(nctdtr(seeds - 1, distance, critical))
+    return 1 - (float(ndtr(critical - distance)) if math.isnan(missed) else missed)  # far out it has no value
 
 
 def claim_power(effects: Sequence[float], spreads: Sequence[float], seeds: int, claims: int) -> float:

@@ -101,13 +101,15 @@ class LargestTrained:
     """The binary logarithm of the largest rate of an arm at which the seed trained; a step below the grid for none."""
 
     arm: Arm
+    measure: Measure = TRAINED
+    """1 for a run that trained, and 0 for one that did not."""
 
     @property
     def arms(self) -> tuple[Arm, ...]:
         return (self.arm,)
 
     def read(self, evidence: Evidence) -> TermValues:
-        trained, rates = evidence.table(self.arm, TRAINED).values, np.log2(self.arm.rates)
+        trained, rates = evidence.table(self.arm, self.measure).values, np.log2(self.arm.rates)
         largest = np.where(trained == 1, rates, rates[0] - 1).max(axis=1)
         values = np.where(np.isnan(trained).any(axis=1), np.nan, largest)
         return as_it_is(values)

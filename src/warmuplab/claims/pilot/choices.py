@@ -17,7 +17,7 @@ from warmuplab.claims.planned.chosen import LADDER_RATES, Chosen
 from warmuplab.claims.planned.early import three_arms
 from warmuplab.claims.planned.grids import WIDTHS, rate_arms
 from warmuplab.claims.planned.length import HIGH, SHARES, length_arms
-from warmuplab.claims.planned.place import NONE, PILOT, POST, PRE, QUICK, WARM
+from warmuplab.claims.planned.place import PILOT, POST, PRE, QUICK, WARM
 from warmuplab.claims.planned.plan import plan
 from warmuplab.claims.statistics import Floats
 from warmuplab.claims.terms import FINAL_LOSS, TRAINED
@@ -139,7 +139,7 @@ def rival(steps: int, loss_of: dict[float, Floats]) -> Choice:
 
 
 def _with_levels(at: Chosen, evidence: Evidence) -> tuple[Chosen, list[Choice]]:
-    late = [PILOT.arm("late", POST, keys, rates=(at.twice_best,)) for keys in (NONE, WARM)]
+    late = [PILOT.arm("late", POST, WARM, rates=(at.twice_best,))]  # without warmup many never get anywhere
     compared: dict[str, tuple[str, Sequence[Arm], int, float]] = {
         "level": (
             "post-LN, early",
@@ -159,7 +159,7 @@ def _with_levels(at: Chosen, evidence: Evidence) -> tuple[Chosen, list[Choice]]:
             200,
             early.QUICK_MEASURED,
         ),
-        "level_late": (f"post-LN at {rate_label(at.twice_best)}", late, 800, BY),
+        "level_late": (f"post-LN with warmup at {rate_label(at.twice_best)}", late, 800, BY),
     }
     found = {
         name: common_level(of, _steps_to(evidence, arms), steps, by) for name, (of, arms, steps, by) in compared.items()

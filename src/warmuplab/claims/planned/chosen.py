@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from warmuplab.claims.claim import Comparison
 
 LADDER_RATES = (4e-3, 8e-3)  # at which the pilot's ladders of warmups, layers and decays were trained
-SMALL = 0.05  # nats: the smallest effect of interest on a final loss
+SMALL = 0.1  # nats: the smallest effect of interest on a final loss
+ON_A_CLIFF = 1.0  # nats: the same where runs get stuck; it is two or more between one that is and one that is not
+A_QUARTER = 0.097  # decades: the smallest effect of interest on what differs by factors
 
 
 @dataclass(frozen=True)

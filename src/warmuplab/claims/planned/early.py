@@ -1,11 +1,11 @@
-"""Planned contrasts of what happens early: rises of the loss, overfitting, drift, curvature, lost time."""
+"""Planned contrasts of what happens early: rises of the loss, overfitting, drift and curvature."""
 
 from collections.abc import Sequence
 
 from warmuplab.claims.arm import Arm, Measure
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.forms import better
-from warmuplab.claims.planned.chosen import Chosen, Planned
+from warmuplab.claims.planned.chosen import A_QUARTER, Chosen, Planned
 from warmuplab.claims.planned.place import NONE, POST, PRE, QUICK, WARM, Keys, Place, equal_area
 from warmuplab.series.levels import name_of
 
@@ -13,7 +13,7 @@ POST_RATE, PRE_RATE, QUICK_RATE = 4e-3, 8e-3, 4e-3  # at which all probes were m
 WINDOW, QUICK_WINDOW = 0.5, 0.05  # of the steps: where areas are equal
 MEASURED, QUICK_MEASURED = 0.5, 0.4  # of the steps: the early window, in which every one is measured
 PROBED = {"training.steps": 400}
-FACTOR_OF_2, A_TENTH, A_QUARTER = 0.301, 0.1, 0.097  # smallest effects on scales of logarithms; the last one decimal
+FACTOR_OF_2, A_TENTH = 0.301, 0.1  # decades, natural logarithms: smallest effects of interest
 AGAINST_NONE, AGAINST_AREA = "against none", "against equal area"
 
 
@@ -25,7 +25,7 @@ def three_arms(place: Place, network: Keys, rate: float, window: float) -> tuple
 
 
 def early_claims(place: Place, at: Chosen) -> list[Planned]:
-    """Claims on the early window, and on the way to a level."""
+    """Claims on the early window."""
     post = three_arms(place, POST | PROBED, POST_RATE, WINDOW)
     level = name_of(at.level)
     path = _path(level)
@@ -68,7 +68,6 @@ def early_claims(place: Place, at: Chosen) -> list[Planned]:
             ),
         ),
         *_of_pre_ln(place, at),
-        _lost_time(place, at),
     ]
 
 
@@ -105,15 +104,6 @@ def _overfitting(place: Place, at: Chosen) -> Planned:
     kept = Measure(f"overfit/memorisation_at_{level}", "memorisation", "nats", "less")
     parts = [*_against(arms, gap, 0.2, "gap "), *_against(arms, kept, 0.05, "memorisation ")]
     return Planned("early-overfitting", "Does warmup prevent early overfitting?", "in part: small steps", tuple(parts))
-
-
-def _lost_time(place: Place, at: Chosen) -> Planned:
-    warm, none = (place.arm(name, POST, keys, rates=(at.twice_best,)) for name, keys in _TWO)
-    steps = Measure(
-        f"probe/steps_to_{name_of(at.level_late)}", "steps to a level", "decades", "more", "steps", logarithm=True
-    )
-    asks = "Is a level reached sooner with warmup, at twice the best rate without?"
-    return Planned("lost-time", asks, "supported", (better(AGAINST_NONE, warm, none, steps, A_QUARTER),))
 
 
 _TWO = (("10 % warmup", WARM), ("no warmup", NONE))

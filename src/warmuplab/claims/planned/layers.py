@@ -2,7 +2,7 @@
 
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.forms import better, within
-from warmuplab.claims.planned.chosen import SMALL, Chosen, Planned
+from warmuplab.claims.planned.chosen import ON_A_CLIFF, SMALL, Chosen, Planned
 from warmuplab.claims.planned.place import POST, PRE, WARM, Place, equal_area, lasting
 
 BELOW, ON_CLIFF = 8e-3, 1.6e-2
@@ -39,7 +39,7 @@ def layer_claims(place: Place, _: Chosen) -> list[Planned]:
             "On the cliff, is warmup of the decoder alone better than of everything, of the encoder, and its controls?",
             "supported",
             tuple(
-                better(f"decoder against {name}", cliff["decoder"], cliff[name], place.loss, SMALL)
+                better(f"decoder against {name}", cliff["decoder"], cliff[name], place.loss, ON_A_CLIFF)
                 for name in ("all", "encoder", "longer encoder", "equal area")
             ),
         ),

@@ -1,12 +1,21 @@
 """Planned contrasts of final losses: warmup or none, at which rates, and with which decays."""
 
-from warmuplab.claims.arm import Arm
+from warmuplab.claims.arm import Arm, Measure
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.forms import better, tolerated, within
-from warmuplab.claims.planned.chosen import LADDER_RATES, SMALL, Chosen, Planned
+from warmuplab.claims.planned.chosen import A_QUARTER, LADDER_RATES, ON_A_CLIFF, SMALL, Chosen, Planned
 from warmuplab.claims.planned.grids import POST_RATES
 from warmuplab.claims.planned.place import NONE, POST, PRE, WARM, Keys, Place
 from warmuplab.claims.terms import Value
+from warmuplab.series.levels import name_of
+
+A_STEP = 0.5  # doublings: a step of the grid of rates
+LEARNED = Measure(f"probe/reached_{name_of(1.5)}", "whether it got 1.5 nats below the unigram entropy", "", "less")
+
+
+def steps_to(level: float) -> Measure:
+    """How many steps it took to a level of the held-out loss, in decades; at most those of the run."""
+    return Measure(f"probe/steps_to_{name_of(level)}", "steps to a level", "decades", "more", "steps", logarithm=True)
 
 
 def shape_claims(place: Place, at: Chosen) -> list[Planned]:
@@ -17,7 +26,8 @@ def shape_claims(place: Place, at: Chosen) -> list[Planned]:
     best = none.at(at.best), warm.at(at.best_warm)
     pre_best = pre["no warmup"].at(at.pre_best), pre["10 % warmup"].at(at.pre_best_warm)
     both_best = _better(place, "each at its best rate", best[1], best[0])
-    on_grid = [place.arm(arm.name, dict(arm.where), rates=POST_RATES) for arm in (warm, none)]
+    at_twice = warm.at(at.twice_best), none.at(at.twice_best)
+    on_grid = {arm.name: place.arm(arm.name, dict(arm.where), rates=POST_RATES) for arm in (warm, none)}
     return [
         Planned(
             "warmup-helps",
@@ -30,9 +40,15 @@ def shape_claims(place: Place, at: Chosen) -> list[Planned]:
             "Does warmup make larger rates usable?",
             "supported",
             (
-                _better(place, "at twice the best rate without warmup", warm.at(at.twice_best), none.at(at.twice_best)),
-                tolerated("the largest rate that trains", on_grid[0], on_grid[1]),
+                better("at twice the best rate without warmup", *at_twice, place.loss, ON_A_CLIFF),
+                tolerated("the largest rate that trains", on_grid[warm.name], on_grid[none.name], A_STEP, LEARNED),
             ),
+        ),
+        Planned(
+            "lost-time",
+            "Is a level reached sooner with warmup, at twice the best rate without?",
+            "supported",
+            (better("against none", *at_twice, steps_to(at.level_late), A_QUARTER),),
         ),
         Planned(
             "post-ln-needs-it",
@@ -91,7 +107,7 @@ def _decays(place: Place, at: Chosen) -> list[Planned]:
             "noam",
             "Is noam at half its scale nearly as good as a tuned linear decay?",
             "open",
-            (within("against linear", decaying("noam", WARM, None, scale=0.5), tuned, 2 * SMALL, place.loss),),
+            (within("against linear", decaying("noam", WARM, None, scale=0.5), tuned, SMALL, place.loss),),
         ),
     ]
 

@@ -144,5 +144,6 @@ def power(distances: list[float], bounds: list[float], seeds: int, claims: int) 
     missed = 0.0
     for distance, bound in zip(distances, bounds, strict=True):
         critical = stats.t.ppf(1 - 0.025 / claims, seeds - 1)
-        missed += float(stats.nct.cdf(critical, seeds - 1, distance / bound * math.sqrt(seeds)))
+        beyond = float(stats.nct.cdf(critical, seeds - 1, distance / bound * math.sqrt(seeds)))
+        missed += 0.0 if math.isnan(beyond) else beyond  # far out it has no value
     return max(0.0, 1 - missed)

@@ -1,9 +1,7 @@
 """The registered claims: well-formed, with seeds that can carry them, and every run that they read is trained."""
 
-import copy
 import itertools
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,9 +9,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
 
+from support.study_runs import runs_by_grid
 from support.synthetic_study import keys_of
 from warmuplab.claims.arm import Arm, Not, once
 from warmuplab.claims.claim import Claim
@@ -21,41 +18,13 @@ from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.registry import CLAIMS
 from warmuplab.claims.terms import AtReadRate, Value
 from warmuplab.claims.verdicts import fewest_seeds
-from warmuplab.config.compose import CONFIG_FOLDER
-from warmuplab.config.mapping import from_mapping
-from warmuplab.config.schema import RunConfig
 from warmuplab.record.directory import RunDirectory
-from warmuplab.record.identity import identify
 from warmuplab.study import collect, results
 
 COMPARISONS = {claim.id: (*claim.contrasts, *claim.elsewhere) for claim in CLAIMS}
 ARMS = once(arm for comparison in itertools.chain.from_iterable(COMPARISONS.values()) for arm in comparison.arms)
 BY_CLAIM = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 NOT_OF_AN_ARM = ("seed", "schedule.peak_lr", "schedule.decay.values", "probes.")  # may differ between its runs
-
-
-@cache
-def composed(study: str, groups: tuple[str, ...]) -> DictConfig:
-    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        return compose("config", [f"+study={study}", *groups])
-
-
-def jobs_of(study: str) -> Iterator[tuple[RunConfig, list[int]]]:
-    """What a study's file stands for, in its order: the products of its grids, each job with its seeds.
-
-    Hydra composes the groups; settings are set by hand, which takes a tenth of the time.
-    """
-    for grid in OmegaConf.load(CONFIG_FOLDER / "study" / f"{study}.yaml").hydra.sweeper.grids:
-        plain: Any = OmegaConf.to_container(grid)
-        seeds = plain.pop("seed")
-        for values in itertools.product(*(value if isinstance(value, list) else [value] for value in plain.values())):
-            chosen = dict(zip(plain, values, strict=True))
-            groups = tuple(f"{key}={value}" for key, value in chosen.items() if "." not in key)
-            config = copy.deepcopy(composed(study, groups))
-            for key, value in chosen.items():
-                if "." in key:
-                    OmegaConf.update(config, key, value)
-            yield from_mapping(config), seeds
 
 
 @dataclass(frozen=True)
@@ -69,12 +38,12 @@ class Trained:
 
 @cache
 def trained(name: str) -> Trained:
+    jobs = [run for grid in runs_by_grid(name) for run in grid]
     keys: dict[str, dict[str, Any]] = {}
-    for job, seeds in jobs_of(name):
-        run, configuration = identify(job, "fingerprint").run_id, keys_of(job)
-        for seed in seeds:
-            keys.setdefault(f"{run} with seed {seed}", configuration | {"seed": seed})
-    summary = {"status": "finished", "values": {"val/loss": 4.0}, "corpus": {"unigram_entropy": 5.0}}
+    for run in jobs:
+        keys.setdefault(run.run_id, keys_of(run.config))
+    values = {"val/loss": 4.0, "test/loss": 4.0}
+    summary = {"status": "finished", "values": values, "corpus": {"unigram_entropy": 5.0}}
     runs = [RunDirectory(Path(run), summary, config) for run, config in keys.items()]
     varying = collect.varying_keys(keys.values())
     shared = {key: value for key, value in runs[0].config.items() if key not in varying}
@@ -137,6 +106,8 @@ def test_what_a_comparison_reads_is_measured_where_it_reads_it(claim: Claim, evi
             whole = keys["probes.enabled"] and not keys["probes.loss_only"]
             measured = {
                 "val": True,
+                "test": keys["data.name"] == "multi30k",
+                "spike": keys["probes.enabled"],
                 "probe": keys["probes.enabled"],
                 "ramp": keys["probes.enabled"] and keys["probes.early_fraction"] == 1,
                 "overfit": whole,

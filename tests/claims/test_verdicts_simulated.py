@@ -1,6 +1,6 @@
-"""How often verdicts are wrong, over simulated studies whose truth is known: a registry like the one that is planned.
+"""How often verdicts are wrong, over simulated studies whose truth is known: the registry of the confirmatory claims.
 
-Twenty claims of one to four parts and 16 to 32 seeds. The parts of a claim compare one arm with several controls, seed
+Its claims with their numbers of parts and seeds. The parts of a claim compare one arm with several controls, seed
 by seed, so that they share its noise. Effects are in standard deviations of a run over seeds. A part that is given no
 effect is the hardest case of a false claim: just at what it is tested against.
 
@@ -23,6 +23,7 @@ of which no stuck run was among the seeds: no rule can see them, and more seeds 
 0.005 at 32). A false *supported*: 0.001.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -30,19 +31,23 @@ import pytest
 from numpy.typing import NDArray
 
 from warmuplab.claims.families import ALPHA, adjust, verdicts
+from warmuplab.claims.planned.claims import REGISTRY
+from warmuplab.claims.registry import CLAIMS
 from warmuplab.claims.statistics import sign_flip_p
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
 
-PARTS = (1,) * 7 + (2,) * 7 + (3,) * 4 + (4,) * 2
-SEEDS = (16,) * 12 + (20,) * 5 + (24,) * 3  # by claim; mixed up below, so that all kinds have all numbers
-SEEDS = tuple(SEEDS[(7 * claim) % 20] for claim in range(20))
+REGISTERED = [claim for claim in CLAIMS if claim.registry == REGISTRY]
+PARTS = tuple(len(claim.contrasts) for claim in REGISTERED)
+SEEDS = tuple(len(claim.arms[0].seeds) for claim in REGISTERED)
 WIDEST = max(PARTS)
 THERE = np.arange(WIDEST) < np.array(PARTS)[:, None]  # [claim, part]
+ORDER = np.random.default_rng(0).permutation(len(PARTS))
 SMALLEST = 1.0  # effect of interest
 STUCK, CEILING = 0.1, 6.0  # the share of runs that get stuck, and where they then are
-CLEAR = 1.3  # a t below it is no finding at any level here: the exact p is left at 1, which saves most of the time
+SURE = 4.0  # a t from which on a part is too small to matter at any level here
+CLEAR = 1.5  # a t below it is no finding at any level here: the exact p is left at 1, which saves most of the time
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
@@ -83,12 +88,14 @@ def differences(
     return runs[:, 1:] - runs[:, :1] + effects[:, None], seen
 
 
-def exact_p(d: Floats, above: float) -> Floats:
-    """p [study, part] of an effect above, 1 where it is far from any finding."""
+def exact_p(d: Floats, above: float, sure: float = math.inf) -> Floats:
+    """p [study, part] of an effect above: 1 far from any finding, the smallest there is from a t of `sure` on."""
+    d = d - above
     spread = d.std(axis=-1, ddof=1) / np.sqrt(d.shape[-1])
-    worth = d.mean(axis=-1) - above > CLEAR * spread
     p = np.ones(d.shape[:-1])
-    p[worth] = sign_flip_p(d[worth], "greater", above)
+    p[(d > 0).all(axis=-1) | (d.mean(axis=-1) > sure * spread)] = 2.0 ** -d.shape[-1]  # which needs no count
+    worth = (d.mean(axis=-1) > CLEAR * spread) & (p == 1)
+    p[worth] = sign_flip_p(d[worth], "greater")
     return p
 
 
@@ -102,11 +109,11 @@ def simulated(
     rng = np.random.default_rng(seed)
     p = np.full((3, studies, len(PARTS), WIDEST), np.nan)
     for claim, (parts, seeds) in enumerate(zip(PARTS, SEEDS, strict=True)):
-        d, seen = differences(rng, draw if claim < of else normal, studies, seeds, effects[claim, :parts])
+        d, seen = differences(rng, draw if ORDER[claim] < of else normal, studies, seeds, effects[claim, :parts])
         at_ceiling = draw in (stuck, stuck_controls)
         p[0, :, claim, :parts] = exact_p(d, 0.0)
         p[1, :, claim, :parts] = np.where(seen, 1.0, exact_p(-d, 0.0))
-        small = np.maximum(exact_p(d, -SMALLEST), exact_p(-d, -SMALLEST)) if equivalence else 1.0
+        small = np.maximum(exact_p(d, -SMALLEST, SURE), exact_p(-d, -SMALLEST, SURE)) if equivalence else 1.0
         p[2, :, claim, :parts] = 1.0 if at_ceiling else small
     return p
 
@@ -119,13 +126,13 @@ def one_part_missing(true_claims: int = 0) -> Floats:
     """All parts hold by far but the first of each claim; of so many claims, all parts."""
     effects = np.full((len(PARTS), WIDEST), 4.0)
     effects[true_claims:, 0] = 0.0
-    return effects[np.argsort(np.arange(len(PARTS)) * 7 % len(PARTS))] if true_claims else effects
+    return effects[ORDER] if true_claims else effects
 
 
 TRUTHS = {
     "no claim has any effect": no_effect(),
     "of each claim one part has none": one_part_missing(),
-    "half of the claims hold, of the others one part has no effect": one_part_missing(10),
+    "half of the claims hold, of the others one part has no effect": one_part_missing(len(PARTS) // 2),
 }
 DRAWS = {"normal": normal, "heavy-tailed": heavy, "skewed": skewed, "stuck in all arms": stuck}
 
@@ -146,8 +153,8 @@ def errors(p: Floats, effects: Floats) -> dict[str, float]:
     }
 
 
-ONE_ARM = {20: 0.23, 5: 0.09, 2: 0.05}  # by the number of claims whose controls alone get stuck
-FEW_OR_MANY = pytest.mark.parametrize("studies", [250, pytest.param(4000, marks=pytest.mark.soak)])
+ONE_ARM = {len(PARTS): 0.23, 5: 0.09, 2: 0.05}  # by the number of claims whose controls alone get stuck
+FEW_OR_MANY = pytest.mark.parametrize("studies", [60, pytest.param(4000, marks=pytest.mark.soak)])
 
 
 def at_most(bound: float, studies: int) -> float:
@@ -184,5 +191,5 @@ def test_a_false_no_difference_is_rare_for_every_claim(draw: str, studies: int) 
     effects[:, 0] = SMALLEST
     found = verdicts(adjust(*simulated(3, DRAWS[draw], studies, effects, equivalence=True))) == "no difference"
     print(f"{draw}; {studies} studies: false no difference {found.mean(axis=0).max():.4f}, mean {found.mean():.4f}")
-    assert found.mean() <= at_most(0.05, 20 * studies)
+    assert found.mean() <= at_most(0.05, len(PARTS) * studies)
     assert found.mean(axis=0).max() <= at_most(0.05, studies) + 0.01 * (studies < 4000)

@@ -30,3 +30,14 @@ def needs_more(
 ) -> Comparison:
     """By how many doublings the shortest warmup that suffices is longer on one ladder than on another."""
     return Comparison(name, (more,), (less,), smallest, "doublings", margin)
+
+
+def gains_more(
+    name: str, more: tuple[Arm, Arm], less: tuple[Arm, Arm], measure: Measure = FINAL_LOSS, smallest: float = 0.05
+) -> Comparison:
+    """By how much more the second arm of a pair is better than the first, in one pair than in another."""
+    first, second, third, fourth = (Value(arm, measure) for arm in (*more, *less))
+    plus, minus = ((first, fourth), (second, third))
+    if measure.worse == "less":
+        plus, minus = minus, plus
+    return Comparison(name, plus, minus, smallest, measure.unit)

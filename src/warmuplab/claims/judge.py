@@ -18,7 +18,7 @@ from warmuplab.claims.evidence import Evidence, Missing
 from warmuplab.claims.parts import Part, Verdict
 from warmuplab.claims.registry import CLAIMS
 from warmuplab.claims.statistics import Floats
-from warmuplab.claims.terms import FINAL_LOSS, TRAINED, Value
+from warmuplab.claims.terms import FINAL_LOSS, TRAINED, AtReadRate, Mean, SmallestSufficient, Term, Value
 from warmuplab.study import results
 from warmuplab.study.results import Study
 
@@ -147,11 +147,17 @@ def summaries(claim: Claim, evidence: Evidence) -> list[ArmSummary]:
     found: list[ArmSummary] = []
     for comparison in claim.contrasts:
         for term in (*comparison.plus, *comparison.minus):
-            measure = term.measure if isinstance(term, Value) else FINAL_LOSS
+            measure = _measure_of(term)
             for arm in term.arms:
                 if arm.where.get("schedule.decay.name") != "ramp" and not any(arm == each.arm for each in found):
                     found.append(_summary(arm, evidence, measure))
     return found
+
+
+def _measure_of(term: Term) -> Measure:
+    if isinstance(term, Value):
+        return term.measure
+    return term.loss if isinstance(term, Mean | SmallestSufficient | AtReadRate) else FINAL_LOSS
 
 
 def _summary(arm: Arm, evidence: Evidence, measure: Measure) -> ArmSummary:

@@ -11,6 +11,7 @@ from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.statistics import Floats
 
 FINAL_LOSS = Measure("val/loss", "final held-out loss", "nats", "more", "unigram entropy")
+TEST_LOSS = Measure("test/loss", "final loss on the test split", "nats", "more", "unigram entropy")
 TRAINED = Measure("trained", "whether it ended well below the unigram entropy", "", "less")
 
 

@@ -8,17 +8,19 @@ from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.pilot.choices import PilotChoices, choose
 from warmuplab.claims.pilot.needs import SEED_COUNTS, Need, PartNeed, standing
 from warmuplab.claims.pilot.rates import Choice
+from warmuplab.claims.planned.claims import REGISTRY
 from warmuplab.claims.planned.place import STUDY
 from warmuplab.claims.power import CONFIDENCE, WANTED
+from warmuplab.claims.registry import CLAIMS
 from warmuplab.report.tables import ResultTable
 from warmuplab.study.results import Study
 
 LEGEND = (
-    "*Spread*: standard deviation of the paired differences over the seeds, and its upper"
-    f" {100 * CONFIDENCE:g} % bound. *Effect*: the smallest of interest, from the bound that is tested. *At the"
-    " ceiling*: seeds with a run that hides a difference. *Seeds*: the fewest of"
-    f" {listed(SEED_COUNTS)} with a power of {WANTED:g}, or the most of them, and the *power* with these, at the level"
-    " of the claim that has to pass first. Showing *no difference* needs no more."
+    f"*Spread*: standard deviation of the paired differences over the seeds, and its upper {100 * CONFIDENCE:g} %"
+    " bound. *Effect*: the smallest of interest, from the bound that is tested. *At the ceiling*: seeds with a run"
+    f" that hides a difference. *Seeds*: the fewest of {listed(SEED_COUNTS)} with a power of {WANTED:g}, or the most"
+    " of them, and the *power* with these, at the level of the claim that has to pass first. Showing *no difference*"
+    " needs no more. *Registered*: the seeds that the claim was registered with, and its power with them."
 )
 
 
@@ -47,12 +49,13 @@ def pilot_sections(study: Study, figures: Sequence[str]) -> list[str]:
 def claim_table(made: PilotChoices) -> ResultTable:
     """A row per part of every planned claim."""
     header = ["Claim", "Expected", "Contrast", "Mean", "Spread (bound)", "Effect", "At the ceiling", "Seeds", "Power"]
+    header += ["Registered"]
     rows = []
     for need in made.needs:
         for place, part in enumerate(need.parts):
             first = place == 0
             rows.append([need.planned.id if first else "", need.planned.expected if first else "", *_part(part)])
-            rows[-1] += _seeds(need) if first else ["", ""]
+            rows[-1] += _seeds(need) if first else [""] * 3
     return ResultTable(header, rows)
 
 
@@ -65,7 +68,14 @@ def _part(part: PartNeed) -> list[str]:
 
 
 def _seeds(need: Need) -> list[str]:
-    return [MISSING if need.seeds is None else str(need.seeds), number(need.power)]
+    seeds = registered_seeds().get(need.planned.id)
+    registered = MISSING if seeds is None else f"{seeds} ({number(need.power_with(seeds))})"
+    return [MISSING if need.seeds is None else str(need.seeds), number(need.power), registered]
+
+
+def registered_seeds() -> dict[str, int]:
+    """How many seeds each confirmatory claim has, by id."""
+    return {claim.id: len(claim.arms[0].seeds) for claim in CLAIMS if claim.registry == REGISTRY}
 
 
 def _lacking(needs: Sequence[Need]) -> list[str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from warmuplab.base.words import rate_label
-from warmuplab.claims.pilot.choices import doubled, ladder_rates, rival
+from warmuplab.claims.pilot.choices import ladder_rates, large_rate, rival
 from warmuplab.claims.pilot.levels import BY, common_level, run_length
 from warmuplab.claims.pilot.needs import SEED_COUNTS, PartNeed, need_of, unseen_spread
 from warmuplab.claims.pilot.rates import at_or_below, best_rate, fixed_rate, largest_trained, on_a_cliff
@@ -93,8 +93,8 @@ def test_a_rate_on_the_grid_is_at_most_the_one_wanted() -> None:
     assert at_or_below(GRID, 8e-3) == 8e-3
     assert at_or_below(GRID, 7e-3) == GRID[3]
     assert at_or_below(GRID, 1e-4) == GRID[0]
-    assert doubled("net", 4e-3, 8e-3).refused == ""
-    assert doubled("net", 1.6e-2, 1.6e-2).refused == "the grid ends below twice that rate"
+    assert large_rate("net", 4e-3, 8e-3, 2).refused == ""
+    assert large_rate("net", 1.6e-2, 1.6e-2, 2).refused == "the grid ends below 2 times that rate"
     assert ladder_rates(4e-3, 8e-3).refused == ""
     assert ladder_rates(5.66e-3, 1.13e-2).refused == ""
     assert ladder_rates(2.83e-3, 5.66e-3).refused == "4e-3 is above the fixed rate; at 8e-3 not all seeds train"
@@ -129,9 +129,9 @@ def test_the_rival_is_the_best_share_but_ten_percent() -> None:
         0.1: np.array([2.9, 3.0]),
         0.3: np.array([3.2, 3.2]),
     }
-    assert rival(800, losses).value == 0.03
-    assert rival(800, losses).refused == ""
-    assert "longest" in rival(800, {0.1: losses[0.1], 0.3: losses[0.3]}).refused
+    assert rival(800, losses, 8e-3).value == 0.03
+    assert "longest" not in rival(800, losses, 8e-3).sentence
+    assert "longest" in rival(800, {0.1: losses[0.1], 0.3: losses[0.3]}, 8e-3).sentence
 
 
 def part(upper: float, smallest: float = 0.05) -> PartNeed:

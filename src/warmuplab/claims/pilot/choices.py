@@ -9,14 +9,14 @@ import numpy as np
 from warmuplab.base.words import rate_label
 from warmuplab.claims.arm import Arm, Measure
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.pilot.levels import BY, common_level, run_length
+from warmuplab.claims.pilot.levels import BY, common_level, first_level, run_length
 from warmuplab.claims.pilot.needs import Need, needs
-from warmuplab.claims.pilot.rates import CLOSE, Choice, at_or_below, best_rate, fixed_rate, largest_trained
+from warmuplab.claims.pilot.rates import CLOSE, STEP, Choice, at_or_below, best_rate, fixed_rate, largest_trained
 from warmuplab.claims.planned import early
 from warmuplab.claims.planned.chosen import LADDER_RATES, Chosen
 from warmuplab.claims.planned.early import three_arms
 from warmuplab.claims.planned.grids import WIDTHS, rate_arms
-from warmuplab.claims.planned.length import HIGH, SHARES, length_arms
+from warmuplab.claims.planned.length import SHARES, TENTH_RATES, length_arms
 from warmuplab.claims.planned.place import PILOT, POST, PRE, QUICK, WARM
 from warmuplab.claims.planned.plan import plan
 from warmuplab.claims.statistics import Floats
@@ -30,13 +30,18 @@ BEST = {
     "pre-LN, 10 % warmup": "pre_best_warm",
     "sgd, no warmup": "sgd_best",
     "sgd, 10 % warmup": "sgd_best_warm",
-    "RAdam, no warmup": "radam",
-    "GI-Adam, no warmup": "gi_adam",
-    "Adam, 100 steps": "untuned",
     **{f"width {width}, no warmup": f"best_{width}" for width in WIDTHS},
     **{f"width {width}, 10 % warmup": f"best_{width}_warm" for width in WIDTHS},
 }
 """Which of the `Chosen` each arm's best rate becomes."""
+A_LARGE_RATE = 3  # times the best of pre-LN
+FIXED = {
+    "post-LN, no warmup": "fixed",
+    "pre-LN, no warmup": "pre_fixed",
+    "width 16, no warmup": "fixed_16",
+    "width 64, no warmup": "fixed_64",
+}
+FIRST = ("level_quick",)  # where the lowest level is asked for
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,13 @@ def choose(evidence: Evidence) -> PilotChoices:
         found += [largest, fixed, best]
         if of in BEST and best.value is not None:
             values[BEST[of]] = best.value
-        if of == "post-LN, no warmup" and fixed.value is not None and largest.value is not None:
-            values |= {"fixed": fixed.value, "largest": largest.value}
+        if of in FIXED and fixed.value is not None and largest.value is not None:
+            values[FIXED[of]] = fixed.value
+            values |= {"largest": largest.value} if FIXED[of] == "fixed" else {}
     at = _with_doubles(replace(Chosen(), **values))
     found += [
-        doubled("post-LN", at.best, at.twice_best),
-        doubled("pre-LN", at.pre_best, at.pre_large),
+        large_rate("post-LN", at.best, at.twice_best, 2),
+        large_rate("pre-LN", at.pre_best, at.pre_large, A_LARGE_RATE),
         ladder_rates(at.fixed, at.largest),
     ]
     at, of_ladders = _with_rivals(at, evidence)
@@ -73,10 +79,10 @@ def choose(evidence: Evidence) -> PilotChoices:
     return PilotChoices(tuple(found), at, tuple(needs(plan(at), evidence)))
 
 
-def doubled(of: str, best: float, large: float) -> Choice:
-    """The rate of the grid at or below twice the best one without warmup; refused where the grid ends too early."""
-    said = f"{of}: {rate_label(large)}, where the best rate without warmup is {rate_label(best)}."
-    refused = "" if large > 1.9 * best else "the grid ends below twice that rate"
+def large_rate(of: str, best: float, large: float, times: float) -> Choice:
+    """The rate of the grid at or below so many times the best one without warmup; refused where the grid ends first."""
+    said = f"{of}: {rate_label(large)}, at most {times:g} times the best rate without warmup, {rate_label(best)}."
+    refused = "" if large > times / STEP / CLOSE * best else f"the grid ends below {times:g} times that rate"
     return Choice("large rate", of, large, "", said, refused)
 
 
@@ -103,7 +109,7 @@ def _with_doubles(at: Chosen) -> Chosen:
         at,
         best=max(at.best, both[0]),
         twice_best=at_or_below(both, 2 * at.best),
-        pre_large=at_or_below(grids["pre-LN, no warmup"].rates, 2 * at.pre_best),
+        pre_large=at_or_below(grids["pre-LN, no warmup"].rates, A_LARGE_RATE * at.pre_best),
     )
 
 
@@ -112,9 +118,10 @@ def _with_rivals(at: Chosen, evidence: Evidence) -> tuple[Chosen, list[Choice]]:
     rivals = dict(at.rival)
     found, unwarmed = [], {}
     for steps in SHARES:
-        arms = length_arms(PILOT, steps, HIGH)
+        rate = TENTH_RATES[steps]
+        arms = length_arms(PILOT, steps, rate)
         losses = {share: _final(evidence, arm) for share, arm in arms.items()}
-        found.append(rival(steps, losses))
+        found.append(rival(steps, losses, rate))
         if found[-1].value is not None:
             rivals[steps] = found[-1].value
         if steps in (200, 800):
@@ -125,17 +132,17 @@ def _with_rivals(at: Chosen, evidence: Evidence) -> tuple[Chosen, list[Choice]]:
     return replace(at, rival=tuple(rivals.items())), found
 
 
-def rival(steps: int, loss_of: dict[float, Floats]) -> Choice:
+def rival(steps: int, loss_of: dict[float, Floats], rate: float) -> Choice:
     """The share of warmup, but for 10 %, with the lowest mean final loss over seeds."""
-    name, of = "best share but 10 %", f"{steps:,} steps at {rate_label(HIGH)}"
+    name, of = "best share but 10 %", f"{steps:,} steps at {rate_label(rate)}"
     if any(np.isnan(loss_S).any() for loss_S in loss_of.values()):
         return Choice(name, of, None, "", f"{of}: no best share, runs are missing.", "runs are missing")
     means = {share: float(loss_S.mean()) for share, loss_S in loss_of.items()}
     best = min((share for share in means if share != 0.1), key=lambda share: means[share])
     told = ", ".join(f"{mean:.3f} at {100 * share:g} %" for share, mean in means.items())
-    said = f"{of}: {100 * best:g} % has the lowest mean final loss but for 10 % ({told} of warmup)."
-    at_end = f"{100 * best:g} % is the longest of the ladder, longer may be better" if best == max(means) else ""
-    return Choice(name, of, best, "", said, at_end)
+    at_end = ", and is the longest of the ladder: more may be better still" if best == max(means) else ""
+    said = f"{of}: {100 * best:g} % has the lowest mean final loss but for 10 % ({told} of warmup){at_end}."
+    return Choice(name, of, best, "", said)
 
 
 def _with_levels(at: Chosen, evidence: Evidence) -> tuple[Chosen, list[Choice]]:
@@ -162,7 +169,8 @@ def _with_levels(at: Chosen, evidence: Evidence) -> tuple[Chosen, list[Choice]]:
         "level_late": (f"post-LN with warmup at {rate_label(at.twice_best)}", late, 800, BY),
     }
     found = {
-        name: common_level(of, _steps_to(evidence, arms), steps, by) for name, (of, arms, steps, by) in compared.items()
+        name: (first_level if name in FIRST else common_level)(of, _steps_to(evidence, arms), steps, by)
+        for name, (of, arms, steps, by) in compared.items()
     }
     values: dict[str, Any] = {name: choice.value for name, choice in found.items() if choice.value is not None}
     return replace(at, **values), list(found.values())

@@ -1,6 +1,7 @@
 """The rules for held-out levels and for the length of a run."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,6 +37,16 @@ def common_level(of: str, steps_to: Mapping[float, Floats], run_steps: int, by: 
         f" {run_steps}" + (f" ({deeper[0]})" if deeper else "") + "."
     )
     return Choice("level", of, level, "nats", said)
+
+
+def first_level(of: str, steps_to: Mapping[float, Floats], run_steps: int, by: float) -> Choice:
+    """The lowest level, which every run compared must reach by a share of its steps: what happens before it is early.
+
+    The arguments are those of `common_level`.
+    """
+    lowest = min(steps_to)
+    deepest = common_level(of, {lowest: steps_to[lowest]}, run_steps, by)
+    return replace(deepest, sentence=deepest.sentence[:-1] + ", the lowest there is.")
 
 
 def run_length(of: str, loss_of: Mapping[int, Floats], unigram_entropy: float) -> Choice:

@@ -62,6 +62,15 @@ class Need:
     """With these seeds, at the effects that matter."""
     lacks: str
     """What keeps it from being decided; empty where nothing does."""
+    claims: int
+    """That are tested together."""
+
+    def power_with(self, seeds: int) -> float:
+        """At the effects that matter; null where nothing can be planned."""
+        if self.seeds is None:
+            return math.nan
+        distances, uppers = [part.distance for part in self.parts], [part.upper for part in self.parts]
+        return claim_power(distances, uppers, seeds, self.claims)
 
 
 def needs(plan: Sequence[Planned], evidence: Evidence) -> list[Need]:
@@ -73,7 +82,7 @@ def need_of(planned: Planned, parts: Sequence[PartNeed], claims: int) -> Need:
     """What a claim needs, one of so many."""
     missing = [part.missing for part in parts if part.missing]
     if missing:
-        return Need(planned, tuple(parts), None, None, math.nan, "; ".join(missing))
+        return Need(planned, tuple(parts), None, None, math.nan, "; ".join(missing), claims)
     distances, uppers = [part.distance for part in parts], [part.upper for part in parts]
     needed = seeds_needed(distances, uppers, claims)
     seeds = next((count for count in SEED_COUNTS if needed is not None and count >= needed), SEED_COUNTS[-1])
@@ -83,7 +92,7 @@ def need_of(planned: Planned, parts: Sequence[PartNeed], claims: int) -> Need:
         widest = max(parts, key=lambda part: part.upper / part.distance)
         enough = f"needs {plural(needed, 'seed')}" if needed else "no number of seeds is enough"
         lacks = f"{enough}, for the spread of {widest.comparison.name}"
-    return Need(planned, tuple(parts), needed, seeds, reached, lacks)
+    return Need(planned, tuple(parts), needed, seeds, reached, lacks, claims)
 
 
 def part_need(comparison: Comparison, evidence: Evidence) -> PartNeed:

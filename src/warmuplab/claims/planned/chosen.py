@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from warmuplab.claims.claim import Comparison
 
+FEW = 8  # seeds of what is described and not tested
 LADDER_RATES = (4e-3, 8e-3)  # at which the pilot's ladders of warmups, layers and decays were trained
 SMALL = 0.1  # nats: the smallest effect of interest on a final loss
 ON_A_CLIFF = 1.0  # nats: the same where runs get stuck; it is two or more between one that is and one that is not
-A_QUARTER = 0.097  # decades: the smallest effect of interest on what differs by factors
+A_QUARTER, FACTOR_OF_2, FACTOR_OF_10 = 0.097, 0.301, 1.0  # decades: the same for what differs by factors
+A_FIFTH = 0.2  # natural logarithms
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,15 @@ class Chosen:
     """About twice `best`, on the grid."""
     pre_best: float = 1.6e-2
     pre_best_warm: float = 1.6e-2
-    pre_large: float = 3.2e-2
-    """About twice `pre_best`, on the grid: where the loss of pre-LN rises."""
+    pre_fixed: float = 1.6e-2
+    """Of pre-LN without warmup: at most half of the largest rate at which all tuning seeds train."""
+    pre_large: float = 2.26e-2
+    """At most three times `pre_best`, on the grid: where the loss of pre-LN rises without warmup."""
     sgd_best: float = 0.4
     sgd_best_warm: float = 0.4
+    fixed_16: float = 4e-3
+    fixed_64: float = 2e-3
+    """As `fixed`, of other widths."""
     best_16: float = 8e-3
     best_16_warm: float = 1.6e-2
     best_64: float = 4e-3
@@ -36,10 +43,6 @@ class Chosen:
     best_128: float = 2e-3
     best_128_warm: float = 4e-3
     """Of post-LN of other widths."""
-    radam: float = 8e-3
-    gi_adam: float = 8e-3
-    untuned: float = 8e-3
-    """Of Adam with 2 / (1 - beta2) steps of warmup."""
     rival: tuple[tuple[int, float], ...] = ((200, 0.3), (800, 0.3), (3200, 0.3))
     """By the length of the run, the best share of warmup but for 10 %."""
     level: float = 1.0

@@ -28,7 +28,7 @@ def claims_of(
     words: Mapping[str, Words],
     elsewhere: Mapping[str, tuple[Comparison, ...]] | None = None,
 ) -> tuple[Claim, ...]:
-    """The confirmatory claims that the report of a study carries; `elsewhere` has what is only described, by claim.
+    """The confirmatory claims that a study's report carries; `elsewhere` has more that is only described, by claim.
 
     Raises `ValueError` where words and planned claims are not of the same claims.
     """
@@ -42,7 +42,7 @@ def claims_of(
             words[one.id].source,
             words[one.id].measure,
             one.parts,
-            (elsewhere or {}).get(one.id, ()),
+            one.elsewhere + (elsewhere or {}).get(one.id, ()),
             words[one.id].caveats,
             words[one.id].figure,
             study=study,

@@ -1,8 +1,10 @@
 """Planned contrasts of the causal test: warmup of one part of the network alone, full rate everywhere else."""
 
+from dataclasses import replace
+
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.forms import better, within
-from warmuplab.claims.planned.chosen import ON_A_CLIFF, SMALL, Chosen, Planned
+from warmuplab.claims.planned.chosen import FEW, ON_A_CLIFF, SMALL, Chosen, Planned
 from warmuplab.claims.planned.place import POST, PRE, WARM, Place, equal_area, lasting
 
 BELOW, ON_CLIFF = 8e-3, 1.6e-2
@@ -12,64 +14,78 @@ AREA_WINDOW = 0.2
 
 def layer_claims(place: Place, _: Chosen) -> list[Planned]:
     """Claims on where in the network warmup is needed; the control has full rates everywhere and the same clock."""
-    below = _parts(place, BELOW)
+    below = _parts(place, BELOW, seeds=FEW)
     cliff = _parts(place, ON_CLIFF)
     pre = _parts(place, PRE_RATE, before=True)
     return [
         Planned(
-            "deep-half-suffices",
-            "Is warmup of the deep half as good as that of all layers, and better than that of the shallow half?",
+            "deep-layers-need-it",
+            "Is warmup of the deep half better than that of the shallow half?",
             "in part",
-            (
-                within("deep against all", below["deep"], below["all"], SMALL, place.loss),
-                better("deep against shallow", below["deep"], below["shallow"], place.loss, SMALL),
+            (better("post-LN, deep against shallow", cliff["deep"], cliff["shallow"], place.loss, ON_A_CLIFF),),
+            tuple(
+                replace(better(f"{name}, deep or shallow", of["deep"], of["shallow"], place.loss, SMALL), short=name)
+                for name, of in (("pre-LN", pre), ("post-LN off its cliff", below))
             ),
         ),
         Planned(
-            "any-part-suffices",
-            "Below the cliff, is warmup of the shallow half, the encoder or the decoder as good as that of all layers?",
+            "half-of-the-layers-suffices",
+            "Is warmup of either half of pre-LN as good as that of all layers?",
             "supported",
             tuple(
-                within(f"{name} against all", below[name], below["all"], SMALL, place.loss)
-                for name in ("shallow", "encoder", "decoder")
+                within(f"{half} against all", pre[half], pre["all"], SMALL, place.loss) for half in ("deep", "shallow")
+            ),
+            tuple(
+                replace(
+                    within(f"post-LN, {part} against all", below[part], below["all"], SMALL, place.loss),
+                    short=f"post-LN, {part}",
+                )
+                for part in ("deep", "shallow", "encoder", "decoder")
             ),
         ),
         Planned(
-            "decoder-needs-it",
-            "On the cliff, is warmup of the decoder alone better than of everything, of the encoder, and its controls?",
+            "post-ln-decoder-needs-it",
+            "On the cliff of post-LN, is warmup of the decoder alone better than of the encoder, and its controls?",
             "supported",
             tuple(
                 better(f"decoder against {name}", cliff["decoder"], cliff[name], place.loss, ON_A_CLIFF)
-                for name in ("all", "encoder", "longer encoder", "equal area")
+                for name in ("encoder", "longer encoder", "equal area")
             ),
         ),
         Planned(
-            "embedding-alone-harms",
-            "Is warmup of the embedding alone worse than none?",
+            "encoder-warmup-harms",
+            "On the cliff of post-LN, is warmup of the decoder alone better than of everything?",
+            "supported",
+            (better("decoder against all", cliff["decoder"], cliff["all"], place.loss, ON_A_CLIFF),),
+        ),
+        Planned(
+            "pre-ln-encoder-needs-it",
+            "Does pre-LN gain by warmup of its encoder, and not by that of its decoder?",
+            "open",
+            (
+                within("encoder against all", pre["encoder"], pre["all"], SMALL, place.loss),
+                better("encoder against decoder", pre["encoder"], pre["decoder"], place.loss, SMALL),
+                within("none against decoder", pre["none"], pre["decoder"], SMALL, place.loss),
+            ),
+        ),
+        Planned(
+            "embedding-alone-does-not-help",
+            "Is no warmup as good as that of the embedding alone?",
             "supported",
             (
-                better("post-LN, none against embedding", below["none"], below["embedding"], place.loss, SMALL),
-                better("pre-LN, none against embedding", pre["none"], pre["embedding"], place.loss, SMALL),
-            ),
-        ),
-        Planned(
-            "pre-ln-any-part",
-            "Does pre-LN do as well with warmup of either stack alone, or of either half, as with all?",
-            "supported",
-            tuple(
-                within(f"{name} against all", pre[name], pre["all"], SMALL, place.loss)
-                for name in ("encoder", "decoder", "deep", "shallow")
+                within("post-LN, none against embedding", cliff["none"], cliff["embedding"], ON_A_CLIFF, place.loss),
+                within("pre-LN, none against embedding", pre["none"], pre["embedding"], SMALL, place.loss),
             ),
         ),
     ]
 
 
-def _parts(place: Place, rate: float, before: bool = False) -> dict[str, Arm]:
+def _parts(place: Place, rate: float, before: bool = False, seeds: int | None = None) -> dict[str, Arm]:
     network = (PRE if before else POST) | {"training.steps": 400}
 
     def arm(name: str, layers: str, **longer: float) -> Arm:
         keys = lasting(longer["share"]) if longer else WARM
-        return place.arm(name, network, keys, {"schedule.warmup.layers": layers}, rates=(rate,))
+        return place.arm(name, network, keys, {"schedule.warmup.layers": layers}, rates=(rate,), seeds=seeds)
 
     parts = ("all", "none", "deep", "shallow", "encoder", "decoder", "embedding")
     area = equal_area(AREA_WINDOW) | {"schedule.warmup.layers": "decoder"}

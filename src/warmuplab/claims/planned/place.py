@@ -11,16 +11,17 @@ from warmuplab.claims.terms import FINAL_LOSS
 
 STUDY, SEEDS = "pilot", (100, 101, 102, 103)
 Keys = dict[str, Any]
+WIDTH = "model.width"
 
 ADAM: Keys = {"optimizer.name": "adam", "optimizer.betas": [0.9, 0.98]}
 SGD: Keys = {"optimizer.name": "sgd", "optimizer.betas": None}
 LINEAR: Keys = {"schedule.decay.name": "linear", "schedule.warmup.layers": "all"}
 _ALL = ADAM | LINEAR | {"data.name": "multi30k", "training.batch_size": 16, "training.steps": 800}
-POST: Keys = {"model.norm": "post", "model.width": 32} | _ALL
-PRE: Keys = {"model.norm": "pre", "model.width": 32} | _ALL
+POST: Keys = {"model.norm": "post", WIDTH: 32} | _ALL
+PRE: Keys = {"model.norm": "pre", WIDTH: 32} | _ALL
 QUICK: Keys = PRE | {
     "data.name": "jupyterlab",
-    "model.width": 64,
+    WIDTH: 64,
     "training.batch_size": 64,
     "training.steps": 200,
 }
@@ -52,7 +53,7 @@ def equal_area(window: float) -> Keys:
 
 def of_width(width: int) -> Keys:
     """The post-LN network of another width, which trains for 400 steps."""
-    return POST | {"model.width": width, "training.steps": 400}
+    return POST | {WIDTH: width, "training.steps": 400}
 
 
 NONE, WARM = lasting(0), lasting(0.1)
@@ -65,10 +66,14 @@ class Place:
     study: str = STUDY
     seeds: tuple[int, ...] = SEEDS
     loss: Measure = FINAL_LOSS
+    several_widths: bool = True
+    """Whether the width picks an arm; where all its runs share one it does not, so that it can be another."""
 
     def arm(self, name: str, *keys: Keys, rates: tuple[float, ...] = (), seeds: int | None = None) -> Arm:
         """The arm that all `keys` together pick, later ones before earlier; of the first `seeds` alone if given."""
         where = {key: value for one in keys for key, value in one.items()}
+        if not self.several_widths:
+            where.pop(WIDTH, None)
         return Arm(name, where, rates, self.seeds[:seeds], study=self.study)
 
 

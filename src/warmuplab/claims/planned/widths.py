@@ -4,7 +4,7 @@ from warmuplab.claims.arm import Arm
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.forms import better
 from warmuplab.claims.planned.chosen import SMALL, Chosen, Planned
-from warmuplab.claims.planned.grids import ON_SGD, WIDTHS, rate_arms
+from warmuplab.claims.planned.grids import ON_SGD, rate_arms
 from warmuplab.claims.planned.place import POST, PRE, Keys, Place, of_width
 from warmuplab.claims.terms import AtReadRate, Mean
 
@@ -16,20 +16,26 @@ def width_claims(place: Place, at: Chosen) -> list[Planned]:
     widths = rate_arms(place)
     return [
         Planned(
-            "warmup-helps-at-every-width",
-            "Does 10 % of warmup lower the final loss at the other widths, each arm at its best rate?",
+            "warmup-helps-at-other-widths",
+            "Does 10 % of warmup lower the final loss of other widths, at half the largest rate that trains without?",
             "supported",
             tuple(
                 better(
                     f"width {width}",
-                    widths[f"width {width}, 10 % warmup"].at(getattr(at, f"best_{width}_warm")),
-                    widths[f"width {width}, no warmup"].at(getattr(at, f"best_{width}")),
+                    widths[f"width {width}, 10 % warmup"].at(fixed),
+                    widths[f"width {width}, no warmup"].at(fixed),
                     place.loss,
                     SMALL,
                 )
-                for width in WIDTHS
+                for width, fixed in ((16, at.fixed_16), (64, at.fixed_64))
             ),
         ),
+    ]
+
+
+def jitter_claims(place: Place, _: Chosen) -> list[Planned]:
+    """Claims on rates that are read off ramps."""
+    return [
         Planned(
             "jitter-tells-rate",
             "Is the rate at which a ramp jitters better than one of the grid at random?",
@@ -46,7 +52,6 @@ def networks(place: Place) -> list[tuple[str, Arm, Arm]]:
         ("post-LN", POST),
         ("pre-LN", PRE),
         ("width 16", of_width(16)),
-        ("width 64", of_width(64)),
         ("sgd", ON_SGD),
     ]
     return [(name, grids[f"{name}, 10 % warmup"], place.arm(f"ramp, {name}", network, RAMP)) for name, network in found]

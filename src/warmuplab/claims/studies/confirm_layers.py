@@ -1,0 +1,57 @@
+"""Confirmatory claims of the causal test: warmup of a part of the network alone, the full rate everywhere else."""
+
+from warmuplab.claims.planned.claims import NOTES, Words, claims_of
+from warmuplab.claims.planned.confirm import CHOSEN, ELSEWHERE, LAYERS
+from warmuplab.claims.planned.layers import layer_claims
+
+LOSS = "Final loss on the test split, 400 steps"
+WALK = "A part without warmup walks further in the first steps than with it: arms differ in more than where warmup is."
+CLIFF = "At that rate runs that get stuck count at the unigram entropy."
+GOTMARE = "Gotmare et al. 2018, who froze deep layers"
+
+WORDS = {
+    "deep-layers-need-it": Words(
+        "It is the deep layers that need warmup.",
+        f"{NOTES}; {GOTMARE}",
+        f"{LOSS}: warmup of the deep half of both stacks alone against that of the shallow half alone. Post-LN at a"
+        " rate where runs get stuck.",
+        (WALK, CLIFF),
+    ),
+    "half-of-the-layers-suffices": Words(
+        "Warmup of one half of the layers does what warmup of all does.",
+        "this project, from its pilot",
+        f"{LOSS}: warmup of the deep half alone, and of the shallow half alone, each less than a margin above that of"
+        " all layers. Pre-LN.",
+        (WALK,),
+    ),
+    "post-ln-decoder-needs-it": Words(
+        "Post-LN translation needs warmup in its decoder.",
+        "this project, from its pilot",
+        f"{LOSS}: warmup of the decoder alone against warmup of the encoder alone, of the encoder three times as long,"
+        " and against a decoder without warmup whose rate has the same area over the first fifth of the steps. At a"
+        " rate where runs get stuck.",
+        (WALK, CLIFF),
+    ),
+    "encoder-warmup-harms": Words(
+        "Post-LN translation loses by giving warmup to its encoder as well as to its decoder.",
+        "this project, from its pilot",
+        f"{LOSS}: warmup of the decoder alone against warmup of everything, at a rate where runs get stuck.",
+        (WALK, CLIFF),
+    ),
+    "pre-ln-encoder-needs-it": Words(
+        "Pre-LN translation gains by warmup of its encoder, and not by that of its decoder.",
+        "this project, from its pilot",
+        f"{LOSS}: warmup of the encoder alone less than a margin above that of all layers, and below that of the"
+        " decoder alone; no warmup less than a margin above that of the decoder alone.",
+        (WALK,),
+    ),
+    "embedding-alone-does-not-help": Words(
+        "Warmup of the embedding alone does not help.",
+        "this project, from its pilot",
+        f"{LOSS}: no warmup less than a margin above warmup of the embedding alone, for post-LN at a rate where runs"
+        " get stuck, and for pre-LN.",
+        (WALK, "The embedding is shared by encoder, decoder and output."),
+    ),
+}
+
+CLAIMS = claims_of("confirm_layers", layer_claims(LAYERS, CHOSEN), WORDS, ELSEWHERE)

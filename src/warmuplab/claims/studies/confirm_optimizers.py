@@ -1,0 +1,33 @@
+"""Confirmatory claims on what is said to replace warmup, and on an optimizer that may need none."""
+
+from warmuplab.claims.planned.claims import KALRA, Words, claims_of
+from warmuplab.claims.planned.confirm import CHOSEN, OPTIMIZERS
+from warmuplab.claims.planned.optimizers import optimizer_claims
+
+LOSS = "Final loss on the test split"
+UNTUNED = "Adam with 2 / (1 - beta2) = 100 steps of linear warmup (Ma and Yarats 2021)"
+RATE = "All at one peak rate, at which Adam trains without warmup too."
+
+WORDS = {
+    "radam-replaces-it": Words(
+        "RAdam without warmup does what Adam does with it.",
+        "Liu et al. 2020; doubted by Ma and Yarats 2021",
+        f"{LOSS}: RAdam without warmup less than a margin above {UNTUNED}. Post-LN, 800 steps.",
+        (RATE,),
+    ),
+    "gi-adam-replaces-it": Words(
+        "Starting Adam's second moment from the first gradient (GI-Adam) does what warmup does.",
+        KALRA,
+        f"{LOSS}: GI-Adam without warmup less than a margin above {UNTUNED}. Post-LN, 800 steps.",
+        (RATE,),
+    ),
+    "sgd-needs-none": Words(
+        "SGD with momentum and clipped gradients needs no warmup.",
+        "a common belief: warmup is for Adam's second moment",
+        f"{LOSS}: without warmup less than a margin above 10 % of it, each at its best rate of a grid. Pre-LN, 400"
+        " steps.",
+        ("The grid has steps of 2.",),
+    ),
+}
+
+CLAIMS = claims_of("confirm_optimizers", optimizer_claims(OPTIMIZERS, CHOSEN), WORDS)

@@ -4,7 +4,7 @@ from warmuplab.claims.arm import Arm
 from warmuplab.claims.planned.place import NONE, PILOT, POST, PRE, SGD, WARM, Place, of_width, steps_long
 
 POST_RATES = (4e-3, 5.66e-3, 8e-3, 1.13e-2, 1.6e-2)  # of both arms
-PRE_RATES = (8e-3, 1.13e-2, 1.6e-2, 2.26e-2, 3.2e-2)
+PRE_RATES = (5.66e-3, 8e-3, 1.13e-2, 1.6e-2, 2.26e-2, 3.2e-2)
 SGD_RATES = (0.2, 0.4, 0.8, 1.6)
 REPLACEMENT_RATES = (4e-3, 8e-3, 1.6e-2)
 WIDTHS = {16: (4e-3, 8e-3, 1.6e-2, 3.2e-2), 64: (2e-3, 4e-3, 8e-3), 128: (2e-3, 4e-3)}  # and their rates

@@ -12,7 +12,7 @@ import pytest
 from support.synthetic_study import ENTROPY, leave
 from warmuplab.claims.arm import Arm, Measure, Not
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.terms import FINAL_LOSS, AtReadRate
+from warmuplab.claims.terms import FINAL_LOSS, TEST_LOSS, TRAINED, AtReadRate, LargestTrained
 from warmuplab.record.run import Run
 from warmuplab.study import collect
 from warmuplab.study.results import Study
@@ -302,3 +302,21 @@ def test_a_ramp_that_diverges_suggests_what_was_read_before(tmp_path: Path) -> N
     assert suggested == pytest.approx([1e-2, 2e-2, math.nan, math.nan], nan_ok=True)
     assert np.isnan(AtReadRate((), (ramp,), 1e-2, "ramp/rise_lr").suggested(Evidence({"tiny": study}), 0)).all()
     assert np.isnan(AtReadRate((), (ramp,), 1e-2).suggested(Evidence({}), 0)).all()
+
+
+def test_a_run_that_is_stuck_on_one_split_counts_at_the_ceiling_on_another(
+    runs: dict[tuple[str, float, int], Run], study: Study
+) -> None:
+    """It may end a little below the unigram entropy there, which is that of the validation split."""
+    below = {run.run_id: ENTROPY - 0.003 for run in runs.values()}
+    on_test = replaced(study, "test/loss", below)
+    table = Evidence({"tiny": on_test}).table(arm("post", (1e-3, 2e-3), (1, 2)), TEST_LOSS)
+    assert table.at_ceiling.tolist() == [[False, False], [False, True]]
+    assert table.values == pytest.approx(np.array([[ENTROPY - 0.003] * 2, [ENTROPY - 0.003, ENTROPY]]))
+
+
+def test_a_rate_at_which_a_run_diverged_is_not_one_at_which_it_trained(study: Study) -> None:
+    """Nor does it make the seed a missing one."""
+    learned = dataclasses.replace(TRAINED, ceiling="worst")
+    read = LargestTrained(arm("post", RATES, (0,)), learned).read(Evidence({"tiny": study}))
+    assert read.values == pytest.approx([math.log2(2e-3)])

@@ -16,7 +16,7 @@ from warmuplab.claims.arm import Arm, Not, once
 from warmuplab.claims.claim import Claim
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.registry import CLAIMS
-from warmuplab.claims.terms import AtReadRate, Value
+from warmuplab.claims.terms import AtReadRate, LargestTrained, Value
 from warmuplab.claims.verdicts import fewest_seeds
 from warmuplab.record.directory import RunDirectory
 from warmuplab.study import collect, results
@@ -101,6 +101,8 @@ def test_what_a_comparison_reads_is_measured_where_it_reads_it(claim: Claim, evi
         arms, column = ((term.arm,), term.measure.column) if isinstance(term, Value) else ((), "")
         if isinstance(term, AtReadRate):
             arms, column = term.ramps, term.mark
+        if isinstance(term, LargestTrained):
+            arms, column = (term.arm,), term.measure.column
         for keys in (trained(arm.study).keys[run] for arm in arms for run in evidence.runs(arm)["run_id"]):
             kind = column.partition("/")[0]
             whole = keys["probes.enabled"] and not keys["probes.loss_only"]

@@ -19,8 +19,9 @@ from warmuplab.record.verifying import COMPLETE
 from warmuplab.study.results import Study
 from warmuplab.study.roles import RATE
 
+STUCK_BY = "val/loss"  # the split whose unigram entropy is a ceiling
 VALUES, STEPS = "schedule.decay.values", "training.steps"
-_ALWAYS = ("run_id", "seed", "rate", "status", "unigram_entropy", STEPS)  # columns that a value is read with
+_ALWAYS = ("run_id", "seed", "rate", "status", "unigram_entropy", STUCK_BY, STEPS)  # columns that a value is read with
 _REACHED = "probe/reached_"
 
 
@@ -71,6 +72,8 @@ class Evidence:
         for run in self._read_for(arm, measure).to_dict("records"):
             place = arm.seeds.index(run["seed"]), _position(run["rate"], arm.rates)
             raw[place] = self._value(arm.study, run, measure)
+            if measure.ceiling == "unigram entropy" and _is_stuck(run):
+                raw[place] = math.inf  # on another split it may end just below
             gone[place] = run["status"] == "diverged" or (np.isnan(raw[place]) and _never_there(run, measure))
             there[place] = gone[place] or not np.isnan(raw[place])  # else it was not measured, and is missing
             top[place] = _ceiling(run, measure, self._constant(arm.study, STEPS))
@@ -165,6 +168,11 @@ class Evidence:
                     ends[str(row["run_id"]), str(row["metric"])] = float(row["value"])
             self._early_ends[study] = ends
         return self._early_ends[study]
+
+
+def _is_stuck(run: Mapping[Any, Any]) -> bool:
+    loss = run.get(STUCK_BY)
+    return loss is not None and not pd.isna(loss) and float(loss) >= float(run["unigram_entropy"])
 
 
 def _never_there(run: Mapping[Any, Any], measure: Measure) -> bool:

@@ -31,7 +31,7 @@ ELSEWHERE = {
     "holds": "holds in",
     "is not shown": "not shown in",
     "is reversed": "reversed in",
-    "lacks runs": "no runs of",
+    "lacks runs": "no values for",
 }
 
 

@@ -110,7 +110,8 @@ class LargestTrained:
         return (self.arm,)
 
     def read(self, evidence: Evidence) -> TermValues:
-        trained, rates = evidence.table(self.arm, self.measure).values, np.log2(self.arm.rates)
+        table, rates = evidence.table(self.arm, self.measure), np.log2(self.arm.rates)
+        trained = np.where(table.lacking, 0.0, table.values)  # a run that diverged did not
         largest = np.where(trained == 1, rates, rates[0] - 1).max(axis=1)
         values = np.where(np.isnan(trained).any(axis=1), np.nan, largest)
         return as_it_is(values)

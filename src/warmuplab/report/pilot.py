@@ -8,6 +8,7 @@ from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.pilot.choices import PilotChoices, choose
 from warmuplab.claims.pilot.needs import SEED_COUNTS, Need, PartNeed, standing
 from warmuplab.claims.pilot.rates import Choice
+from warmuplab.claims.planned.chosen import ON_A_CLIFF, SMALL, SMALLER
 from warmuplab.claims.planned.claims import REGISTRY
 from warmuplab.claims.planned.place import STUDY
 from warmuplab.claims.power import CONFIDENCE, WANTED
@@ -15,6 +16,13 @@ from warmuplab.claims.registry import CLAIMS
 from warmuplab.report.tables import ResultTable
 from warmuplab.study.results import Study
 
+MARGINS = (
+    f"Smallest effects of interest: of a final loss {SMALLER:g} nats where 32 seeds can see so little, and {SMALL:g}"
+    f" elsewhere, which is a tenth of the perplexity; {ON_A_CLIFF:g} nat where runs get stuck, about half of what lies"
+    " between one that is and one that is not. Of what differs by factors a quarter to a factor of 2, and a factor of"
+    " 10 at the first step; the table has them one by one. A margin that a claim states (*less than so much worse*)"
+    " is its smallest effect."
+)
 LEGEND = (
     f"*Spread*: standard deviation of the paired differences over the seeds, and its upper {100 * CONFIDENCE:g} %"
     " bound. *Effect*: the smallest of interest, from the bound that is tested. *At the ceiling*: seeds with a run"
@@ -40,6 +48,7 @@ def pilot_sections(study: Study, figures: Sequence[str]) -> list[str]:
         *figures,
         "## What each claim needs",
         standing(made.needs),
+        MARGINS,
         LEGEND,
         claim_table(made).markdown(),
         *_lacking(made.needs),

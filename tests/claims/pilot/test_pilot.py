@@ -260,9 +260,9 @@ def check_levels(tables: Tables, told: str, made: PilotChoices) -> None:
     late = {"training.steps": 800, "schedule.peak_lr": made.chosen.twice_best, "model.norm": "post"}
     late |= {"schedule.decay.name": "linear", "schedule.warmup.steps": None, "model.width": 32}
     for of, where, latest, shares in (
-        ("post-LN, early", early | {"model.norm": "post"}, 0.5 * 400, (0.0, 0.1)),
-        ("pre-LN, early", early | {"model.norm": "pre"}, 0.5 * 400, (0.0, 0.1)),
-        ("network of quick", quick, 0.4 * 200, (0.0, 0.1)),
+        ("post-LN, early", early | {"model.norm": "post"}, 0.8 * 0.5 * 400, (0.0, 0.1)),
+        ("pre-LN, early", early | {"model.norm": "pre"}, 0.8 * 0.5 * 400, (0.0, 0.1)),
+        ("network of quick", quick, 0.8 * 0.4 * 200, (0.0, 0.1)),
         (r"post-LN with warmup at \S+", late | {"optimizer.name": "adam"}, 0.6 * 800, (0.1,)),
     ):
         rows = [row for row in tables.rows if all(same(row.get(key), wanted) for key, wanted in where.items())]

@@ -34,12 +34,11 @@ BEST = {
     **{f"width {width}, 10 % warmup": f"best_{width}_warm" for width in WIDTHS},
 }
 """Which of the `Chosen` each arm's best rate becomes."""
+ROOM = 0.8  # of the steps that are measured: other seeds may get to a level later
 A_LARGE_RATE = 3  # times the best of pre-LN
 FIXED = {
     "post-LN, no warmup": "fixed",
     "pre-LN, no warmup": "pre_fixed",
-    "width 16, no warmup": "fixed_16",
-    "width 64, no warmup": "fixed_64",
 }
 FIRST = ("level_quick",)  # where the lowest level is asked for
 
@@ -70,6 +69,7 @@ def choose(evidence: Evidence) -> PilotChoices:
     at = _with_doubles(replace(Chosen(), **values))
     found += [
         large_rate("post-LN", at.best, at.twice_best, 2),
+        large_rate("pre-LN", at.pre_best, at.pre_twice, 2),
         large_rate("pre-LN", at.pre_best, at.pre_large, A_LARGE_RATE),
         ladder_rates(at.fixed, at.largest),
     ]
@@ -109,6 +109,7 @@ def _with_doubles(at: Chosen) -> Chosen:
         at,
         best=max(at.best, both[0]),
         twice_best=at_or_below(both, 2 * at.best),
+        pre_twice=at_or_below(grids["pre-LN, no warmup"].rates, 2 * at.pre_best),
         pre_large=at_or_below(grids["pre-LN, no warmup"].rates, A_LARGE_RATE * at.pre_best),
     )
 
@@ -152,19 +153,19 @@ def _with_levels(at: Chosen, evidence: Evidence) -> tuple[Chosen, list[Choice]]:
             "post-LN, early",
             three_arms(PILOT, POST | early.PROBED, early.POST_RATE, early.WINDOW),
             400,
-            early.MEASURED,
+            ROOM * early.MEASURED,
         ),
         "level_pre": (
             "pre-LN, early",
             three_arms(PILOT, PRE | early.PROBED, early.PRE_RATE, early.WINDOW),
             400,
-            early.MEASURED,
+            ROOM * early.MEASURED,
         ),
         "level_quick": (
             "network of quick",
             three_arms(PILOT, QUICK, early.QUICK_RATE, early.QUICK_WINDOW),
             200,
-            early.QUICK_MEASURED,
+            ROOM * early.QUICK_MEASURED,
         ),
         "level_late": (f"post-LN with warmup at {rate_label(at.twice_best)}", late, 800, BY),
     }

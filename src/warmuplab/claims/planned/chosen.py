@@ -6,10 +6,16 @@ from warmuplab.claims.claim import Comparison
 
 FEW = 8  # seeds of what is described and not tested
 LADDER_RATES = (4e-3, 8e-3)  # at which the pilot's ladders of warmups, layers and decays were trained
-SMALL = 0.1  # nats: the smallest effect of interest on a final loss
+SMALL, SMALLER = 0.1, 0.05  # nats: the smallest effect of interest on a final loss; the lower where 32 seeds can see it
 ON_A_CLIFF = 1.0  # nats: the same where runs get stuck; it is two or more between one that is and one that is not
-A_QUARTER, FACTOR_OF_2, FACTOR_OF_10 = 0.097, 0.301, 1.0  # decades: the same for what differs by factors
-A_FIFTH = 0.2  # natural logarithms
+A_QUARTER, A_THIRD, A_HALF, FACTOR_OF_2, FACTOR_OF_10 = (
+    0.097,
+    0.125,
+    0.176,
+    0.301,
+    1.0,
+)  # decades: the same for what differs by factors
+DRIFT, PATH = 0.2, 0.3  # natural logarithms: of drifts, and of the path of the output distribution
 
 
 @dataclass(frozen=True)
@@ -29,13 +35,12 @@ class Chosen:
     pre_best_warm: float = 1.6e-2
     pre_fixed: float = 1.6e-2
     """Of pre-LN without warmup: at most half of the largest rate at which all tuning seeds train."""
+    pre_twice: float = 1.6e-2
+    """Of pre-LN: about twice `pre_best`, on the grid."""
     pre_large: float = 2.26e-2
     """At most three times `pre_best`, on the grid: where the loss of pre-LN rises without warmup."""
     sgd_best: float = 0.4
     sgd_best_warm: float = 0.4
-    fixed_16: float = 4e-3
-    fixed_64: float = 2e-3
-    """As `fixed`, of other widths."""
     best_16: float = 8e-3
     best_16_warm: float = 1.6e-2
     best_64: float = 4e-3

@@ -1,13 +1,15 @@
 """Planned contrasts of decays: how a rate falls after its warmup, and whether it must."""
 
+from dataclasses import replace
+
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.forms import better, within
-from warmuplab.claims.planned.chosen import LADDER_RATES, SMALL, Chosen, Planned
+from warmuplab.claims.planned.chosen import LADDER_RATES, SMALL, SMALLER, Chosen, Planned
 from warmuplab.claims.planned.place import NONE, POST, WARM, Keys, Place
 
 
-def decay_claims(place: Place, _: Chosen, of_rates: Place | None = None) -> list[Planned]:
+def decay_claims(place: Place, at: Chosen, of_rates: Place | None = None) -> list[Planned]:
     """Claims on decays; the linear ones may be trained elsewhere, among the rates: at `of_rates`."""
     low, high = LADDER_RATES
 
@@ -18,6 +20,7 @@ def decay_claims(place: Place, _: Chosen, of_rates: Place | None = None) -> list
 
     linear = (of_rates or place).arm("linear", POST, WARM, rates=LADDER_RATES)
     whole, sudden = (decaying("trapezoid", keys, low, fall_fraction=0.4) for keys in (WARM, NONE))
+    noam, tuned = decaying("noam", WARM, None, scale=0.5), replace(linear, rates=(at.best_warm,))
     falling = decaying("trapezoid", WARM, high, fall_fraction=0.4)
     gains = (
         _better(place, f"10 % against none, {name}", decaying(name, WARM, low), decaying(name, NONE, low))
@@ -28,18 +31,19 @@ def decay_claims(place: Place, _: Chosen, of_rates: Place | None = None) -> list
             "rate-must-fall",
             "Must the rate fall?",
             "supported",
-            (_better(place, "a fall over 40 % against none", falling, decaying("constant", WARM, high)),),
+            (better("a fall over 40 % against none", falling, decaying("constant", WARM, high), place.loss, SMALLER),),
         ),
         Planned(
             "high-rate-harms",
             "Does a high rate harm that falls only in the last tenth?",
             "no difference",
             (
-                _better(
-                    place,
+                better(
                     "a fall over 40 % against 10 %",
                     falling,
                     decaying("trapezoid", WARM, high, fall_fraction=0.1),
+                    place.loss,
+                    SMALLER,
                 ),
             ),
         ),
@@ -49,7 +53,7 @@ def decay_claims(place: Place, _: Chosen, of_rates: Place | None = None) -> list
             "supported",
             (
                 _better(place, "against no rise", whole, sudden),
-                _better(place, "against no fall", whole, decaying("constant", WARM, low)),
+                better("against no fall", whole, decaying("constant", WARM, low), place.loss, SMALLER),
                 _better(place, "against no plateau", whole, linear.at(low)),
             ),
         ),
@@ -58,7 +62,8 @@ def decay_claims(place: Place, _: Chosen, of_rates: Place | None = None) -> list
             "noam",
             "Is noam at half its scale nearly as good as a linear decay from about its peak?",
             "open",
-            (within("against linear", decaying("noam", WARM, None, scale=0.5), linear.at(high), SMALL, place.loss),),
+            (within("against linear", noam, linear.at(high), SMALL, place.loss),),
+            (within("against linear at its best rate", noam, tuned, SMALL, place.loss),),
         ),
     ]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from warmuplab.claims.arm import Arm, Measure
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.forms import better
-from warmuplab.claims.planned.chosen import A_FIFTH, FACTOR_OF_2, FACTOR_OF_10, Chosen, Planned
+from warmuplab.claims.planned.chosen import A_HALF, A_QUARTER, DRIFT, FACTOR_OF_10, PATH, Chosen, Planned
 from warmuplab.claims.planned.measures import (
     EDGE,
     SHARPNESS,
@@ -34,7 +34,7 @@ def three_arms(place: Place, network: Keys, rate: float, window: float) -> tuple
 def overfitting_claims(place: Place, at: Chosen) -> list[Planned]:
     """Claims on overfitting to the first batches."""
     arms, level = three_arms(place, QUICK, QUICK_RATE, QUICK_WINDOW), at.level_quick
-    parts = _against(arms, gap_until(level), FACTOR_OF_2, "gap ")
+    parts = _against(arms, gap_until(level), A_QUARTER, "gap ")
     parts += _against(arms, memorisation_at(level), REMEMBERED, "memorisation ")
     asks = "Does warmup prevent early overfitting?"
     return [Planned("early-overfitting", asks, "in part: small steps", tuple(parts))]
@@ -48,20 +48,20 @@ def early_claims(place: Place, at: Chosen) -> list[Planned]:
             "distribution-stability",
             "Does warmup move the output distribution less until a held-out loss is reached?",
             "supported",
-            tuple(_against(post, kl_path(at.level), A_FIFTH)),
+            tuple(_against(post, kl_path(at.level), PATH)),
         ),
         Planned(
             "deep-layers",
             "Does warmup keep the last layer nearer to its start, compared to the first?",
             "open",
-            (better("decoder, against none", post[0], post[1], drift("decoder", at.level), A_FIFTH),),
-            (better("encoder, against none", post[0], post[1], drift("encoder", at.level), A_FIFTH),),
+            (better("decoder, against none", post[0], post[1], drift("decoder", at.level), DRIFT),),
+            (better("encoder, against none", post[0], post[1], drift("encoder", at.level), DRIFT),),
         ),
         Planned(
             "sharpness-falls",
             "Does training with warmup go through flatter regions?",
             "no difference",
-            tuple(_against(post, SHARPNESS, FACTOR_OF_2)),
+            tuple(_against(post, SHARPNESS, A_HALF)),
         ),
         Planned(
             "edge-at-start",
@@ -81,13 +81,13 @@ def _of_pre_ln(place: Place, at: Chosen) -> list[Planned]:
             "distribution-stability-pre-ln",
             "Does warmup move the output distribution of pre-LN less until a held-out loss is reached?",
             "open",
-            tuple(_against(arms, kl_path(at.level_pre), A_FIFTH)),
+            tuple(_against(arms, kl_path(at.level_pre), PATH)),
         ),
         Planned(
             "deep-layers-pre-ln",
             "Does warmup keep pre-LN's last layer nearer to its start, compared to the first?",
             "open",
-            (better("decoder, against none", arms[0], arms[1], drift("decoder", at.level_pre), A_FIFTH),),
+            (better("decoder, against none", arms[0], arms[1], drift("decoder", at.level_pre), DRIFT),),
         ),
     ]
 

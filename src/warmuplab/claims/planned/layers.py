@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.forms import better, within
-from warmuplab.claims.planned.chosen import FEW, ON_A_CLIFF, SMALL, Chosen, Planned
+from warmuplab.claims.planned.chosen import FEW, ON_A_CLIFF, SMALL, SMALLER, Chosen, Planned
 from warmuplab.claims.planned.place import POST, PRE, WARM, Place, equal_area, lasting
 
 BELOW, ON_CLIFF = 8e-3, 1.6e-2
@@ -14,7 +14,7 @@ AREA_WINDOW = 0.2
 
 def layer_claims(place: Place, _: Chosen) -> list[Planned]:
     """Claims on where in the network warmup is needed; the control has full rates everywhere and the same clock."""
-    below = _parts(place, BELOW, seeds=FEW)
+    below, off = _parts(place, BELOW, seeds=FEW), _parts(place, BELOW)
     cliff = _parts(place, ON_CLIFF)
     pre = _parts(place, PRE_RATE, before=True)
     return [
@@ -49,11 +49,11 @@ def layer_claims(place: Place, _: Chosen) -> list[Planned]:
             "supported",
             tuple(
                 better(f"decoder against {name}", cliff["decoder"], cliff[name], place.loss, ON_A_CLIFF)
-                for name in ("encoder", "longer encoder", "equal area")
+                for name in ("none", "encoder", "longer encoder", "equal area")
             ),
         ),
         Planned(
-            "encoder-warmup-harms",
+            "decoder-alone-is-best",
             "On the cliff of post-LN, is warmup of the decoder alone better than of everything?",
             "supported",
             (better("decoder against all", cliff["decoder"], cliff["all"], place.loss, ON_A_CLIFF),),
@@ -63,9 +63,10 @@ def layer_claims(place: Place, _: Chosen) -> list[Planned]:
             "Does pre-LN gain by warmup of its encoder, and not by that of its decoder?",
             "open",
             (
-                within("encoder against all", pre["encoder"], pre["all"], SMALL, place.loss),
-                better("encoder against decoder", pre["encoder"], pre["decoder"], place.loss, SMALL),
-                within("none against decoder", pre["none"], pre["decoder"], SMALL, place.loss),
+                within("encoder against all", pre["encoder"], pre["all"], SMALLER, place.loss),
+                better("encoder against none", pre["encoder"], pre["none"], place.loss, SMALLER),
+                better("encoder against decoder", pre["encoder"], pre["decoder"], place.loss, SMALLER),
+                within("none against decoder", pre["none"], pre["decoder"], SMALLER, place.loss),
             ),
         ),
         Planned(
@@ -73,8 +74,8 @@ def layer_claims(place: Place, _: Chosen) -> list[Planned]:
             "Is no warmup as good as that of the embedding alone?",
             "supported",
             (
-                within("post-LN, none against embedding", cliff["none"], cliff["embedding"], ON_A_CLIFF, place.loss),
-                within("pre-LN, none against embedding", pre["none"], pre["embedding"], SMALL, place.loss),
+                within("post-LN, none against embedding", off["none"], off["embedding"], SMALL, place.loss),
+                within("pre-LN, none against embedding", pre["none"], pre["embedding"], SMALLER, place.loss),
             ),
         ),
     ]

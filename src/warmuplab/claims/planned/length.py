@@ -3,7 +3,7 @@
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.forms import better, gains_more, within
-from warmuplab.claims.planned.chosen import FEW, LADDER_RATES, SMALL, Chosen, Planned
+from warmuplab.claims.planned.chosen import FEW, LADDER_RATES, SMALL, SMALLER, Chosen, Planned
 from warmuplab.claims.planned.place import POST, Keys, Place, lasting
 
 SHARES = {200: (0.0, 0.01, 0.03, 0.1, 0.3), 800: (0.0, 0.01, 0.03, 0.1, 0.3), 3200: (0.03, 0.1, 0.3)}
@@ -46,7 +46,7 @@ def length_claims(place: Place, at: Chosen) -> list[Planned]:
             "Does the share of the run that warmup needs shrink with the length of the run?",
             "open",
             (
-                within(f"10 % of {LONG:,} steps against 30 %", long[0.1], long[0.3], SMALL, place.loss),
+                within(f"10 % of {LONG:,} steps against 30 %", long[0.1], long[0.3], SMALLER, place.loss),
                 better(f"30 % of {SHORT:,} steps against 10 %", short[0.3], short[0.1], place.loss, SMALL),
             ),
             _same_steps(place),

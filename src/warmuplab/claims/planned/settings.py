@@ -6,7 +6,7 @@ from dataclasses import replace
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.forms import better, gains_more, within
-from warmuplab.claims.planned.chosen import A_FIFTH, FACTOR_OF_2, FEW, ON_A_CLIFF, SMALL, Chosen
+from warmuplab.claims.planned.chosen import A_QUARTER, DRIFT, FACTOR_OF_2, FEW, ON_A_CLIFF, PATH, SMALL, SMALLER, Chosen
 from warmuplab.claims.planned.early import QUICK_RATE
 from warmuplab.claims.planned.grids import WIDTHS
 from warmuplab.claims.planned.measures import LARGEST_RISE, drift, gap_until, kl_path
@@ -40,18 +40,21 @@ def _of_width(place: Place, at: Chosen, width: int) -> Iterator[tuple[str, Compa
     arms = {name: place.arm(name, network, keys, rates=(best,), seeds=FEW) for name, keys in _TWO}
     warm, none = arms.values()
     tuned, loss = warm.at(best_warm), place.loss
-    level = place.arm("level", network, WARM, {"schedule.decay.name": "constant"}, rates=(best_warm,), seeds=FEW)
     yield "warmup-helps", better("each at its best rate", tuned, none, loss, SMALL)
-    yield "rate-must-fall", better("against level", tuned, level, loss, SMALL)
     if width not in CLIFF:  # the widest takes as long as all others together
         return
-    yield "distribution-stability", better("against none", warm, none, kl_path(at.level), A_FIFTH)
-    yield "deep-layers", better("decoder, against none", warm, none, drift("decoder", at.level), A_FIFTH)
-    yield "early-overfitting", better("gap against none, post-LN", warm, none, gap_until(at.level), FACTOR_OF_2)
+    falling, level = (
+        place.arm(name, network, WARM, {"schedule.decay.name": name}, rates=(best_warm,), seeds=FEW)
+        for name in ("trapezoid", "constant")
+    )
+    yield "rate-must-fall", better("a fall over 40 % against none", falling, level, loss, SMALLER)
+    yield "distribution-stability", better("against none", warm, none, kl_path(at.level), PATH)
+    yield "deep-layers", better("decoder, against none", warm, none, drift("decoder", at.level), DRIFT)
+    yield "early-overfitting", better("gap against none, post-LN", warm, none, gap_until(at.level), A_QUARTER)
     yield "larger-rates", better("at twice the best rate", warm.at(2 * best), none.at(2 * best), loss, ON_A_CLIFF)
     yield from _of_pre_ln(place, width, (none, tuned))
     cliff = {name: _part(place, network, name, CLIFF[width]) for name in ("all", "decoder", "encoder")}
-    yield "encoder-warmup-harms", better("decoder against all", cliff["decoder"], cliff["all"], loss, ON_A_CLIFF)
+    yield "decoder-alone-is-best", better("decoder against all", cliff["decoder"], cliff["all"], loss, ON_A_CLIFF)
     yield (
         "post-ln-decoder-needs-it",
         better("decoder against encoder", cliff["decoder"], cliff["encoder"], loss, ON_A_CLIFF),
@@ -63,8 +66,8 @@ def _of_pre_ln(place: Place, width: int, post: tuple[Arm, Arm]) -> Iterator[tupl
     rate = PRE_BEST[width]
     arms = {name: place.arm(name, network, keys, rates=(rate,), seeds=FEW) for name, keys in _TWO}
     warm, none = arms.values()
-    yield "pre-ln-does-not", within("both at one rate", none, warm, SMALL, place.loss)
-    yield "post-ln-needs-it", gains_more("gain minus pre-LN's", post, (none, warm), place.loss, SMALL)
+    yield "pre-ln-does-not", within("both at one rate", none, warm, SMALLER, place.loss)
+    yield "post-ln-needs-it", gains_more("gain minus pre-LN's, at best rates", post, (none, warm), place.loss, SMALL)
     yield "loss-spikes", better("largest rise", warm.at(2 * rate), none.at(2 * rate), LARGEST_RISE, FACTOR_OF_2)
 
 

@@ -3,7 +3,7 @@
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.forms import better
-from warmuplab.claims.planned.chosen import SMALL, Chosen, Planned
+from warmuplab.claims.planned.chosen import SMALL, SMALLER, Chosen, Planned
 from warmuplab.claims.planned.grids import ON_SGD, rate_arms
 from warmuplab.claims.planned.place import POST, PRE, Keys, Place, of_width
 from warmuplab.claims.terms import AtReadRate, Mean
@@ -16,18 +16,17 @@ def width_claims(place: Place, at: Chosen) -> list[Planned]:
     widths = rate_arms(place)
     return [
         Planned(
-            "warmup-helps-at-other-widths",
-            "Does 10 % of warmup lower the final loss of other widths, at half the largest rate that trains without?",
+            "warmup-helps-a-wider-network",
+            "Does 10 % of warmup lower the final loss of width 64, at the best rate without warmup?",
             "supported",
-            tuple(
+            (
                 better(
-                    f"width {width}",
-                    widths[f"width {width}, 10 % warmup"].at(fixed),
-                    widths[f"width {width}, no warmup"].at(fixed),
+                    "width 64",
+                    widths["width 64, 10 % warmup"].at(at.best_64),
+                    widths["width 64, no warmup"].at(at.best_64),
                     place.loss,
-                    SMALL,
-                )
-                for width, fixed in ((16, at.fixed_16), (64, at.fixed_64))
+                    SMALLER,
+                ),
             ),
         ),
     ]

@@ -24,7 +24,8 @@ WORDS = {
         "Warmup keeps deep layers steadier, more than shallow ones.",
         NOTES,
         "Difference in differences of log drift: how far a decoder layer's representation is from that at the start (1"
-        " - linear CKA), at equal held-out loss; last layer minus first, without warmup minus with it. Post-LN.",
+        " - linear CKA), at equal held-out loss (0.5 nats below the unigram entropy); last layer minus first, without"
+        " warmup minus with it. Post-LN.",
         (FEW_LAYERS, "Drift is described here; where warmup is *needed* is asked by the claims of `confirm_layers`."),
     ),
     "sharpness-falls": Words(
@@ -37,8 +38,8 @@ WORDS = {
     "edge-at-start": Words(
         "With warmup the first step stays further below the edge of stability.",
         KALRA,
-        "Decimal logarithm of the first step's rate times the largest eigenvalue of the Hessian as Adam sees it; 2 is"
-        " the edge for plain gradient descent. Post-LN.",
+        "Decimal logarithm of the rate times the largest eigenvalue of the Hessian as Adam sees it, where it is"
+        " first measured with a rate above 0; 2 is the edge for plain gradient descent. Post-LN.",
         ("Warmup's first rate is the smallest it has: the claim is nearly true by construction, its size is not.",),
     ),
     "distribution-stability-pre-ln": Words(

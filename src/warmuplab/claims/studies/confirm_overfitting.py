@@ -14,11 +14,12 @@ WORDS = {
         "Warmup reduces overfitting to the first mini-batches.",
         NOTES,
         "Decimal logarithm of the batch-specific gap: what every step taught about its own batch beyond what it taught"
-        " about held-out text, summed up until a level of the held-out loss. Memorisation at that level: loss on the"
-        " sentences of the first 5 % of the steps minus loss on unseen ones of like length. The network of the study"
-        " `quick`, which passes over its corpus 4.6 times.",
+        " about held-out text, summed up until the held-out loss is 0.25 nats below the unigram entropy. Memorisation"
+        " there: loss on the sentences of the first 5 % of the steps minus loss on unseen ones of like length. The"
+        " network of the study `quick`, which passes over its corpus 4.6 times.",
         (
             AREA,
+            "So early, 0.25 nats below word frequencies, little is learned yet; later what is asked for is gone.",
             "That arm has the same area over the first 5 % of the steps, where the sentences come from that"
             " memorisation asks for; later it trains at a lower rate than the others.",
         ),

@@ -93,5 +93,5 @@ def test_the_suggested_width_is_possible() -> None:
 )
 def test_every_option_of_every_group_composes(path: Path) -> None:
     group, option = path.parent.name, path.stem
-    overrides = ["+study=" + option] if group == "study" else [f"{group}={option}"]
+    overrides = [f"+{group}={option}"] if group in ("study", "setting") else [f"{group}={option}"]
     assert dataclasses.is_dataclass(composed(*overrides))

@@ -166,7 +166,9 @@ def errors(p: Floats, effects: Floats) -> dict[str, float]:
 
 
 ONE_ARM = {len(PARTS): 0.23, 5: 0.09, 2: 0.05}  # by the number of claims whose controls alone get stuck
-FEW_OR_MANY = pytest.mark.parametrize("studies", [60, pytest.param(4000, marks=pytest.mark.soak)])
+FEW_OR_MANY = pytest.mark.parametrize(
+    "studies", [60, pytest.param(4000, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])]
+)
 
 
 def at_most(bound: float, studies: int) -> float:

@@ -103,3 +103,9 @@ def test_a_folder_above_the_package_is_a_checkout_only_as_one(tmp_path: Path, mo
         found = runpy.run_path(str(module))
         assert str(found["CHECKOUT"]) == checkout
     assert found["CONFIG_FOLDER"] == module.parents[1] / "conf"
+
+
+def test_a_study_may_give_its_values_as_a_range() -> None:
+    told = {"training.steps": 400}
+    assert "seed" not in (rerun.sweep_command("confirm_early", told, {"seed": list(range(10, 26))}) or "seed")
+    assert "seed=10,11" in (rerun.sweep_command("confirm_early", told, {"seed": [10, 11]}) or "")

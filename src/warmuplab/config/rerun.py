@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -149,7 +150,11 @@ def _is_part(key: str, group: str) -> bool:
 
 
 def _values(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    """The values of a key of a grid, which may also be one sweep as it is typed: `range(10,26)`."""
+    if not isinstance(value, str):
+        return value if isinstance(value, list) else [value]
+    override = OverridesParser.create().parse_override(f"key={value}")
+    return list(override.sweep_iterator()) if override.is_discrete_sweep() else [value]
 
 
 def _for_make(overrides: Sequence[str]) -> str:

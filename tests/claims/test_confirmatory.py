@@ -142,7 +142,7 @@ def test_the_hash_is_of_what_is_compared_and_of_no_word() -> None:
 def test_words_of_another_claim_are_refused() -> None:
     planned = rate_claims(confirming("confirm_rates", 16), CHOSEN)
     with pytest.raises(ValueError, match=r"confirm_rates: words and planned claims differ in .*warmup-helps"):
-        claims_of("confirm_rates", planned[1:], {one.id: Words("A.", "b", "C.") for one in planned})
+        claims_of("confirm_rates", planned[1:], {one.id: Words("A.", "b", "C.", "A") for one in planned})
 
 
 @pytest.mark.parametrize("claim", CONFIRMATORY, ids=lambda claim: claim.id)

@@ -52,7 +52,9 @@ class Claim:
     """The same question in other settings, or at other measures: described with intervals, not tested."""
     caveats: tuple[str, ...] = ()
     figure: str | None = None
-    """The file of one of `figures.index.CLAIM_FIGURES` that shows it, beside the differences of every seed."""
+    """The file of one of `figures.index.CLAIM_FIGURES` that shows it; without, the differences of every seed do."""
+    title: str = ""
+    """The statement in about forty letters, for a figure of many claims; empty: `id`."""
     study: str = field(kw_only=True)
     """Whose report carries it."""
     registry: str = field(default="", kw_only=True)

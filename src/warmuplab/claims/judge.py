@@ -99,11 +99,12 @@ def claims_about(study: str, claims: Sequence[Claim] = CLAIMS) -> list[Claim]:
 
 def gather(study: Study, others: Iterable[str], folder: Path) -> Evidence:
     """`study` and those of the `others` that are collected in the results folder."""
-    found = {study.name: study}
-    for name in others:
-        if name not in found and (folder / name / results.RUNS).exists():
-            found[name] = results.load(name, folder)
-    return Evidence(found)
+    return Evidence({**collected([name for name in others if name != study.name], folder).studies, study.name: study})
+
+
+def collected(names: Iterable[str], folder: Path) -> Evidence:
+    """The studies that are collected in the results folder, of those named."""
+    return Evidence({name: results.load(name, folder) for name in names if (folder / name / results.RUNS).exists()})
 
 
 def judge_for(study: str, evidence: Evidence, claims: Sequence[Claim] = CLAIMS) -> list[Judged]:

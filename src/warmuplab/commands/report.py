@@ -1,4 +1,6 @@
-"""Collect the runs of a study into results/STUDY/ and write its tables and figures."""
+"""Collect the runs of a study into results/STUDY/ and write its tables and figures.
+
+The name of a registry, such as `confirmatory`, writes the report on all of its claims, from what is collected."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,11 +33,15 @@ def report(name: str, outputs: Path, results: Path) -> None:
     from warmuplab.claims.registration import hashes
     from warmuplab.outcome.publishing import publish
     from warmuplab.report.page import judged_of, obtained, write_report
+    from warmuplab.report.registry.page import registries
     from warmuplab.report.verdicts import terminal_lines
     from warmuplab.study import collect
     from warmuplab.study.frozen import frozen
 
     check_study(name)
+    if name in registries():
+        report_registry(name, results)
+        return
     with usable_folder("--results", results / name):
         because = frozen(results / name)
     if because:
@@ -59,6 +65,20 @@ def report(name: str, outputs: Path, results: Path) -> None:
         print(published)  # the W&B run of the study
     for note in notes:
         print(f"note: {note}")
+
+
+def report_registry(name: str, results: Path) -> None:
+    """Judge all claims of a registry on the studies in `results`, write its report and print the verdicts."""
+    from warmuplab.base.arguments import usable_folder
+    from warmuplab.report.registry.page import judged_registry, write_registry
+    from warmuplab.report.verdicts import terminal_lines
+
+    with usable_folder("--results", results):
+        judged, evidence = judged_registry(name, results)
+        written = write_registry(name, judged, evidence, results)
+    print("\n".join(terminal_lines(judged)))
+    for path in written:
+        print(path)
 
 
 def show_arms(study: "Study", console: "Console") -> None:

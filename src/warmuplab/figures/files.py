@@ -11,6 +11,7 @@ from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.judge import Judged
 from warmuplab.figures import style
 from warmuplab.figures.claims.differences import draw_differences
+from warmuplab.figures.claims.forest import draw_forest
 from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES, PILOT_FIGURES, STUDY_FIGURES
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms
@@ -47,6 +48,17 @@ def draw_of_claims(files: Sequence[str], judged: Sequence[Judged], evidence: Evi
             svg.write_text(compact(svg.read_text()))
             drawn.append(png)
     return drawn
+
+
+def draw_of_registry(file: str, judged: Sequence[Judged], folder: Path) -> list[Path]:
+    """Draw the forest plot of a registry's claims as `file`; the PNG, none where no claim has been tested."""
+    style.apply()
+    figure = draw_forest(judged)
+    if figure is None:
+        return []
+    png, svg = _write(figure, folder / file)
+    svg.write_text(compact(svg.read_text()))
+    return [png]
 
 
 def _write(figure: Figure, path: Path, few_colours: bool = True) -> list[Path]:

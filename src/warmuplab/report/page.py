@@ -88,7 +88,7 @@ def compose_claims(study: Study, judged: Sequence[Judged], drawn: Sequence[str])
         f"# Study `{study.name}`",
         obtained(study),
         *claims_in_report.verdict_section(judged),
-        *claims_in_report.claim_sections(judged, drawn),
+        *claims_in_report.claim_sections(judged, {name: f"{FIGURES}/{name}.png" for name in drawn}),
         *registration_section([one.claim for one in judged]),
         *_failures(study),
         "## How to reproduce it",

@@ -1,7 +1,7 @@
 """The claims in a study's report: a table of verdicts first, then what each follows from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from warmuplab.base.words import MISSING, listed, plural
 from warmuplab.claims.families import ALPHA, EQUIVALENT
@@ -34,7 +34,7 @@ def verdict_section(judged: Sequence[Judged]) -> list[str]:
         f"{plural(len(judged), 'claim')}: {count}.",
         verdict_table(judged).markdown(),
         "\n".join(f"- {line}" for line in reading()),
-        *_missing(judged),
+        *missing_runs(judged),
     ]
 
 
@@ -58,8 +58,8 @@ def reading() -> list[str]:
     ]
 
 
-def claim_sections(judged: Sequence[Judged], drawn: Sequence[str]) -> list[str]:
-    """A section per claim; `drawn` are the figures there are."""
+def claim_sections(judged: Sequence[Judged], drawn: Mapping[str, str]) -> list[str]:
+    """A section per claim; `drawn` are the figures there are, by name, with their places seen from the report."""
     parts = ["## The claims one by one"]
     shown: set[str] = set()
     for one in judged:
@@ -72,7 +72,7 @@ def figure_name(one: Judged) -> str:
     return one.claim.figure or f"differences_{one.claim.id}"
 
 
-def _claim(one: Judged, drawn: Sequence[str], shown: set[str]) -> list[str]:
+def _claim(one: Judged, drawn: Mapping[str, str], shown: set[str]) -> list[str]:
     claim, verdict = one.claim, one.verdict
     name = figure_name(one)
     parts = [
@@ -84,7 +84,7 @@ def _claim(one: Judged, drawn: Sequence[str], shown: set[str]) -> list[str]:
     if name in drawn:
         first = name not in shown
         shown.add(name)
-        parts.append(f"![{claim.statement}](figures/{name}.png)" if first else f"Figure: [above](figures/{name}.png).")
+        parts.append(f"![{claim.statement}]({drawn[name]})" if first else f"Figure: [above]({drawn[name]}).")
     parts += [_parts(one).markdown(), "In brackets: adjusted for all tests of the family.", _arms(one).markdown()]
     if one.asides:
         parts += ["Elsewhere, described and not tested:", _asides(one).markdown()]
@@ -145,7 +145,8 @@ def _asides(one: Judged) -> ResultTable:
     return ResultTable(["Comparison", "Effect (95 % interval)", "Holds"], rows)
 
 
-def _missing(judged: Sequence[Judged]) -> list[str]:
+def missing_runs(judged: Sequence[Judged]) -> list[str]:
+    """Which claims lack runs and how many of which arms, with the commands that train them; nothing where none does."""
     lines = []
     for one in judged:
         lacking = sum(len(absent.runs) for absent in one.missing)

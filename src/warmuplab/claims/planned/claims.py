@@ -17,6 +17,8 @@ class Words:
     statement: str
     source: str
     measure: str
+    title: str
+    """See `Claim.title`."""
     caveats: tuple[str, ...] = ()
     figure: str | None = None
     """See `Claim.figure`."""
@@ -45,6 +47,7 @@ def claims_of(
             one.elsewhere + (elsewhere or {}).get(one.id, ()),
             words[one.id].caveats,
             words[one.id].figure,
+            words[one.id].title,
             study=study,
             registry=REGISTRY,
         )

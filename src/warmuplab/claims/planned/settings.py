@@ -16,6 +16,8 @@ from warmuplab.claims.terms import FINAL_LOSS
 PRE_BEST = {16: 1.6e-2, 64: 8e-3, 128: 4e-3}  # of pre-LN: lower by as much as the network is wider
 CLIFF = {16: 3.2e-2, 64: 8e-3}  # of post-LN: where runs get stuck
 EMBEDDED = "embedded corpus"
+SETTINGS = (*(f"width {width}" for width in WIDTHS), EMBEDDED)
+"""What the main claims are asked in besides, as `Comparison.short` names it."""
 Settings = dict[str, tuple[Comparison, ...]]
 
 

@@ -13,6 +13,7 @@ WORDS = {
         NOTES,
         f"{LOSS}: a rate that falls to zero over the last 40 % of what follows a warmup of 10 %, against a level"
         " rate. Post-LN, 800 steps.",
+        "The rate must fall late in training",
         (SHORT,),
     ),
     "high-rate-harms": Words(
@@ -20,6 +21,7 @@ WORDS = {
         NOTES,
         f"{LOSS}: a fall to zero over the last 40 % of what follows the warmup against one over the last tenth alone,"
         " which takes the noise of a large rate away, and no harm that lasts. Post-LN, 800 steps.",
+        "A large rate until late does lasting harm",
         (SHORT,),
     ),
     "rise-plateau-fall": Words(
@@ -27,12 +29,14 @@ WORDS = {
         NOTES,
         f"{LOSS}: 10 % of rise, a plateau and a fall over the last 40 % of the rest, against the same without a rise,"
         " without a fall, and without a plateau (a linear fall). Post-LN, 800 steps.",
+        "Rise, plateau and fall beat their parts",
         (SHORT, "One peak rate for all shapes."),
     ),
     "schedules": Words(
         "Warmup helps whichever decay follows: cosine, exponential and piecewise.",
         NOTES,
         f"{LOSS}: 10 % of warmup against none, for each decay. Post-LN, 800 steps.",
+        "Warmup helps whichever decay follows",
         ("One peak rate for all decays.",),
     ),
     "noam": Words(
@@ -40,6 +44,7 @@ WORDS = {
         f"{NOTES}; Vaswani et al. 2017, section 5.3",
         f"{LOSS}: noam at half of its published scale, with 10 % of warmup, less than 0.1 nats above a linear decay"
         " from 8e-3, where its own peak is 9.9e-3. Post-LN, 800 steps.",
+        "Noam is nearly as good as a linear decay",
         ("At its published scale of 1 the rule's peak is above the rates at which this network trains.",),
     ),
 }

@@ -18,6 +18,7 @@ WORDS = {
         "Log KL path: logarithm of the sum of KL(before || after) over all steps, on a held-out batch, until a level"
         " of its loss. Post-LN at half of the largest rate at which all tuning seeds trained without warmup, or less;"
         " every step measured.",
+        "Warmup keeps post-LN's output steadier",
         (ONE_BATCH, AREA),
     ),
     "deep-layers": Words(
@@ -26,6 +27,7 @@ WORDS = {
         "Difference in differences of log drift: how far a decoder layer's representation is from that at the start (1"
         " - linear CKA), at equal held-out loss (0.5 nats below the unigram entropy); last layer minus first, without"
         " warmup minus with it. Post-LN.",
+        "Warmup steadies post-LN's deep layers",
         (FEW_LAYERS, "Drift is described here; where warmup is *needed* is asked by the claims of `confirm_layers`."),
     ),
     "sharpness-falls": Words(
@@ -33,6 +35,7 @@ WORDS = {
         f"{KALRA}; Gilmer et al. 2021",
         "Decimal logarithm of the largest eigenvalue of the Hessian as Adam sees it, averaged over the snapshots of the"
         " early window. Post-LN.",
+        "Warmup moves to flatter regions",
         (ONE_BATCH, AREA),
     ),
     "edge-at-start": Words(
@@ -40,18 +43,21 @@ WORDS = {
         KALRA,
         "Decimal logarithm of the rate times the largest eigenvalue of the Hessian as Adam sees it, where it is"
         " first measured with a rate above 0; 2 is the edge for plain gradient descent. Post-LN.",
+        "The first step is further from the edge",
         ("Warmup's first rate is the smallest it has: the claim is nearly true by construction, its size is not.",),
     ),
     "distribution-stability-pre-ln": Words(
         "Warmup keeps the output distribution of pre-LN steadier in the early phase.",
         NOTES,
         "As distribution-stability, of pre-LN.",
+        "Warmup keeps pre-LN's output steadier",
         (ONE_BATCH, AREA),
     ),
     "deep-layers-pre-ln": Words(
         "Warmup keeps deep layers of pre-LN steadier, more than shallow ones.",
         NOTES,
         "As deep-layers, of pre-LN.",
+        "Warmup steadies pre-LN's deep layers",
         (FEW_LAYERS,),
     ),
 }  # fmt: skip

@@ -15,6 +15,7 @@ WORDS = {
         f"{NOTES}; {GOTMARE}",
         f"{LOSS}: warmup of the deep half of both stacks alone against that of the shallow half alone. Post-LN at a"
         " rate where runs get stuck.",
+        "The deep layers need warmup",
         (WALK, CLIFF),
     ),
     "half-of-the-layers-suffices": Words(
@@ -22,6 +23,7 @@ WORDS = {
         "this project, from its pilot",
         f"{LOSS}: warmup of the deep half alone, and of the shallow half alone, each less than 0.1 nats above that of"
         " all layers. Pre-LN.",
+        "Warmup of half of pre-LN suffices",
         (WALK,),
     ),
     "post-ln-decoder-needs-it": Words(
@@ -30,12 +32,14 @@ WORDS = {
         f"{LOSS}: warmup of the decoder alone against none, against warmup of the encoder alone, of the encoder three"
         " times as long, and against a decoder without warmup whose rate has the same area over the first fifth of"
         " the steps. At 1.6e-2.",
+        "Post-LN needs warmup in its decoder",
         (WALK, CLIFF),
     ),
     "decoder-alone-is-best": Words(
         "Post-LN translation loses by giving warmup to the rest of the network as well as to the decoder.",
         "this project, from its pilot",
         f"{LOSS}: warmup of the decoder alone against warmup of everything. At 1.6e-2.",
+        "Post-LN: the decoder alone beats all",
         (WALK, CLIFF, "The rest is the encoder and the shared embedding: which of both it is, is not asked."),
     ),
     "pre-ln-encoder-needs-it": Words(
@@ -43,6 +47,7 @@ WORDS = {
         "this project, from its pilot",
         f"{LOSS}: warmup of the encoder alone less than 0.05 nats above that of all layers, below none, and below that"
         " of the decoder alone; no warmup less than 0.05 nats above that of the decoder alone. At 1.6e-2.",
+        "Pre-LN gains by warmup of its encoder",
         (WALK,),
     ),
     "embedding-alone-does-not-help": Words(
@@ -50,6 +55,7 @@ WORDS = {
         "this project, from its pilot",
         f"{LOSS}: no warmup less than a margin above warmup of the embedding alone: 0.1 nats for post-LN at 8e-3,"
         " below its cliff, and 0.05 for pre-LN at 1.6e-2.",
+        "The embedding alone does not help",
         (WALK, "The embedding is shared by encoder, decoder and output."),
     ),
 }

@@ -13,6 +13,7 @@ WORDS = {
         f"{NOTES}; BERT's fine-tuning code",
         f"{LOSS} with 10 % of warmup less than 0.1 nats above that with 30 %, the best share that the pilot tried, at"
         " 200, 800 and 3,200 steps. Post-LN.",
+        "10 % of the steps is a good warmup",
         (
             "At 8e-3, and at 200 steps at 4e-3, as single seeds fail at 8e-3 in so short a run. Smaller rates need"
             " less.",
@@ -25,6 +26,7 @@ WORDS = {
         "this project, from its first generation of runs",
         f"{LOSS}. At 3,200 steps 10 % of warmup comes within 0.05 nats of 30 %; at 800 steps 30 % ends lower than 10 %."
         " Post-LN.",
+        "Longer runs need a smaller share",
         (ONE_RATE,),
     ),
     "beta2": Words(
@@ -32,6 +34,7 @@ WORDS = {
         "Ma and Yarats 2021: 2 / (1 - beta2) steps",
         f"{LOSS}: what 200 steps of warmup instead of 20 take off with beta2 0.99, minus what they take off with 0.9."
         " Post-LN, 400 steps.",
+        "A larger beta2 asks for more warmup",
         (ONE_RATE,),
     ),
     "batch-size": Words(
@@ -39,6 +42,7 @@ WORDS = {
         "Goyal et al. 2017, who warm up because batches are large",
         f"{LOSS}: what 200 steps of warmup instead of 20 take off with 32 sentences a batch, minus what they take off"
         " with 8. Post-LN, 400 steps.",
+        "A larger batch asks for more warmup",
         (ONE_RATE, "The peak rate does not grow with the batch here."),
     ),
 }

@@ -15,12 +15,14 @@ WORDS = {
         "RAdam without warmup does what Adam does with it.",
         "Liu et al. 2020; doubted by Ma and Yarats 2021",
         f"{LOSS}: RAdam without warmup less than 0.1 nats above {UNTUNED}. Post-LN, 800 steps.",
+        "RAdam replaces warmup",
         (RATE,),
     ),
     "gi-adam-replaces-it": Words(
         "Starting Adam's second moment from the first gradient (GI-Adam) does what warmup does.",
         KALRA,
         f"{LOSS}: GI-Adam without warmup less than 0.1 nats above {UNTUNED}. Post-LN, 800 steps.",
+        "GI-Adam replaces warmup",
         (RATE,),
     ),
     "sgd-needs-none": Words(
@@ -28,6 +30,7 @@ WORDS = {
         "a common belief: warmup is for Adam's second moment",
         f"{LOSS}: without warmup less than 0.1 nats above 10 % of it, each at its best rate of a grid. Pre-LN, 400"
         " steps.",
+        "Clipped SGD needs no warmup",
         ("Rates of the grid differ by factors of 2.",),
     ),
 }

@@ -17,6 +17,7 @@ WORDS = {
         " about held-out text, summed up until the held-out loss is 0.25 nats below the unigram entropy. Memorisation"
         " there: loss on the sentences of the first 5 % of the steps minus loss on unseen ones of like length. The"
         " network of the study `quick`, which passes over its corpus 4.6 times.",
+        "Warmup reduces early overfitting",
         (
             AREA,
             "So early, 0.25 nats below word frequencies, little is learned yet; later what is asked for is gone.",

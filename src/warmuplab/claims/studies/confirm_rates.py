@@ -14,6 +14,7 @@ WORDS = {
         NOTES,
         f"{LOSS}. Both at 4e-3, half of the largest rate at which all tuning seeds trained without warmup; and with"
         " warmup at 1.13e-2, twice the rate that is best without, against no warmup at that best rate. 800 steps.",
+        "Warmup lowers post-LN's final loss",
         (FIXED,),
     ),
     "loss-spikes": Words(
@@ -22,6 +23,7 @@ WORDS = {
         "Decimal logarithm of the largest rise of the loss on a fixed held-out batch above the lowest it had so far, in"
         " the first 40 % of the steps, and of the nat-steps spent above it. Pre-LN without a norm at its end, at nearly"
         " three times the best rate without warmup, every step probed.",
+        "Warmup takes off rises of the loss",
         ("Measured on one held-out batch, at one peak rate.",),
     ),
     "larger-rates": Words(
@@ -29,6 +31,7 @@ WORDS = {
         f"{NOTES}; Gilmer et al. 2021; Wortsman et al. 2023",
         f"{LOSS} at about twice the rate that is best without warmup; and the largest rate of a grid at which a seed"
         " gets 1.5 nats below the unigram entropy, in doublings. Post-LN, 800 steps.",
+        "Warmup makes larger rates usable",
         ("The grid has steps of the square root of 2.",),
     ),
     "lost-time": Words(
@@ -36,6 +39,7 @@ WORDS = {
         NOTES,
         "Decimal logarithm of the steps until the held-out loss is a level below the unigram entropy, at most the"
         " length of the run. Post-LN at about twice the best rate without warmup, 800 steps.",
+        "A large rate from the start costs time",
         ("Measured on one held-out batch.",),
     ),
     "post-ln-needs-it": Words(
@@ -43,6 +47,7 @@ WORDS = {
         XIONG,
         f"{LOSS}: with warmup at twice the rate that is best without, against no warmup at that best rate; and what"
         " that takes off post-LN's minus what it takes off pre-LN's. 800 steps.",
+        "Post-LN gains more than pre-LN",
         (
             FIXED,
             NO_NORM,
@@ -54,6 +59,7 @@ WORDS = {
         XIONG,
         f"{LOSS}: without warmup less than 0.05 nats above that with 10 %; both at 1.6e-2, half of the largest rate"
         " tried, at which all tuning seeds trained, and each at its best rate. 800 steps.",
+        "Pre-LN trains as well without warmup",
         (FIXED, NO_NORM),
     ),
 }

@@ -12,6 +12,7 @@ WORDS = {
         NOTES,
         f"{LOSS}: 10 % of warmup against none at width 64, both at 4e-3, the rate that is best without. Post-LN, 400"
         " steps.",
+        "Warmup helps at width 64 too",
         ("Rates of the grid differ by factors of 2.",),
     ),
 }

@@ -1,0 +1,129 @@
+"""The forest plot of a registry: the effect of every claim in units of the smallest effect of interest."""
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from warmuplab.claims.claim import Comparison
+from warmuplab.claims.judge import Judged
+from warmuplab.claims.parts import Part
+from warmuplab.claims.planned.settings import SETTINGS
+from warmuplab.figures import style
+from warmuplab.figures.panels import add_foot
+from warmuplab.figures.parts import WIDTH, wrapped
+
+COLOURS = {
+    "supported": style.GREEN,
+    "supported in part": style.SKY,
+    "refuted": style.VERMILION,
+    "no difference": style.BLACK,
+    "inconclusive": style.ORANGE,
+    "not tested": "#bbbbbb",
+}
+MARKS = dict(zip(SETTINGS, ("v", "^", "s", "P"), strict=True))
+ROW, GAP = 0.205, 0.45  # inches of a claim; rows between the claims of two studies
+END = 30.0  # of the axis: what lies beyond is drawn there
+TICKS = (-10, -3, -1, 0, 1, 3, 10)
+SMALL, BAND = "#e8e0c8", "less than the smallest effect of interest"
+
+
+def in_units(comparison: Comparison, value: float) -> float:
+    """A value of a comparison in units of its smallest effect of interest, from what it is tested against.
+
+    Where an arm is said to be worse by less than a margin, 0 is that margin, and 1 no difference at all.
+    """
+    return (value - comparison.margin) / (abs(comparison.margin) or comparison.smallest_effect)
+
+
+def draw_forest(judged: Sequence[Judged]) -> Figure | None:
+    """A row per claim, by study: all its parts with 95 % intervals, the deciding one bold, a mark per other setting.
+
+    None where nothing has been tested.
+    """
+    if all(math.isnan(one.verdict.deciding.effect) for one in judged):
+        return None
+    rows, place = [], 0.0
+    for _, claims in groupby(judged, key=lambda one: one.claim.study):
+        for one in claims:
+            rows.append((place, one))
+            place += 1
+        place += GAP
+    figure, panel = plt.subplots(figsize=(WIDTH, 1.5 + ROW * place), layout="constrained")
+    for place, one in rows:
+        _draw_claim(panel, place, one)
+    _draw_axes(panel, rows)
+    _add_legend(figure, judged)
+    note = (
+        "Effects in units of the smallest effect of interest, fixed beforehand: right of 0 supports the claim."
+        " Where the claim is that an arm is worse by less than a margin, 0 is the margin and 1 is no difference."
+        " Bars: 95 % intervals, exact sign-flip test. A claim with several parts needs them all; bold is the one that"
+        f" decides. Linear between -1 and 1, logarithmic beyond; what lies beyond {END:g} is drawn there."
+    )
+    add_foot(figure, wrapped(note, WIDTH - 0.3))
+    return figure
+
+
+def _draw_claim(panel: Axes, place: float, one: Judged) -> None:
+    colour = COLOURS[one.verdict.verdict]
+    comparisons = one.claim.contrasts
+    if any(comparison.smallest_effect for comparison in comparisons):
+        panel.fill_between([-1, 1], place - 0.5, place + 0.5, color=SMALL, linewidth=0, zorder=0.5)
+    deciding = one.verdict.deciding.contrast.name
+    for comparison, part in zip(comparisons, one.verdict.parts, strict=True):
+        if not math.isnan(part.effect):
+            _draw_part(panel, place, comparison, part, colour, bold=comparison.name == deciding)
+    for aside in one.asides:
+        mark = MARKS.get(aside.comparison.short)
+        if mark and not math.isnan(aside.effect):
+            at = _within(in_units(aside.comparison, aside.effect))
+            panel.plot(at, place + 0.27, mark, color="#555555", markersize=3.6, markeredgewidth=0, zorder=6)
+    panel.text(1.015, place, one.verdict.verdict, color=colour if colour != style.SKY else style.BLUE, fontsize=7.5,
+               va="center", transform=panel.get_yaxis_transform())  # fmt: skip
+
+
+def _draw_part(panel: Axes, place: float, comparison: Comparison, part: Part, colour: str, bold: bool) -> None:
+    low, high = (_within(in_units(comparison, limit)) for limit in part.interval)
+    shown = _within(in_units(comparison, part.effect))
+    order = 5 if bold else 3
+    panel.plot([low, high], [place - 0.08] * 2, color=colour, linewidth=1.8 if bold else 0.9,
+               alpha=1 if bold else 0.55, solid_capstyle="butt", zorder=order)  # fmt: skip
+    panel.plot(shown, place - 0.08, "D", color=colour, markersize=5 if bold else 3.4, markeredgewidth=0.6,
+               markeredgecolor="white", alpha=1 if bold else 0.7, zorder=order)  # fmt: skip
+
+
+def _draw_axes(panel: Axes, rows: Sequence[tuple[float, Judged]]) -> None:
+    places = [place for place, _ in rows]
+    panel.set_yticks(places, [one.claim.title or one.claim.id for _, one in rows], fontsize=7.5)
+    panel.tick_params(axis="y", length=0)
+    panel.set_ylim(places[-1] + 0.6, -0.6)
+    panel.set_xscale("symlog", linthresh=1, linscale=0.8)
+    panel.set_xlim(-END, END)
+    panel.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS], fontsize=8)
+    panel.minorticks_off()
+    panel.axvline(0, color="black", linewidth=0.8, zorder=1)
+    panel.grid(axis="y", visible=False)
+    panel.set_xlabel("effect [smallest effects of interest]", fontsize=8)
+
+
+def _add_legend(figure: Figure, judged: Sequence[Judged]) -> None:
+    there = {aside.comparison.short for one in judged for aside in one.asides if not math.isnan(aside.effect)}
+    handles: list[Line2D | Patch] = [Patch(color=SMALL, label=BAND)]
+    handles += [
+        Line2D([], [], linestyle="", marker=mark, color="#555555", markersize=4.5, label=setting)
+        for setting, mark in MARKS.items()
+        if setting in there
+    ]
+    figure.suptitle("What the registered claims came to\n", x=0.01, ha="left", fontweight="bold", fontsize=10.5)
+    legend = figure.legend(handles=handles, loc="upper left", ncols=5, frameon=False, fontsize=7.5,
+                           bbox_to_anchor=(0.0, 1 - 0.25 / figure.get_figheight()), borderpad=0.2)  # fmt: skip
+    legend.set_in_layout(False)  # the empty line of the title keeps its place
+
+
+def _within(value: float) -> float:
+    return min(max(value, -END), END)

@@ -1,0 +1,132 @@
+"""`results/<registry>/`: the verdicts on all claims of a registry at once, from the collected studies alone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from warmuplab.base.files import write_text
+from warmuplab.base.words import listed, plural
+from warmuplab.claims.claim import Claim
+from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.judge import Judged, collected, counted, judge_all, studies_of, write_claims
+from warmuplab.claims.planned.claims import REGISTRY
+from warmuplab.claims.planned.confirm import LENGTH
+from warmuplab.claims.registry import CLAIMS
+from warmuplab.config.rerun import again
+from warmuplab.record.environment import describe_hardware
+from warmuplab.report import verdicts
+from warmuplab.report.escaping import without_html
+from warmuplab.report.registration import registration_section
+from warmuplab.report.registry.abstract import abstract
+from warmuplab.report.registry.literature import literature_section
+from warmuplab.report.registry.settings import in_all, settings_table
+from warmuplab.report.registry.takeaway import lengths_section, takeaway_section
+
+REPORT, FIGURES, FOREST = "report.md", "figures", "forest"
+CAPTION = "The effect of every claim in units of its smallest effect of interest, with 95 % intervals and the verdict."
+
+
+def registries() -> list[str]:
+    """The names of all registries."""
+    return list(dict.fromkeys(claim.registry for claim in CLAIMS if claim.registry))
+
+
+def judged_registry(name: str, results: Path) -> tuple[list[Judged], Evidence]:
+    """The claims of a registry with their verdicts, in the order of its studies, on what is collected of them."""
+    claims = [claim for claim in CLAIMS if claim.registry == name]
+    evidence = collected([*studies_of(claims), "pilot"], results)
+    return judge_all(_ordered(claims), evidence), evidence
+
+
+def write_registry(name: str, judged: Sequence[Judged], evidence: Evidence, results: Path) -> list[Path]:
+    """Write the report of a registry, `claims.json` and the forest plot; the files, the report first."""
+    folder = results / name
+    drawn = draw_registry(judged, folder)
+    write_text(folder / REPORT, without_html(compose_registry(name, judged, evidence, results)))
+    return [folder / REPORT, write_claims(judged, folder), *drawn]
+
+
+def draw_registry(judged: Sequence[Judged], folder: Path) -> list[Path]:
+    """Draw the forest plot into `folder`/figures; the PNG file, none where nothing is tested."""
+    from warmuplab.figures.files import draw_of_registry
+
+    return draw_of_registry(FOREST, judged, folder / FIGURES)
+
+
+def compose_registry(name: str, judged: Sequence[Judged], evidence: Evidence, results: Path) -> str:
+    """The text of the report."""
+    parts = [
+        f"# The registry `{name}`",
+        _obtained(judged, evidence),
+        *takeaway_section(judged, evidence, LENGTH if name == REGISTRY else None),
+        "## All claims at a glance",
+        f"![{CAPTION}]({FIGURES}/{FOREST}.png)\n\n*{CAPTION}*",
+        "## Verdicts",
+        f"{plural(len(judged), 'claim')}: {', '.join(f'{n} {verdict}' for verdict, n in counted(judged).items())}.",
+        settings_table(judged).markdown(),
+        *in_all(judged),
+        "\n".join(f"- {line}" for line in verdicts.reading()),
+        *verdicts.missing_runs(judged),
+        *(lengths_section(evidence, LENGTH) if name == REGISTRY else []),
+        *(literature_section(judged) if name == REGISTRY else []),
+        *verdicts.claim_sections(judged, _figures(judged, results / name)),
+        *registration_section([one.claim for one in judged]),
+        *(["## Abstract", abstract(judged, evidence, LENGTH)] if name == REGISTRY else []),
+        "## How to reproduce it",
+        _reproduction(name, judged, evidence),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _ordered(claims: Sequence[Claim]) -> list[Claim]:
+    """By study as they are planned, those of one study together."""
+    from warmuplab.claims.planned.plan import GROUPS
+
+    planned = [f"confirm_{group}" for group in GROUPS]
+    places = {study: place for place, study in enumerate([*planned, *studies_of(claims)][::-1])}
+    return sorted(claims, key=lambda claim: -places[claim.study])
+
+
+def _obtained(judged: Sequence[Judged], evidence: Evidence) -> str:
+    manifests = _manifests(judged, evidence)
+    if not manifests:
+        return "None of its studies is collected here."
+    runs = sum(manifest["runs"]["total"] for manifest in manifests.values())
+    hardware = [facts for manifest in manifests.values() for facts in manifest["hardware"]]
+    machines = listed(dict.fromkeys(map(describe_hardware, hardware)))
+    planned = studies_of([one.claim for one in judged])
+    lacking = [f"`{study}`" for study in planned if study not in manifests]
+    missing = f" Not trained yet: {listed(lacking)}." if lacking else ""
+    return (
+        f"{plural(len(judged), 'claim')}, registered before their runs and tested together, on {plural(runs, 'run')} of"
+        f" {plural(len(manifests), 'study').replace('studys', 'studies')} on {machines}.{missing}"
+    )
+
+
+def _manifests(judged: Sequence[Judged], evidence: Evidence) -> dict[str, Mapping[str, Any]]:
+    planned = studies_of([one.claim for one in judged])
+    return {study: evidence.studies[study].manifest for study in planned if study in evidence.studies}
+
+
+def _figures(judged: Sequence[Judged], folder: Path) -> dict[str, str]:
+    """Where the figures of the claims are, which their studies' reports have drawn: by name, seen from `folder`."""
+    found = {}
+    for one in judged:
+        name = verdicts.figure_name(one)
+        place = f"../{one.claim.study}/{FIGURES}/{name}.png"
+        if (folder / place).resolve().exists():
+            found[name] = place
+    return found
+
+
+def _reproduction(name: str, judged: Sequence[Judged], evidence: Evidence) -> str:
+    studies = studies_of([one.claim for one in judged])
+    trains = "\n".join(again("sweep", study) for study in studies)
+    commits = dict.fromkeys(
+        str(entry["commit"]) for manifest in _manifests(judged, evidence).values() for entry in manifest["commits"]
+    )
+    at = f"The runs were trained at {listed(commits)}.\n\n" if commits else ""
+    return (
+        f"```\n{trains}\n```\n\n{at}This page comes from what is collected in `results/`: `{again('report', name)}`."
+        " What each study took is in its own report."
+    )

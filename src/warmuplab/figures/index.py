@@ -8,7 +8,18 @@ from matplotlib.figure import Figure
 from warmuplab.claims.evidence import Evidence
 from warmuplab.figures import pilot as of_pilot
 from warmuplab.figures import study as of_study
-from warmuplab.figures.claims import curves, losses, rates, spikes, three_arms
+from warmuplab.figures.claims import (
+    curves,
+    ladders,
+    layers,
+    losses,
+    ramps,
+    rates,
+    rises,
+    sensitivity,
+    spikes,
+    three_arms,
+)
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms
 
@@ -141,6 +152,33 @@ _CLAIMS = (
     ),
     ClaimFigure(
         "optimizers", "optimizers", "RAdam and GI-Adam without warmup against Adam with it.", losses.draw_optimizers
+    ),
+    ClaimFigure(
+        "rises",
+        "rises",
+        "Rises of the held-out loss at a large rate: the loss, its running minimum and the excess.",
+        rises.draw_rises,
+    ),
+    ClaimFigure(
+        "sensitivity",
+        "sensitivity",
+        "Final loss over the peak rate, with warmup and without, of the registered runs.",
+        sensitivity.draw_sensitivity,
+    ),
+    ClaimFigure(
+        "ladders",
+        "ladders",
+        "Final loss over the length of the warmup, by run length, beta2 and batch size.",
+        ladders.draw_ladders,
+    ),
+    ClaimFigure(
+        "ramps", "ramps", "What jitter in a ramp suggests, against the best rate, and what it costs.", ramps.draw_ramps
+    ),
+    ClaimFigure(
+        "layers",
+        "layers",
+        "Where warmup is needed: final loss with warmup of one part of the network alone.",
+        layers.draw_layers,
     ),
     ClaimFigure("noam", "noam", "The transformer's rule at its published length.", curves.draw_noam),
 )

@@ -77,7 +77,8 @@ def draw_figures(study: Study, claims: tuple[list[Judged], Evidence] | None = No
         if old.stem in known or old.stem.startswith(DIFFERENCES):
             old.unlink()
     if judged:
-        return draw_of_claims(list(dict.fromkeys(map(claims_in_report.figure_name, judged))), judged, evidence, folder)
+        names = dict.fromkeys(name for one in judged for name in claims_in_report.figure_names(one))
+        return draw_of_claims(list(names), judged, evidence, folder)
     figures = PILOT_FIGURES if is_pilot(study) else STUDY_FIGURES
     return draw_of_study(list(figures), study, arrange(study), folder)
 

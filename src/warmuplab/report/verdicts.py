@@ -67,21 +67,22 @@ def claim_sections(judged: Sequence[Judged], drawn: Mapping[str, str]) -> list[s
     return parts
 
 
-def figure_name(one: Judged) -> str:
-    """The figure that shows a claim."""
-    return one.claim.figure or f"differences_{one.claim.id}"
+def figure_names(one: Judged) -> list[str]:
+    """The figures that show a claim: what it has of its own, and the differences of every seed."""
+    return [*([one.claim.figure] if one.claim.figure else []), f"differences_{one.claim.id}"]
 
 
 def _claim(one: Judged, drawn: Mapping[str, str], shown: set[str]) -> list[str]:
     claim, verdict = one.claim, one.verdict
-    name = figure_name(one)
     parts = [
         f"### {claim.id}",
         f"> {claim.statement}\n\nSource: {claim.source}.",
         f"**{verdict.verdict[0].upper()}{verdict.verdict[1:]}.** {verdict.reason}",
         f"Measured: {claim.measure}",
     ]
-    if name in drawn:
+    for name in figure_names(one):
+        if name not in drawn:
+            continue
         first = name not in shown
         shown.add(name)
         parts.append(f"![{claim.statement}]({drawn[name]})" if first else f"Figure: [above]({drawn[name]}).")

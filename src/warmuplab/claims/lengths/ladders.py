@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from warmuplab.claims.arm import Arm
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.planned.chosen import LADDER_RATES
 from warmuplab.claims.planned.length import RATES, SHARES
@@ -42,6 +43,8 @@ class Ladder:
     """Of the run that warmup takes, rising."""
     losses_SxL: Floats
     """[seed, share], nats per token."""
+    arms: tuple[Arm, ...]
+    """By the shares."""
 
     @property
     def steps(self) -> Floats:
@@ -88,14 +91,17 @@ def ladders(evidence: Evidence, place: Place) -> list[Ladder]:
     """The situations of which at least three lengths are there, each with the lengths that have all seeds."""
     found = []
     for situation, shares in situations():
-        columns = {}
+        columns: dict[float, tuple[Arm, Floats]] = {}
         for share in shares:
-            arm = place.arm("", situation.keys, lasting(share), rates=(situation.peak_lr,), seeds=SEEDS)
+            arm = place.arm(
+                f"{100 * share:g} %", situation.keys, lasting(share), rates=(situation.peak_lr,), seeds=SEEDS
+            )
             losses_S = evidence.table(arm, place.loss).values[:, 0]
             if not np.isnan(losses_S).any():
-                columns[share] = losses_S
+                columns[share] = arm, losses_S
         if len(columns) >= 3:
-            found.append(Ladder(situation, tuple(columns), np.stack(list(columns.values()), axis=1)))
+            arms, losses = zip(*columns.values(), strict=True)
+            found.append(Ladder(situation, tuple(columns), np.stack(losses, axis=1), arms))
     return found
 
 

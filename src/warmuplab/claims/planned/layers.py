@@ -14,9 +14,9 @@ AREA_WINDOW = 0.2
 
 def layer_claims(place: Place, _: Chosen) -> list[Planned]:
     """Claims on where in the network warmup is needed; the control has full rates everywhere and the same clock."""
-    below, off = _parts(place, BELOW, seeds=FEW), _parts(place, BELOW)
-    cliff = _parts(place, ON_CLIFF)
-    pre = _parts(place, PRE_RATE, before=True)
+    below, off = layer_arms(place, BELOW, seeds=FEW), layer_arms(place, BELOW)
+    cliff = layer_arms(place, ON_CLIFF)
+    pre = layer_arms(place, PRE_RATE, before=True)
     return [
         Planned(
             "deep-layers-need-it",
@@ -81,7 +81,8 @@ def layer_claims(place: Place, _: Chosen) -> list[Planned]:
     ]
 
 
-def _parts(place: Place, rate: float, before: bool = False, seeds: int | None = None) -> dict[str, Arm]:
+def layer_arms(place: Place, rate: float, before: bool = False, seeds: int | None = None) -> dict[str, Arm]:
+    """By name, warmup of every part alone at one rate, of post-LN or with the norm `before`; and two controls."""
     network = (PRE if before else POST) | {"training.steps": 400}
 
     def arm(name: str, layers: str, **longer: float) -> Arm:

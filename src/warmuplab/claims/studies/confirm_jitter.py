@@ -20,6 +20,7 @@ WORDS = {
             "With 16 seeds a gain of 0.1 nats is not likely to be shown of every network.",
             "Better than a rate of the grid at random, which is no proof that it is the best.",
         ),
+        figure="ramps",
     ),
 }  # fmt: skip
 

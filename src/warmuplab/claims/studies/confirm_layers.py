@@ -17,6 +17,7 @@ WORDS = {
         " rate where runs get stuck.",
         "The deep layers need warmup",
         (WALK, CLIFF),
+        figure="layers",
     ),
     "half-of-the-layers-suffices": Words(
         "Warmup of one half of the layers does what warmup of all does.",
@@ -25,6 +26,7 @@ WORDS = {
         " all layers. Pre-LN.",
         "Warmup of half of pre-LN suffices",
         (WALK,),
+        figure="layers",
     ),
     "post-ln-decoder-needs-it": Words(
         "Post-LN translation needs warmup in its decoder.",
@@ -34,6 +36,7 @@ WORDS = {
         " the steps. At 1.6e-2.",
         "Post-LN needs warmup in its decoder",
         (WALK, CLIFF),
+        figure="layers",
     ),
     "decoder-alone-is-best": Words(
         "Post-LN translation loses by giving warmup to the rest of the network as well as to the decoder.",
@@ -41,6 +44,7 @@ WORDS = {
         f"{LOSS}: warmup of the decoder alone against warmup of everything. At 1.6e-2.",
         "Post-LN: the decoder alone beats all",
         (WALK, CLIFF, "The rest is the encoder and the shared embedding: which of both it is, is not asked."),
+        figure="layers",
     ),
     "pre-ln-encoder-needs-it": Words(
         "Pre-LN translation gains by warmup of its encoder, and not by that of its decoder.",
@@ -49,6 +53,7 @@ WORDS = {
         " of the decoder alone; no warmup less than 0.05 nats above that of the decoder alone. At 1.6e-2.",
         "Pre-LN gains by warmup of its encoder",
         (WALK,),
+        figure="layers",
     ),
     "embedding-alone-does-not-help": Words(
         "Warmup of the embedding alone does not help.",
@@ -57,6 +62,7 @@ WORDS = {
         " below its cliff, and 0.05 for pre-LN at 1.6e-2.",
         "The embedding alone does not help",
         (WALK, "The embedding is shared by encoder, decoder and output."),
+        figure="layers",
     ),
 }
 

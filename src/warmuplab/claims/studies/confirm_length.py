@@ -20,6 +20,7 @@ WORDS = {
             "More than 30 % was not tried, and may be better.",
             "BERT itself was pre-trained with 1 % of warmup (10,000 of 1,000,000 steps).",
         ),
+        figure="ladders",
     ),
     "steps-not-fraction": Words(
         "The share of the run that warmup needs shrinks with the length of the run.",
@@ -28,6 +29,7 @@ WORDS = {
         " Post-LN.",
         "Longer runs need a smaller share",
         (ONE_RATE,),
+        figure="ladders",
     ),
     "beta2": Words(
         "A larger beta2 asks for a longer warmup.",
@@ -36,6 +38,7 @@ WORDS = {
         " Post-LN, 400 steps.",
         "A larger beta2 asks for more warmup",
         (ONE_RATE,),
+        figure="ladders",
     ),
     "batch-size": Words(
         "A larger batch asks for a longer warmup, in steps.",
@@ -44,6 +47,7 @@ WORDS = {
         " with 8. Post-LN, 400 steps.",
         "A larger batch asks for more warmup",
         (ONE_RATE, "The peak rate does not grow with the batch here."),
+        figure="ladders",
     ),
 }
 

@@ -16,6 +16,7 @@ WORDS = {
         " warmup at 1.13e-2, twice the rate that is best without, against no warmup at that best rate. 800 steps.",
         "Warmup lowers post-LN's final loss",
         (FIXED,),
+        figure="sensitivity",
     ),
     "loss-spikes": Words(
         "Without warmup at a large rate the loss jumps, and warmup takes these rises off.",
@@ -25,6 +26,7 @@ WORDS = {
         " three times the best rate without warmup, every step probed.",
         "Warmup takes off rises of the loss",
         ("Measured on one held-out batch, at one peak rate.",),
+        figure="rises",
     ),
     "larger-rates": Words(
         "Warmup lets the network tolerate larger learning rates.",
@@ -33,6 +35,7 @@ WORDS = {
         " gets 1.5 nats below the unigram entropy, in doublings. Post-LN, 800 steps.",
         "Warmup makes larger rates usable",
         ("The grid has steps of the square root of 2.",),
+        figure="sensitivity",
     ),
     "lost-time": Words(
         "A large rate from the start costs time: with warmup a level of the loss is reached sooner.",
@@ -53,6 +56,7 @@ WORDS = {
             NO_NORM,
             "At half of the largest rates that train, which is twice pre-LN's best, it is pre-LN that gains more.",
         ),
+        figure="sensitivity",
     ),
     "pre-ln-does-not": Words(
         "Pre-LN trains as well without warmup.",
@@ -61,6 +65,7 @@ WORDS = {
         " tried, at which all tuning seeds trained, and each at its best rate. 800 steps.",
         "Pre-LN trains as well without warmup",
         (FIXED, NO_NORM),
+        figure="sensitivity",
     ),
 }
 

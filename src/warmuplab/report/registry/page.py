@@ -111,8 +111,7 @@ def _manifests(judged: Sequence[Judged], evidence: Evidence) -> dict[str, Mappin
 def _figures(judged: Sequence[Judged], folder: Path) -> dict[str, str]:
     """Where the figures of the claims are, which their studies' reports have drawn: by name, seen from `folder`."""
     found = {}
-    for one in judged:
-        name = verdicts.figure_name(one)
+    for one, name in ((one, name) for one in judged for name in verdicts.figure_names(one)):
         place = f"../{one.claim.study}/{FIGURES}/{name}.png"
         if (folder / place).resolve().exists():
             found[name] = place

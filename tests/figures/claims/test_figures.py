@@ -1,9 +1,7 @@
 """The figures of the claims: each draws what its runs measured, and none is drawn without runs."""
 
-import json
 import math
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from warmuplab.claims.arm import Arm, Not, once
+from support.claim_runs import ENTROPY, SEEDS, configured, final_loss, studies
+from warmuplab.claims.arm import Arm, once
 from warmuplab.claims.claim import Claim, Comparison
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.forms import better
 from warmuplab.claims.judge import judge_all
+from warmuplab.claims.lengths.ladders import situations
+from warmuplab.claims.planned.confirm import CHOSEN, JITTER, LENGTH, RATES
+from warmuplab.claims.planned.place import PRE, lasting
 from warmuplab.claims.registry import CLAIMS
 from warmuplab.claims.terms import Value
 from warmuplab.figures import style
+from warmuplab.figures.claims import layers, ramps, rises, sensitivity
 from warmuplab.figures.claims.arms import (
     AT_LONG,
     AT_SHORT,
@@ -75,12 +78,6 @@ from warmuplab.figures.claims.three_arms import (
 from warmuplab.figures.files import compact, draw_of_claims
 from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES
 from warmuplab.figures.parts import LOOKS, estimated_sum, mean_and_interval, on_steps, warmup_of
-from warmuplab.study.results import LAYERS, SPIKES, Study
-
-ENTROPY = 5.5
-SEEDS = (0, 1, 2, 3)
-BASE = {"model.width": 32, "training.batch_size": 16}  # where an arm says only what it is not
-PAST = 17  # steps between measurements of a synthetic series
 
 
 def every_arm() -> tuple[Arm, ...]:
@@ -90,98 +87,25 @@ def every_arm() -> tuple[Arm, ...]:
     return once([*drawn, *(arm for one in SETTINGS for arm in one.arms)])
 
 
-def configured(arm: Arm, seed: int, rate: float | None) -> dict[str, Any]:
-    """The configuration of a run, as the columns of `runs.parquet`."""
-    keys = {key: BASE[key] if isinstance(value, Not) else value for key, value in arm.where.items()}
-    if arm.where["schedule.decay.name"] == "piecewise":
-        return keys | {"seed": seed, "schedule.decay.values": json.dumps([rate, (rate or 0) / 2])}
-    return keys | {"seed": seed, "schedule.peak_lr": rate}
-
-
-def final_loss(run: dict[str, Any]) -> float:
-    """Best at a rate of 8e-3, better with warmup, and stuck without it at the largest rate."""
-    rate, warm = run.get("schedule.peak_lr") or 4e-3, run.get("schedule.warmup.fraction") or 0.0
-    if rate > 3e-2 and not warm:
-        return ENTROPY + 0.1
-    return 3.0 + 0.5 * abs(math.log2(rate / 8e-3)) - warm + 0.04 * run["seed"]
-
-
-def series_of(run: dict[str, Any]) -> dict[str, Any]:
-    """Steps and every metric at them; the loss falls evenly to the final one."""
-    length = int(run["training.steps"])
-    steps = np.unique([*range(0, length, max(1, length // PAST)), length - 1])
-    progress = steps / (length - 1)
-    loss = 7.0 + (final_loss(run) - 7.0) * progress
-    lr = (run.get("schedule.peak_lr") or 4e-3) * np.minimum(1.0, 2 * (1 - progress))
-    sharp = 1e4 * (1 + run["seed"]) * np.exp(-2 * progress)
-    metrics = {
-        "train/loss": loss,
-        "probe/loss": loss,
-        "lr": lr,
-        "overfit/memorisation": -0.1 * progress * (1 + run["seed"]),
-        "stability/kl": np.full(len(steps), 0.01 * (1 + run["seed"])),
-        "curvature/preconditioned_sharpness": sharp,
-        "curvature/preconditioned_edge": sharp * lr / 38,
-    }
-    return {"step": steps} | metrics
-
-
-def studies(folder: Path, arms: Sequence[Arm], seeds: Sequence[int] = SEEDS) -> Evidence:
-    """Evidence of the runs of some arms, with spikes and layers on disk as a study has them."""
-    made: dict[str, dict[str, dict[str, Any]]] = {}
-    for arm in arms:
-        for seed in (seed for seed in arm.seeds if seed in seeds):
-            for rate in arm.rates or (None,):
-                run = configured(arm, seed, rate)
-                name = f"{zlib.crc32(json.dumps(run, sort_keys=True).encode()):08x}"
-                made.setdefault(arm.study, {})[name] = run
-    return Evidence({study: _study(study, folder / study, runs) for study, runs in made.items()})
-
-
-def _study(name: str, folder: Path, made: dict[str, dict[str, Any]]) -> Study:
-    rows, curves, spikes, layers = [], [], [], []
-    for run_id, run in made.items():
-        loss = final_loss(run)
-        values = {
-            "val/loss": loss,
-            "train/loss": loss - 0.1,
-            "trained": loss < ENTROPY - 0.2,
-            "unigram_entropy": ENTROPY,
-            "early_steps": 40,
-        }
-        levels = {
-            "probe/steps_to_1.5_below": 300.0 + 10 * run["seed"],
-            "probe/reached_1.5_below": 1.0,
-            "ramp/jitter_lr": 2e-2 * 1.1 ** run["seed"],
-        }
-        rows.append({"run_id": run_id, "status": "finished", "commit": "1234567"} | run | values | levels)
-        measured = series_of(run)
-        for metric in (metric for metric in measured if metric != "step"):
-            columns = {"step": measured["step"], "value": measured[metric]}
-            curves.append(pd.DataFrame({"run_id": run_id, "metric": metric} | columns))
-        height = 1.0 + 0.1 * run["seed"] + (run.get("schedule.peak_lr") or 0.0)
-        spikes.append({"run_id": run_id, "start": 4, "peak": 5, "end": 9, "height": height, "loss": 8.0})
-        for stack in ("encoder", "decoder"):
-            for layer in range(4):
-                for step in (0, 10, 30, 90):
-                    drift = math.nan if step == 0 else 5.0 if step == 90 else 0.1 * layer + 0.02 * run["seed"]
-                    row = {"run_id": run_id, "stack": stack, "layer": layer, "step": step}
-                    layers.append(row | {"stability/cka_drift": drift})
-    folder.mkdir(parents=True)
-    pd.DataFrame(spikes).to_parquet(folder / SPIKES)
-    pd.DataFrame(layers).to_parquet(folder / LAYERS)
-    runs = pd.DataFrame(rows)
-    varying: dict[str, list[Any]] = {key: [] for key in runs if "." in key and not key.startswith(("probe", "ramp"))}
-    commits = [{"commit": "1234567890", "dirty": False}]
-    manifest = {"configuration": {}, "varying": {"seed": []} | varying, "commits": commits}
-    return Study(name, folder, runs, pd.concat(curves, ignore_index=True), manifest)
+def registered_arms() -> list[Arm]:
+    """Arms of the confirmatory studies that figures draw, of few seeds but where all are needed."""
+    found = [arm for arms in sensitivity.ARMS.values() for arm in arms.values()]
+    found += [arm for _, arms in layers.panels() for arm in arms.values()]
+    found += [RATES.arm(name, PRE, keys, rates=(CHOSEN.pre_large,)) for name, keys in rises.ARMS.items()]
+    found += [
+        LENGTH.arm("", situation.keys, lasting(share), rates=(situation.peak_lr,))
+        for situation, shares in situations()
+        for share in shares
+    ]
+    few = [replace(arm, seeds=arm.seeds[:6]) for arm in found]
+    return [*few, *(arm for _, *arms in ramps.networks(JITTER) for arm in arms)]
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
-    """A few seeds of every arm of the first generation."""
+    """A few seeds of every arm that a figure draws."""
     style.apply()
-    return studies(tmp_path_factory.mktemp("whole"), every_arm())
+    return studies(tmp_path_factory.mktemp("whole"), [*every_arm(), *registered_arms()], [*SEEDS, *JITTER.seeds])
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from support import made_up_pilot
+from support.claims_again import Tables, loss_of, power, same, upper
 from support.composing import ROOT
-from support.pilot_again import Tables, loss_of, power, same, upper
 from support.study_runs import configs_of, runs_by_grid
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.evidence import Evidence

@@ -1,4 +1,4 @@
-"""What the pilot's report says of a planned claim, from its tables anew: plain loops, and scipy's distributions.
+"""What reports say of planned and registered claims, from the tables anew: plain loops, and scipy's distributions.
 
 Of the project's own it takes what a contrast is (arms, measure, margin) and nothing of how it is read or planned.
 """
@@ -6,6 +6,9 @@ Of the project's own it takes what a contrast is (arms, measure, margin) and not
 import json
 import math
 import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,15 +23,28 @@ Row = dict[str, Any]
 
 
 class Tables:
-    """The runs of a study and what they share."""
+    """The runs of studies and what they share."""
 
     def __init__(self, runs: pd.DataFrame, configuration: dict[str, Any]) -> None:
         self.rows: list[Row] = [{**configuration, **row} for row in runs.to_dict("records")]  # type: ignore[dict-item]
+
+    @classmethod
+    def of(cls, folder: Path, studies: Iterable[str]) -> "Tables":
+        """Those of `studies` that are collected in a folder."""
+        tables = cls(pd.DataFrame(), {})
+        for study in studies:
+            if (folder / study / "runs.parquet").exists():
+                manifest = json.loads((folder / study / "manifest.json").read_text())
+                runs = pd.read_parquet(folder / study / "runs.parquet")
+                tables.rows += cls(runs, {**manifest["configuration"], "study": study}).rows
+        return tables
 
     def by_place(self, arm: Arm) -> dict[tuple[int, float | None], Row]:
         """The runs of an arm by seed and rate."""
         found: dict[tuple[int, float | None], Row] = {}
         for row in self.rows:
+            if row.get("study") not in (None, arm.study):
+                continue
             if row["seed"] in arm.seeds and all(same(row.get(key), wanted) for key, wanted in arm.where.items()):
                 rate = next((rate for rate in arm.rates if math.isclose(rate_of(row), rate, rel_tol=1e-4)), None)
                 if not arm.rates or rate is not None:
@@ -36,10 +52,14 @@ class Tables:
                     found[row["seed"], rate] = row
         return found
 
-    def losses(self, arm: Arm) -> list[list[float]]:
+    def losses(self, arm: Arm, column: str = "val/loss") -> list[list[float]]:
         """Final loss, at most the unigram entropy, [seed][rate]."""
         there = self.by_place(arm)
-        return [[loss_of(there[seed, rate]) for rate in arm.rates or (None,)] for seed in arm.seeds]
+        return [[loss_of(there[seed, rate], column) for rate in arm.rates or (None,)] for seed in arm.seeds]
+
+    def complete(self, comparison: Comparison) -> bool:
+        """Whether every planned run of it is there."""
+        return all(len(self.by_place(arm)) == len(arm.seeds) * max(1, len(arm.rates)) for arm in comparison.arms)
 
     def difference(self, comparison: Comparison) -> list[float]:
         """Of every seed."""
@@ -62,21 +82,24 @@ class Tables:
 
     def _measured(self, arm: Arm, measure: Measure) -> list[float]:
         values = []
-        for row in self.by_place(arm).values():
+        there = self.by_place(arm)
+        for row in (there[seed, rate] for seed in arm.seeds for rate in arm.rates or (None,)):
             value = row[measure.column]
-            if measure.column == "val/loss":
-                value = loss_of(row)
+            if measure.column in ("val/loss", "test/loss"):
+                value = loss_of(row, measure.column)
+            if measure.ceiling == "steps" and (math.isnan(value) or row["status"] == "diverged"):
+                value = row["training.steps"]
             values.append(math.log10(value) if measure.logarithm else float(value))
         assert len(values) == len(arm.seeds)
         return values
 
     def _read(self, term: Any) -> list[float]:
         if isinstance(term, Mean):
-            return [statistics.fmean(losses) for losses in self.losses(term.arm)]
+            return [statistics.fmean(losses) for losses in self.losses(term.arm, term.loss.column)]
         if isinstance(term, LargestTrained):
             there = self.by_place(term.arm)
             good = {
-                seed: [rate for rate in term.arm.rates if there[seed, rate][term.measure.column]]
+                seed: [rate for rate in term.arm.rates if there[seed, rate][term.measure.column] == 1]
                 for seed in term.arm.seeds
             }
             return [math.log2(max(good[seed], default=term.arm.rates[0] / 2)) for seed in term.arm.seeds]
@@ -87,7 +110,7 @@ class Tables:
         read = {seed: row[term.mark] for (seed, _), row in self.by_place(ramp).items()}
         return [
             float(np.interp(math.log(or_else(read[seed], term.otherwise)), np.log(arm.rates), losses))
-            for seed, losses in zip(arm.seeds, self.losses(arm), strict=True)
+            for seed, losses in zip(arm.seeds, self.losses(arm, term.loss.column), strict=True)
         ]
 
     def _sufficient(self, term: SmallestSufficient) -> list[float]:
@@ -95,7 +118,7 @@ class Tables:
         there = [self.by_place(arm) for arm in term.ladder]
         for seed in term.ladder[0].seeds:
             rows = [runs[seed, arm.rates[0]] for runs, arm in zip(there, term.ladder, strict=True)]
-            losses = [loss_of(row) for row in rows]
+            losses = [loss_of(row, term.loss.column) for row in rows]
             if all(row["status"] == "diverged" or row["val/loss"] >= row["unigram_entropy"] for row in rows):
                 found.append(math.log2(term.lengths[-1]) + 1)
                 continue
@@ -113,11 +136,24 @@ def rate_of(row: Row) -> float:
     return float(max(json.loads(values))) if isinstance(values, str) else math.nan
 
 
-def loss_of(row: Row) -> float:
-    """The final loss of a run, that of word frequencies where it has none or a larger one."""
-    if row["status"] == "diverged" or math.isnan(row["val/loss"]):
+def loss_of(row: Row, column: str = "val/loss") -> float:
+    """The final loss of a run, that of word frequencies where it has none or learned no more than these."""
+    if row["status"] == "diverged" or math.isnan(row["val/loss"]) or row["val/loss"] >= row["unigram_entropy"]:
         return float(row["unigram_entropy"])
-    return float(min(row["val/loss"], row["unigram_entropy"]))
+    return float(min(row[column], row["unigram_entropy"]))
+
+
+def sign_flip_p(differences: Sequence[float], above: float = 0.0, places: int = 4) -> float:
+    """One-sided p of a mean above a value: the share of sign patterns with a sum as large, on rounded differences."""
+    whole = [round((d - above) * 10**places) for d in differences]
+    sums: dict[int, int] = {0: 1}
+    for one in map(abs, whole):
+        longer: dict[int, int] = defaultdict(int)
+        for total, ways in sums.items():
+            longer[total + one] += ways
+            longer[total - one] += ways
+        sums = longer
+    return sum(ways for total, ways in sums.items() if total >= sum(whole)) / 2 ** len(whole)
 
 
 def same(value: Any, wanted: Any) -> bool:

@@ -1,0 +1,169 @@
+"""The committed results of the confirmatory studies: every number of their reports, from the tables anew.
+
+Differences and p-values are those of `support.claims_again`, which shares no code with the project beyond what a
+comparison is; verdicts follow from them by Holm's rule, written out here.
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from support.claims_again import Tables, sign_flip_p
+from support.composing import ROOT
+from warmuplab.claims.claim import Claim
+from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.judge import Judged, collected, judge_all, studies_of
+from warmuplab.claims.planned.claims import REGISTRY
+from warmuplab.claims.registry import CLAIMS
+from warmuplab.study.results import Study
+
+RESULTS = ROOT / "results"
+REGISTERED = [claim for claim in CLAIMS if claim.registry == REGISTRY]
+STUDIES = [study for study in studies_of(REGISTERED) if (RESULTS / study / "claims.json").exists()]
+
+
+@pytest.fixture(scope="module")
+def tables() -> Tables:
+    return Tables.of(RESULTS, STUDIES)
+
+
+@pytest.fixture(scope="module")
+def again(tables: Tables) -> dict[str, list[list[float]]]:
+    """The differences of every part of the claims that have all their runs, by claim."""
+    whole = [claim for claim in REGISTERED if all(tables.complete(part) for part in claim.contrasts)]
+    return {claim.id: [tables.difference(part) for part in claim.contrasts] for claim in whole}
+
+
+def told(place: str) -> dict[str, Any]:
+    """What `claims.json` of a study or of the registry says, by claim."""
+    claims = json.loads((RESULTS / place / "claims.json").read_text())["claims"]
+    return {claim["id"]: claim for claim in claims}
+
+
+@pytest.mark.parametrize("place", [*STUDIES, REGISTRY])
+def test_differences_and_effects_are_those_of_the_tables(place: str, again: dict[str, list[list[float]]]) -> None:
+    checked = 0
+    for name, claim in told(place).items():
+        assert (claim["verdict"] == "not tested") == (name not in again), name
+        for part, differences in zip(claim["parts"], again.get(name, []), strict=name in again):
+            np.testing.assert_allclose(part["differences"], differences, rtol=1e-9, atol=1e-12)
+            assert part["effect"] == pytest.approx(np.mean(differences))
+            checked += len(differences)
+    assert checked
+
+
+def test_p_values_are_shares_of_sign_patterns(again: dict[str, list[list[float]]]) -> None:
+    parts = [
+        (name, part, differences)
+        for name, claim in told(REGISTRY).items()
+        for part, differences in zip(claim["parts"], again.get(name, []), strict=name in again)
+    ]
+    for name, part, differences in parts:
+        up, down = part["at_ceiling"]
+        expected = 1.0 if down and not up else sign_flip_p(differences, part["margin"])
+        assert part["p_for"] == pytest.approx(expected, rel=0.05, abs=2.0**-31), (name, part["name"])
+        low, high = part["interval"]
+        for limit, side in ((low, 1), (high, -1)):  # an interval ends where a test at 0.025 begins to reject
+            rejected = [sign_flip_p([side * d for d in differences], side * limit - moved) for moved in (0.002, -0.002)]
+            assert min(rejected) <= 0.0265, (name, part["name"])
+            assert max(rejected) >= 0.0235, (name, part["name"])
+
+
+def test_verdicts_follow_by_the_stated_rules(again: dict[str, list[list[float]]]) -> None:
+    claims = told(REGISTRY)
+    p = {
+        name: [(part["p_for"], part["p_against"], part["p_equivalent"]) for part in claims[name]["parts"]]
+        for name in again
+    }
+    largest = sorted(max(one[0] for one in parts) for parts in p.values())
+    supported = holm(largest, len(REGISTERED))
+    for name, parts in p.items():
+        if all(one[2] <= 0.05 for one in parts):
+            expected = {"no difference"}
+        elif max(one[0] for one in parts) <= supported:
+            expected = {"supported"}
+        elif min(one[1] for one in parts) * len(parts) <= 0.025 / len(REGISTERED):
+            expected = {"refuted"}
+        else:  # between the first step of Holm's rule and its last: which of these depends on the other claims
+            expected = {"refuted", "supported in part", "inconclusive"}
+        assert claims[name]["verdict"] in expected, name
+
+
+def holm(largest: Sequence[float], claims: int, alpha: float = 0.025) -> float:
+    """The largest of sorted p-values that Holm's rule rejects; claims beyond these have a p of 1."""
+    passed = 0.0
+    for place, p in enumerate(largest):
+        if p > alpha / (claims - place):
+            break
+        passed = p
+    return passed
+
+
+@pytest.mark.parametrize("place", [*STUDIES, REGISTRY])
+def test_the_report_shows_these_numbers(place: str, again: dict[str, list[list[float]]]) -> None:
+    """The effect of every part stands in the section of its claim, and the verdict's in the table."""
+    text = (RESULTS / place / "report.md").read_text()
+    for name, claim in told(place).items():
+        section = text.split(f"\n### {name}\n")[1].split("\n### ")[0].split("\n## ")[0]
+        if claim["verdict"] == "not tested":
+            assert "**Not tested.**" in section
+            continue
+        assert f"**{claim['verdict'][0].upper()}{claim['verdict'][1:]}.**" in section
+        for part, differences in zip(claim["parts"], again[name], strict=True):
+            (row,) = [line for line in section.splitlines() if line.startswith(f"| {part['name']} |")]
+            cells = [cell.strip() for cell in row.split("|")[1:-1]]
+            shown = re.match(r"([+-]?[\d.e+-]+) ", cells[1])
+            assert shown
+            assert float(shown[1]) == pytest.approx(np.mean(differences), rel=6e-3, abs=1e-6)
+            for_it = sum(one > part["margin"] for one in differences)
+            assert cells[4] == f"{for_it} of {len(differences)}"
+
+
+def test_studies_and_registry_say_the_same() -> None:
+    every = told(REGISTRY)
+    for study in STUDIES:
+        assert {name: claim["verdict"] for name, claim in told(study).items()} == {
+            name: every[name]["verdict"] for name in told(study)
+        }, f"make report STUDY={study}, then STUDY={REGISTRY}"
+
+
+def test_with_half_of_the_runs_gone_no_claim_is_tested(tables: Tables) -> None:
+    """Each says what it lacks; none has a verdict on what is left."""
+    evidence = collected(STUDIES, RESULTS)
+    before = {one.claim.id: one for one in judge_all(REGISTERED, evidence)}
+    half = Evidence({name: thinned(study) for name, study in evidence.studies.items()})
+    for name, one in {one.claim.id: one for one in judge_all(REGISTERED, half)}.items():
+        assert one.verdict.verdict == "not tested", name
+        if before[name].verdict.verdict != "not tested":
+            assert re.search(r"lacks \d+ of \d+ seeds", one.verdict.reason)
+            assert sum(len(absent.runs) for absent in one.missing) == gone(one, tables)
+
+
+def thinned(study: Study) -> Study:
+    """Without the runs of every second seed."""
+    return dataclasses.replace(study, runs=study.runs[study.runs["seed"] % 2 == 0])
+
+
+def gone(one: Judged, tables: Tables) -> int:
+    """How many of the runs of a claim have an odd seed."""
+    arms = {json.dumps([dict(arm.where), arm.rates, arm.seeds], default=str): arm for arm in one.claim.arms}
+    return sum(seed % 2 for arm in arms.values() for seed, _ in tables.by_place(arm))
+
+
+@pytest.mark.parametrize("claim", REGISTERED, ids=lambda claim: claim.id)
+def test_what_stays_open_says_what_would_decide_it(claim: Claim) -> None:
+    one = told(REGISTRY)[claim.id]
+    if one["verdict"] != "inconclusive":
+        pytest.skip(f"{claim.id} is {one['verdict']}")
+    assert re.search(r"With the spread of these seeds, .* would (find|be needed to find) an effect of", one["reason"])
+
+
+def test_committed_evidence_stays_small() -> None:
+    size = sum(path.stat().st_size for path in Path(RESULTS).rglob("*") if path.is_file())
+    assert size < 25_000_000, f"{size / 1e6:.1f} MB"

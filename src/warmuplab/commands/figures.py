@@ -32,6 +32,7 @@ def draw_all(results: Path) -> None:
     """Draw the figures of the notes and those of every collected study, from what is collected alone."""
     from warmuplab.base.arguments import usable_folder
     from warmuplab.report.page import draw_figures
+    from warmuplab.report.registry.page import registries
     from warmuplab.study import results as collected
 
     draw_notes()
@@ -40,6 +41,18 @@ def draw_all(results: Path) -> None:
         with usable_folder("results", results):
             for path in draw_figures(study):
                 print(path)
+    for registry in registries():
+        for path in draw_forest(registry, results):
+            print(path)
+
+
+def draw_forest(registry: str, results: Path) -> list[Path]:
+    """Draw the forest plot of a registry's claims; the PNG file, none where no study of it is collected."""
+    from warmuplab.base.arguments import usable_folder
+    from warmuplab.report.registry.page import draw_registry, judged_registry
+
+    with usable_folder("results", results):
+        return draw_registry(judged_registry(registry, results)[0], results / registry)
 
 
 def draw_of_study(name: str, study_name: str, results: Path) -> None:
@@ -47,12 +60,22 @@ def draw_of_study(name: str, study_name: str, results: Path) -> None:
     from warmuplab.base.arguments import usable_folder
     from warmuplab.base.errors import ConfigError
     from warmuplab.figures.files import draw_of_claims, draw_of_study
-    from warmuplab.figures.index import CLAIM_FIGURES, PILOT_FIGURES, STUDY_FIGURES, names
+    from warmuplab.figures.index import CLAIM_FIGURES, FOREST, PILOT_FIGURES, STUDY_FIGURES, names
     from warmuplab.report.page import judged_of
+    from warmuplab.report.registry.page import registries
     from warmuplab.study import results as collected
     from warmuplab.study.frozen import frozen
     from warmuplab.study.roles import arrange
 
+    if name == FOREST.name:
+        if study_name not in registries():
+            raise ConfigError("STUDY", study_name, "not a registry", f"use {' or '.join(registries())}")
+        drawn = draw_forest(study_name, results)
+        if not drawn:
+            remedy = "collect one with `make report STUDY=...`"
+            raise ConfigError("STUDY", study_name, f"none of its studies is in {results}", remedy)
+        _say(drawn[0])
+        return
     study = collected.load(study_name, results)
     judged, evidence = judged_of(study)
     claimed = judged or frozen(study.folder)
@@ -67,7 +90,11 @@ def draw_of_study(name: str, study_name: str, results: Path) -> None:
     if not drawn:
         shows = names()[name].rstrip(".")
         raise ConfigError("NAME", name, f"{study.folder} has nothing for it ({shows})", "choose another figure")
-    print(f"{drawn[0]}\n{drawn[0].with_suffix('.svg')}")
+    _say(drawn[0])
+
+
+def _say(png: Path) -> None:
+    print(f"{png}\n{png.with_suffix('.svg')}")
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from warmuplab.claims.judge import Judged
 from warmuplab.figures import style
 from warmuplab.figures.claims.differences import draw_differences
 from warmuplab.figures.claims.forest import draw_forest
-from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES, PILOT_FIGURES, STUDY_FIGURES
+from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES, FOREST, PILOT_FIGURES, STUDY_FIGURES
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms
 
@@ -50,13 +50,13 @@ def draw_of_claims(files: Sequence[str], judged: Sequence[Judged], evidence: Evi
     return drawn
 
 
-def draw_of_registry(file: str, judged: Sequence[Judged], folder: Path) -> list[Path]:
-    """Draw the forest plot of a registry's claims as `file`; the PNG, none where no claim has been tested."""
+def draw_of_registry(judged: Sequence[Judged], folder: Path) -> list[Path]:
+    """Draw the forest plot of a registry's claims into `folder`; the PNG, none where no claim has been tested."""
     style.apply()
     figure = draw_forest(judged)
     if figure is None:
         return []
-    png, svg = _write(figure, folder / file)
+    png, svg = _write(figure, folder / FOREST.file)
     svg.write_text(compact(svg.read_text()))
     return [png]
 

@@ -198,6 +198,13 @@ _PILOT = (
     ),
 )
 
+FOREST = Listed(
+    "forest",
+    "forest",
+    "The effect of every claim of a registry in units of its smallest effect of interest, with 95 % intervals and the"
+    " verdict.",
+)
+
 STUDY_FIGURES = {figure.file: figure for figure in _STUDY}
 PILOT_FIGURES = {figure.file: figure for figure in _PILOT}
 """Of the study `pilot` alone, in place of those of any study, of which its many settings leave room for few."""
@@ -206,5 +213,5 @@ CLAIM_FIGURES = {figure.file: figure for figure in _CLAIMS}
 
 def names() -> dict[str, str]:
     """Every name that can be typed, with what it draws; a name that two figures share is that of the claims."""
-    every: tuple[Listed, ...] = (*_STUDY, *_PILOT, *_CLAIMS)
+    every: tuple[Listed, ...] = (*_STUDY, *_PILOT, *_CLAIMS, FOREST)
     return {figure.name: figure.caption for figure in every}

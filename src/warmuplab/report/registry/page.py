@@ -22,8 +22,7 @@ from warmuplab.report.registry.literature import literature_section
 from warmuplab.report.registry.settings import in_all, settings_table
 from warmuplab.report.registry.takeaway import lengths_section, takeaway_section
 
-REPORT, FIGURES, FOREST = "report.md", "figures", "forest"
-CAPTION = "The effect of every claim in units of its smallest effect of interest, with 95 % intervals and the verdict."
+REPORT, FIGURES = "report.md", "figures"
 
 
 def registries() -> list[str]:
@@ -50,17 +49,20 @@ def draw_registry(judged: Sequence[Judged], folder: Path) -> list[Path]:
     """Draw the forest plot into `folder`/figures; the PNG file, none where nothing is tested."""
     from warmuplab.figures.files import draw_of_registry
 
-    return draw_of_registry(FOREST, judged, folder / FIGURES)
+    return draw_of_registry(judged, folder / FIGURES)
 
 
 def compose_registry(name: str, judged: Sequence[Judged], evidence: Evidence, results: Path) -> str:
     """The text of the report."""
+    from warmuplab.figures.index import FOREST  # a second of imports that only a report needs
+
+    caption = FOREST.caption
     parts = [
         f"# The registry `{name}`",
         _obtained(judged, evidence),
         *takeaway_section(judged, evidence, LENGTH if name == REGISTRY else None),
         "## All claims at a glance",
-        f"![{CAPTION}]({FIGURES}/{FOREST}.png)\n\n*{CAPTION}*",
+        f"![{caption}]({FIGURES}/{FOREST.file}.png)\n\n*{caption}*",
         "## Verdicts",
         f"{plural(len(judged), 'claim')}: {', '.join(f'{n} {verdict}' for verdict, n in counted(judged).items())}.",
         settings_table(judged).markdown(),
@@ -99,7 +101,7 @@ def _obtained(judged: Sequence[Judged], evidence: Evidence) -> str:
     missing = f" Not trained yet: {listed(lacking)}." if lacking else ""
     return (
         f"{plural(len(judged), 'claim')}, registered before their runs and tested together, on {plural(runs, 'run')} of"
-        f" {plural(len(manifests), 'study').replace('studys', 'studies')} on {machines}.{missing}"
+        f" {'one study' if len(manifests) == 1 else f'{len(manifests)} studies'} on {machines}.{missing}"
     )
 
 
@@ -110,12 +112,10 @@ def _manifests(judged: Sequence[Judged], evidence: Evidence) -> dict[str, Mappin
 
 def _figures(judged: Sequence[Judged], folder: Path) -> dict[str, str]:
     """Where the figures of the claims are, which their studies' reports have drawn: by name, seen from `folder`."""
-    found = {}
-    for one, name in ((one, name) for one in judged for name in verdicts.figure_names(one)):
-        place = f"../{one.claim.study}/{FIGURES}/{name}.png"
-        if (folder / place).resolve().exists():
-            found[name] = place
-    return found
+    places = {
+        name: f"../{one.claim.study}/{FIGURES}/{name}.png" for one in judged for name in verdicts.figure_names(one)
+    }
+    return {name: place for name, place in places.items() if (folder / place).resolve().exists()}
 
 
 def _reproduction(name: str, judged: Sequence[Judged], evidence: Evidence) -> str:

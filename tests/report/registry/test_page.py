@@ -1,0 +1,160 @@
+"""The report of a registry: takeaway, columns per setting, literature, whatever has been trained of it."""
+
+import dataclasses
+import math
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.composing import ROOT
+from warmuplab.base.errors import ConfigError
+from warmuplab.claims.evidence import Evidence
+from warmuplab.claims.judge import Aside, Judged, judge_all
+from warmuplab.claims.parts import VerdictName
+from warmuplab.claims.planned.claims import REGISTRY
+from warmuplab.claims.planned.confirm import LENGTH
+from warmuplab.claims.planned.plan import GROUPS
+from warmuplab.claims.planned.settings import SETTINGS
+from warmuplab.claims.registry import CLAIMS
+from warmuplab.commands import figures
+from warmuplab.figures.claims.forest import END, draw_forest, in_units
+from warmuplab.report.registry import page
+from warmuplab.report.registry.abstract import ABOUT, abstract
+from warmuplab.report.registry.literature import FINDINGS, direction
+from warmuplab.report.registry.settings import in_all, settings_table
+from warmuplab.report.registry.takeaway import SAYINGS, sentences, takeaway_text
+
+NOTHING = judge_all([claim for claim in CLAIMS if claim.registry == REGISTRY], Evidence({}))
+
+
+def decided(verdict: VerdictName, effect: float = 0.4, asides: float = math.nan) -> list[Judged]:
+    """Every claim with one verdict, all parts with one effect, and one effect in the other settings."""
+    return [one_decided(one, verdict, effect, asides) for one in NOTHING]
+
+
+def one_decided(one: Judged, verdict: VerdictName, effect: float, asides: float) -> Judged:
+    parts = tuple(
+        dataclasses.replace(part, effect=effect, interval=(effect - 0.1, effect + 0.1)) for part in one.verdict.parts
+    )
+    elsewhere = tuple(
+        Aside(aside.comparison, aside.differences, asides, (asides - 0.01, asides + 0.01)) for aside in one.asides
+    )
+    found = dataclasses.replace(one.verdict, verdict=verdict, parts=parts, deciding=parts[0], p=0.001)
+    return dataclasses.replace(one, verdict=found, asides=elsewhere)
+
+
+@pytest.mark.parametrize("verdict", ["supported", "refuted", "no difference", "supported in part", "inconclusive"])
+def test_a_takeaway_has_at_most_120_words_whatever_the_verdicts(verdict: VerdictName) -> None:
+    text = takeaway_text(decided(verdict), Evidence({}), LENGTH)
+    longest_rule = 25  # words of the sentence on the length
+    assert 20 < len(text.split()) <= 120 - longest_rule
+    assert len(sentences(decided(verdict))) == len(SAYINGS)
+
+
+def test_a_sentence_says_what_its_verdict_is() -> None:
+    assert "Post-LN ends 0.40 nats lower with warmup." in sentences(decided("supported"))
+    assert "The largest peak rate that trains grows 1.3 times." in sentences(decided("supported"))
+    assert "Pre-LN gains 0.40 nats too." in sentences(decided("refuted", effect=-0.4))
+    assert "Pre-LN trains as well without warmup: inconclusive." in sentences(decided("inconclusive"))
+    assert sentences(NOTHING) == []
+
+
+def test_every_setting_has_a_column_that_says_how_a_claim_stands_there() -> None:
+    table = settings_table(decided("supported", asides=2.0))
+    assert [name.lower() for name in table.header[-len(SETTINGS) :]] == list(SETTINGS)
+    rows = {row[0]: row for row in table.rows}
+    helps = rows["[Warmup lowers post-LN's final loss](#warmup-helps)"]
+    assert helps[1] == "**supported**"
+    assert helps[3] == "+0.400 nats (+0.300 to +0.500)"
+    assert helps[-len(SETTINGS) :] == ["yes (+2.00)"] * len(SETTINGS)
+    assert rows["[10 % of the steps is a good warmup](#ten-percent)"][-1] == ""
+    (unknown,) = (row for row in settings_table(NOTHING).rows if "#warmup-helps" in row[0])
+    assert unknown[-len(SETTINGS) :] == ["–"] * len(SETTINGS)
+
+
+def test_what_holds_in_all_settings_is_counted() -> None:
+    (said,) = in_all(decided("supported", asides=2.0))
+    asked = sum(any(aside.comparison.short in SETTINGS for aside in one.asides) for one in NOTHING)
+    assert said.startswith(f"{asked} claims were asked in other settings too")
+    assert f"Of the {asked} that are supported, {asked} hold in all settings they were asked in: " in said
+    (said,) = in_all(decided("supported", asides=-2.0))
+    assert f"Of the {asked} that are supported, 0 hold in all settings they were asked in." in said
+    assert in_all(NOTHING) == []
+
+
+def test_a_finding_points_the_same_way_or_the_other() -> None:
+    helps, other = FINDINGS[0], dataclasses.replace(FINDINGS[0], agrees=False)
+    (supported,) = (one for one in decided("supported") if one.claim.id == helps.claim)
+    (refuted,) = (one for one in decided("refuted") if one.claim.id == helps.claim)
+    assert [direction(helps, supported), direction(helps, refuted)] == ["same", "**opposite**"]
+    assert [direction(other, supported), direction(other, refuted)] == ["**opposite**", "same"]
+    assert direction(helps, NOTHING[0]) == "not tested"
+    assert {finding.claim for finding in FINDINGS} <= {one.claim.id for one in NOTHING}
+
+
+def test_without_any_run_the_report_says_what_is_missing(tmp_path: Path) -> None:
+    judged, evidence = page.judged_registry(REGISTRY, tmp_path)
+    report, claims = page.write_registry(REGISTRY, judged, evidence, tmp_path)
+    text = report.read_text()
+    assert claims.name == "claims.json"
+    assert "None of its studies is collected here." in text
+    assert f"{len(judged)} claims: {len(judged)} not tested." in text
+    assert text.count("**Not tested.**") == len(judged)
+    assert abstract(judged, evidence, LENGTH) == ABOUT
+
+
+def test_claims_stand_in_the_order_of_their_studies(tmp_path: Path) -> None:
+    judged, _ = page.judged_registry(REGISTRY, tmp_path)
+    assert list(dict.fromkeys(one.claim.study for one in judged)) == [f"confirm_{group}" for group in GROUPS]
+
+
+def test_an_abstract_counts_verdicts() -> None:
+    said = abstract(decided("refuted")[:3] + NOTHING[3:], Evidence({}), LENGTH)
+    assert f"of 3 tested on 0 runs, 3 refuted ({len(NOTHING) - 3} are still to be trained)" in said
+
+
+def test_the_command_takes_the_name_of_a_registry(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "report.py"), REGISTRY, "--results", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert len(re.findall("not tested", done.stdout)) == len(NOTHING)
+    assert (tmp_path / REGISTRY / "report.md").exists()
+
+
+def test_a_forest_plot_has_a_row_per_claim_and_marks_where_effects_lie() -> None:
+    judged = decided("supported", effect=0.4, asides=0.2)
+    figure = draw_forest(judged)
+    assert figure is not None
+    (panel,) = figure.axes
+    assert [label.get_text() for label in panel.get_yticklabels()] == [one.claim.title for one in judged]
+    diamonds = [line for line in panel.get_lines() if line.get_marker() == "D"]
+    assert len(diamonds) == sum(len(one.claim.contrasts) for one in judged)
+    expected = [min(max(in_units(comparison, 0.4), -END), END) for one in judged for comparison in one.claim.contrasts]
+    assert [line.get_xdata()[0] for line in diamonds] == pytest.approx(expected)  # type: ignore[index]
+    marks = [line for line in panel.get_lines() if line.get_marker() in ("v", "^", "s", "P")]
+    assert len(marks) == sum(aside.comparison.short in SETTINGS for one in judged for aside in one.asides)
+    assert draw_forest(NOTHING) is None
+
+
+def test_effects_are_counted_from_what_they_are_tested_against() -> None:
+    (better,) = (one.claim.contrasts[0] for one in NOTHING if one.claim.id == "rate-must-fall")
+    assert in_units(better, 0.1) == pytest.approx(0.1 / better.smallest_effect)
+    (within,) = (one.claim.contrasts[0] for one in NOTHING if one.claim.id == "noam")
+    assert in_units(within, 0.0) == pytest.approx(1.0)
+    assert in_units(within, within.margin) == pytest.approx(0.0)
+
+
+def test_a_forest_plot_is_drawn_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match=f"not a registry; use {REGISTRY}"):
+        figures.draw_of_study("forest", "quick", tmp_path)
+    with pytest.raises(ConfigError, match="none of its studies is in"):
+        figures.draw_of_study("forest", REGISTRY, tmp_path)
+    shutil.copytree(ROOT / "results" / "confirm_early", tmp_path / "confirm_early")
+    figures.draw_of_study("forest", REGISTRY, tmp_path)
+    png, svg = map(Path, capsys.readouterr().out.splitlines())
+    assert png == tmp_path / REGISTRY / "figures" / "forest.png"
+    assert png.exists()
+    assert svg.exists()

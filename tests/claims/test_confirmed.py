@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support.claims_again import Tables, sign_flip_p
+from support.claims_again import Tables, loss_of, sign_flip_p
 from support.composing import ROOT
 from warmuplab.claims.claim import Claim
 from warmuplab.claims.evidence import Evidence
@@ -154,6 +154,76 @@ def gone(one: Judged, tables: Tables) -> int:
     """How many of the runs of a claim have an odd seed."""
     arms = {json.dumps([dict(arm.where), arm.rates, arm.seeds], default=str): arm for arm in one.claim.arms}
     return sum(seed % 2 for arm in arms.values() for seed, _ in tables.by_place(arm))
+
+
+def ladder(steps: int, rate: float, beta2: float, batch: int) -> dict[float, list[float]]:
+    """Final losses of a situation by the share of its warmup, from the tables with plain loops.
+
+    On the first six seeds of `confirm_length`; where that is not trained, those of the pilot on its validation split.
+    """
+    study, seeds, column = "confirm_length", range(10, 16), "test/loss"
+    if study not in STUDIES:
+        study, seeds, column = "pilot", range(100, 104), "val/loss"
+    found: dict[float, dict[int, float]] = {}
+    for row in Tables.of(RESULTS, [study]).rows:
+        betas = row["optimizer.betas"]
+        betas = json.loads(betas) if isinstance(betas, str) else betas
+        here = (row["training.steps"], row["schedule.peak_lr"], betas, row["training.batch_size"])
+        kind = (row["model.norm"], row["optimizer.name"], row["schedule.decay.name"], row["schedule.warmup.shape"])
+        whole = row.get("schedule.warmup.layers", "all") == "all" and row["data.name"] == "multi30k"
+        network = row["model.width"] == 32 and kind == ("post", "adam", "linear", "linear")
+        if here == (steps, rate, [0.9, beta2], batch) and network and whole and row["seed"] in seeds:
+            share = row["schedule.warmup.fraction"]
+            if share == share:
+                found.setdefault(share, {})[row["seed"]] = loss_of(row, column)
+    return {share: list(losses.values()) for share, losses in sorted(found.items()) if len(losses) == len(seeds)}
+
+
+def length_of(rule: str, steps: int, rate: float, beta2: float) -> float:
+    """What the words of a rule say of a situation, at most 30 % of the run."""
+    number = float(rule.split()[0].replace(",", "")) if rule[0].isdigit() else 0.0
+    said = number
+    if "%" in rule:
+        said = number / 100 * steps
+    elif "beta2" in rule:
+        said = 2 / (1 - beta2)
+    elif "times" in rule:
+        said = number * rate
+    return min(said, 0.3 * steps)
+
+
+def takeaway(text: str) -> list[list[str]]:
+    """The rows of the table, its header first."""
+    section = text.split("## Takeaway\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    rows = [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in lines]
+    return [rows[0], *rows[2:]]
+
+
+def test_the_takeaway_is_that_of_the_runs() -> None:
+    """Losses, the shortest warmup that suffices and the regret of the rule, situation by situation."""
+    text = (RESULTS / REGISTRY / "report.md").read_text()
+    header, *rows = takeaway(text)
+    rule = header[-1].removeprefix("Regret of ")
+    regrets = []
+    for row in rows:
+        steps, rate, beta2, batch = int(row[0].replace(",", "")), float(row[1]), float(row[2]), int(row[3])
+        means = {share: float(np.mean(losses)) for share, losses in ladder(steps, rate, beta2, batch).items()}
+        best = min(means, key=lambda share: means[share])
+        enough = min(share for share in means if means[share] <= means[best] + 0.05)
+        for cell, share in ((row[4], best), (row[5], enough)):
+            assert cell == (f"{share * steps:g} ({100 * share:g} %)" if share else "none")
+        assert float(row[6]) == pytest.approx(means[best], abs=6e-4)
+        assert row[7] == "–" if 0 not in means else float(row[7]) == pytest.approx(means[0], abs=6e-4)
+        known = np.log1p([share * steps for share in means])
+        at = np.interp(np.log1p(length_of(rule, steps, rate, beta2)), known, list(means.values()))
+        regrets.append(at - means[best])
+        assert float(row[8]) == pytest.approx(regrets[-1], abs=6e-4)
+    said = re.search(r"Warm up for (.+?)(?:, at most 30 % of the run)?: ([\d.]+) nats .* on average, ([\d.]+) at", text)
+    assert said
+    assert said[1] == rule
+    assert float(said[2]) == pytest.approx(np.mean(regrets), abs=6e-3)
+    assert float(said[3]) == pytest.approx(max(regrets), abs=6e-3)
 
 
 @pytest.mark.parametrize("claim", REGISTERED, ids=lambda claim: claim.id)

@@ -99,7 +99,7 @@ def test_supported_in_part_says_which_parts_are_shown_and_what_the_others_are() 
 def test_a_refuted_claim_names_what_is_reversed_and_what_is_shown() -> None:
     found = verdict_on(contrast(-0.2, name="a"), contrast(-0.3, name="b"), contrast(0.2, name="c"))
     assert found.verdict == "refuted"
-    assert "in b, below 0" in found.reason
+    assert 'for "b", below 0' in found.reason
     assert found.reason.endswith("Reversed too: a. Shown as claimed: c.")
 
 

@@ -14,7 +14,7 @@ class Comparison:
     """Some terms minus others, seed by seed: more supports the claim."""
 
     name: str
-    """As it reads after "in": `10 % warmup against none`."""
+    """As it stands in quotes in a sentence: `10 % warmup against none`."""
     plus: tuple[Term, ...]
     minus: tuple[Term, ...]
     smallest_effect: float

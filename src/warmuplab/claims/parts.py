@@ -18,7 +18,7 @@ class Contrast:
     """Two arms compared seed by seed."""
 
     name: str
-    """As it reads after "in": `10 % warmup against none`."""
+    """As it stands in quotes in a sentence: `10 % warmup against none`."""
     differences: Floats
     """One per planned seed, positive if it supports the claim; null where a run is missing."""
     smallest_effect: float

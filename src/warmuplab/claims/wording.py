@@ -75,7 +75,8 @@ def p_value(p: float) -> str:
 def _effect(part: Part) -> str:
     low, high = part.interval
     unit = f" {part.contrast.unit}" if part.contrast.unit else ""
-    return f"the effect is {part.effect:+.3g}{unit} (95 % interval {low:+.3g} to {high:+.3g}) in {part.contrast.name}"
+    interval = f"95 % interval {low:+.3g} to {high:+.3g}"
+    return f'the effect is {part.effect:+.3g}{unit} ({interval}) for "{part.contrast.name}"'
 
 
 def _bound(contrast: Contrast) -> str:

@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test soak lint sweep run translate evaluate report figures dashboard verify sync find-lr bench gpu-check clean
+.PHONY: help setup test soak lint sweep run translate evaluate retrain report figures dashboard verify sync find-lr bench gpu-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-28s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ translate: $(VENV)/.installed  ## translate with a finished run (RUN=outputs/sin
 
 evaluate: $(VENV)/.installed  ## loss and BLEU of a finished run on held-out text (RUN=outputs/single/RUN_ID)
 	@$(BIN)/python scripts/evaluate.py "$$RUN" $(ARGS)
+
+retrain: $(VENV)/.installed  ## train a collected run again, in its population, and compare (STUDY=quick RUN=run_id)
+	@$(BIN)/python scripts/retrain.py "$$STUDY" "$$RUN" $(ARGS)
 
 report: $(VENV)/.installed  ## collect a study's runs and write its tables and figures (STUDY=quick)
 	@$(BIN)/python scripts/report.py "$$STUDY"

@@ -7,12 +7,13 @@ comparison is; verdicts follow from them by Holm's rule, written out here.
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from support.claims_again import Tables, loss_of, sign_flip_p
 from support.composing import ROOT
@@ -224,6 +225,45 @@ def test_the_takeaway_is_that_of_the_runs() -> None:
     assert said[1] == rule
     assert float(said[2]) == pytest.approx(np.mean(regrets), abs=6e-3)
     assert float(said[3]) == pytest.approx(max(regrets), abs=6e-3)
+
+
+# Numbers of the sentences of the takeaway: claim, part, and what the number is of its mean.
+SAID: dict[
+    str, tuple[str, int, Callable[[float], float]]
+] = {  # numbers of the takeaway's sentences: claim, part, and the number from its mean
+    r"Post-LN ends ([\d.]+) nats lower": ("warmup-helps", 1, lambda effect: effect),
+    r"peak rate that trains grows ([\d.]+) times": ("larger-rates", 1, lambda effect: 2**effect),
+    r"Pre-LN gains ([\d.]+) nats too": ("pre-ln-does-not", 1, lambda effect: -effect),
+    r"rate fall at the end: it is worth ([\d.]+) nats": ("rate-must-fall", 0, lambda effect: effect),
+}
+
+
+def test_the_sentences_of_the_takeaway_say_what_was_measured(again: dict[str, list[list[float]]]) -> None:
+    text = (RESULTS / REGISTRY / "report.md").read_text()
+    for pattern, (claim, part, of_mean) in SAID.items():
+        found = re.search(pattern, text)
+        if found:
+            digits = len(found[1].partition(".")[2])
+            assert float(found[1]) == pytest.approx(of_mean(np.mean(again[claim][part])), abs=0.51 * 10**-digits)
+        else:  # then its verdict is another, and the title says so
+            assert told(REGISTRY)[claim]["verdict"] not in ("supported", "refuted") or claim == "pre-ln-does-not"
+
+
+def test_the_readme_opens_with_the_takeaway_and_its_table() -> None:
+    """Before its first heading but the title: what came out, the forest plot and the table, as the report has them."""
+    report = (RESULTS / REGISTRY / "report.md").read_text()
+    paragraph, table = report.split("## Takeaway\n\n")[1].split("\n\n")[:2]
+    opening = (ROOT / "README.md").read_text().split("\n## ")[0]
+    assert paragraph in " ".join(opening.split())
+    assert table in opening
+    assert f"results/{REGISTRY}/figures/forest.png" in opening
+    assert f"results/{REGISTRY}/report.md" in opening
+
+
+def test_the_abstract_can_be_cited() -> None:
+    report = (RESULTS / REGISTRY / "report.md").read_text()
+    abstract = report.split("## Abstract\n\n")[1].split("\n\n")[0]
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["abstract"].strip() == abstract
 
 
 @pytest.mark.parametrize("claim", REGISTERED, ids=lambda claim: claim.id)

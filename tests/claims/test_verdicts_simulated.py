@@ -9,18 +9,18 @@ marker `soak` repeat it, the others take a few hundred):
 
 | noise | no effect at all | one part of each claim has none | and half of the claims hold |
 |---|---|---|---|
-| normal | 0.038 (0.055) | 0.042 (0.042) | 0.036 (0.036) |
-| heavy-tailed | 0.027 (0.043) | 0.035 (0.035) | 0.028 (0.028) |
-| skewed | 0.030 (0.043) | 0.040 (0.040) | 0.031 (0.031) |
-| stuck in all arms | 0.035 (0.049) | 0.039 (0.039) | 0.028 (0.028) |
+| normal | 0.039 (0.051) | 0.041 (0.041) | 0.029 (0.029) |
+| heavy-tailed | 0.035 (0.045) | 0.040 (0.040) | 0.033 (0.033) |
+| skewed | 0.037 (0.048) | 0.040 (0.040) | 0.031 (0.031) |
+| stuck in all arms | 0.039 (0.053) | 0.043 (0.043) | 0.031 (0.031) |
 
 A false *no difference*: 0.036 of the claims with normal noise, 0.015 with heavy tails, 0.034 with skewed noise, and
 of the claim with most of them 0.055, 0.039 and 0.054 (standard error 0.003).
 
-Where one run in ten of the controls alone gets stuck, and means are equal all the same: 0.226 of the studies have a
-false *refuted* if all twenty claims are of that kind, 0.074 if five are, 0.049 if two are. Nearly all of it are parts
-of which no stuck run was among the seeds: no rule can see them, and more seeds help (0.010 of such parts at 16 seeds,
-0.005 at 32). A false *supported*: 0.001.
+Where one run in ten of the controls alone gets stuck, and means are equal all the same: 0.243 of the studies have a
+false *refuted* or *supported* if all 33 claims are of that kind, 0.079 if five are, 0.047 if two are. Nearly all of it are
+parts of which no stuck run was among the seeds: no rule can see them, and more seeds help (0.010 of such parts at 16 seeds,
+0.005 at 32). A false *supported*: 0.001 where all are of that kind.
 """
 
 from collections.abc import Callable
@@ -165,7 +165,7 @@ def errors(p: Floats, effects: Floats) -> dict[str, float]:
     }
 
 
-ONE_ARM = {len(PARTS): 0.23, 5: 0.09, 2: 0.05}  # by the number of claims whose controls alone get stuck
+ONE_ARM = {len(PARTS): 0.25, 5: 0.09, 2: 0.05}  # by the number of claims whose controls alone get stuck
 FEW_OR_MANY = pytest.mark.parametrize(
     "studies", [60, pytest.param(4000, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])]
 )

@@ -96,17 +96,3 @@ def test_the_first_sentence_counts_the_runs_of_the_table() -> None:
         assert f"in {len(runs):,} run" in first
         for weights in sorted(runs["weights"].unique()):
             assert f"{weights:,}" in first
-
-
-def test_the_readme_shows_the_same_verdicts() -> None:
-    written = json.loads((COMMITTED / "claims-2026-11/claims.json").read_text())["claims"]
-    rows = rows_of((COMMITTED.parent / "README.md").read_text())
-    shown = {row[0]: row[1:] for row in rows if "results/claims-2026-11/report.md#" in row[0]}
-    assert len(shown) == len(written)
-    for claim in written:
-        verdict, effect, contrast = shown[f"[{claim['statement']}](results/claims-2026-11/report.md#{claim['id']})"]
-        assert (verdict, contrast) == (f"**{claim['verdict']}**", claim["contrast"])
-        for printed, exact in zip(
-            numbers(effect.replace(claim["unit"], "")), (claim["effect"], *claim["interval"]), strict=True
-        ):
-            assert close(printed, exact)

@@ -19,6 +19,7 @@ COMMANDS = {
     "schedule": "show a learning-rate schedule in the terminal",
     "translate": "translate sentences with a finished run",
     "evaluate": "loss and BLEU of a finished run on held-out text",
+    "retrain": "train a collected run again, in its population, and compare it with its record",
     "verify": "read all that a study left behind and list what is damaged",
     "sync": "upload a study to W&B: its runs and its outcome, each once",
     "bench": "measure what training costs here, against other ways to run it",

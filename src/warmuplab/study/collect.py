@@ -16,7 +16,19 @@ from warmuplab.config.rerun import again
 from warmuplab.record.directory import Found, RunDirectory, look_through
 from warmuplab.record.verifying import COMPLETE
 from warmuplab.study import manifest
-from warmuplab.study.results import CURVES, EPISODES, FACTS, LAYERS, MANIFEST, RUNS, SPIKES, Study, load, read_table
+from warmuplab.study.results import (
+    CURVES,
+    EPISODES,
+    FACTS,
+    LAYERS,
+    MANIFEST,
+    MEMBER,
+    RUNS,
+    SPIKES,
+    Study,
+    load,
+    read_table,
+)
 from warmuplab.study.tables import curves_and_rises, layers_table
 
 
@@ -90,7 +102,7 @@ def runs_table(directories: Sequence[RunDirectory], varying: Sequence[str]) -> p
     values = [run.summary.get("values") or {} for run in directories]
     columns = {name: _column([row[name] for row in rows]) for name in rows[0]}
     columns |= {name: pd.Series([row.get(name) for row in values], dtype="float64") for name in metrics}
-    return pd.DataFrame(columns).astype(FACTS)
+    return pd.DataFrame(columns).astype(FACTS | {MEMBER: "Int64"})
 
 
 def _row(run: RunDirectory, varying: Sequence[str]) -> dict[str, Any]:
@@ -109,10 +121,17 @@ def _row(run: RunDirectory, varying: Sequence[str]) -> dict[str, Any]:
         "corpus": corpus.get("fingerprint"),
         "weights": summary.get("weights"),
         "population": (summary.get("population") or {}).get("name"),
+        "member": _member(run),
         "seconds": timings.get("seconds"),
         "commit": summary.get("commit"),
         "dirty": summary.get("dirty"),
     }
+
+
+def _member(run: RunDirectory) -> int | None:
+    """The place of a run in its population, which trains it to the same bits only in the same order."""
+    members = (run.summary.get("population") or {}).get("members") or []
+    return members.index(run.run_id) if run.run_id in members else None
 
 
 def _column(values: list[Any]) -> "pd.Series[Any]":

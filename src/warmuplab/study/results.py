@@ -37,6 +37,8 @@ FACTS = {
     "dirty": "boolean",
 }
 
+MEMBER = "member"  # the place in the population, in studies that were collected since there is this column
+
 # What the other tables have at least.
 CURVE_COLUMNS = ("run_id", "metric", "step", "value")
 SPIKE_COLUMNS = ("run_id", "start", "peak", "end", "height")

@@ -18,9 +18,9 @@ A false *no difference*: 0.036 of the claims with normal noise, 0.015 with heavy
 of the claim with most of them 0.055, 0.039 and 0.054 (standard error 0.003).
 
 Where one run in ten of the controls alone gets stuck, and means are equal all the same: 0.243 of the studies have a
-false *refuted* or *supported* if all 33 claims are of that kind, 0.079 if five are, 0.047 if two are. Nearly all of it are
-parts of which no stuck run was among the seeds: no rule can see them, and more seeds help (0.010 of such parts at 16 seeds,
-0.005 at 32). A false *supported*: 0.001 where all are of that kind.
+false *refuted* or *supported* if all 33 claims are of that kind, 0.079 if five are, 0.047 if two are. Nearly all of it
+are parts of which no stuck run was among the seeds: no rule can see them, and more seeds help (0.010 of such parts at
+16 seeds, 0.005 at 32). A false *supported*: 0.001 where all are of that kind.
 """
 
 from collections.abc import Callable

@@ -292,6 +292,10 @@ def test_the_command_and_the_configuration_can_be_copied(browser: Any, small: Pa
         copied = view.do("navigator.clipboard.readText()")
         assert copied == view.page.locator("#command").inner_text()
         assert copied.startswith("python scripts/train.py ")
+        view.page.click("#copy-retrain")
+        view.wait_for_text("#copy-retrain", "Copied")
+        chosen = view.page.locator("#detail .run-id").inner_text()
+        assert view.do("navigator.clipboard.readText()") == f"make retrain STUDY=tiny RUN={chosen}"
         view.page.click("#copy-configuration")
         view.wait_for_text("#copy-configuration", "Copied")
         configuration = dict(line.split(": ", 1) for line in view.do("navigator.clipboard.readText()").splitlines())

@@ -84,6 +84,11 @@ def again(command: str, study: str) -> str:
     return f"make {command} STUDY={study}" if CHECKOUT else f"warmuplab {command} {study}"
 
 
+def retrain_command(study: str, run_id: str) -> str:
+    """What trains a collected run again in the population that it was trained in."""
+    return f"make retrain STUDY={study} RUN={run_id}" if CHECKOUT else f"warmuplab retrain {study} {run_id}"
+
+
 def _choose(group: str, key: str, choices: tuple[str, ...], config: Mapping[str, Any]) -> tuple[str, ...]:
     """`choices` with the option of `group` that is closest to the run, unless the default is of the same kind."""
     if _composed(choices).get(key) == config.get(key):

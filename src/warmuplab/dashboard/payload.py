@@ -18,7 +18,7 @@ from warmuplab.record.directory import LOSS, PROBE_LOSS
 from warmuplab.record.environment import describe_hardware
 from warmuplab.study import roles
 from warmuplab.study.frozen import frozen
-from warmuplab.study.results import EPISODES, LAYER_COLUMNS, LAYERS, SPIKE_COLUMNS, SPIKES, Study, read_table
+from warmuplab.study.results import EPISODES, LAYER_COLUMNS, LAYERS, MEMBER, SPIKE_COLUMNS, SPIKES, Study, read_table
 from warmuplab.study.roles import Arms
 
 CLAIMS = "claims.json"
@@ -107,12 +107,18 @@ def _runs(study: Study, arms: Arms, values: list[str]) -> list[Plain]:
                 "values": [_rounded(arm.get("loss") if name == "loss" else row[name]) for name in values],
                 "config": own,
                 "command": rerun.run_command(config) if known else None,
+                "retrain": rerun.retrain_command(study.name, str(row["run_id"])) if _has_place(row) else None,
                 "facts": {name: _plain(row[name]) for name in labels.FACTS if name in row},
                 **{kind: of_run.get(str(row["run_id"]), []) for kind, of_run in rises.items()},
             }
         )
     order = {role: {label: i for i, label in enumerate(getattr(arms, role + "s"))} for role in _ROLES}
     return sorted(runs, key=lambda run: _order(run, order))
+
+
+def _has_place(row: Mapping[Any, Any]) -> bool:
+    """Whether the table says where in its population a run was trained."""
+    return _plain(row.get(MEMBER)) is not None
 
 
 _ROLES = ("setting", "rate", "warmup")

@@ -24,11 +24,19 @@ function drawDetail() {
   );
 }
 
-function commandPart({ command }) {
+function commandPart({ command, retrain }) {
   if (!command) return element("p", { class: "words" }, "No command is known for this run.");
-  const text = element("code", { id: "command" }, command);
-  const button = element("button", { type: "button", id: "copy-command", onclick: () => copy(command, button) }, "Copy");
-  return element("div", { class: "command" }, element("h3", {}, "Train it again"), element("pre", { tabindex: "0" }, text), button);
+  return element(
+    "div", {},
+    commandToCopy("Train it again, alone", "command", command),
+    ...(retrain ? [commandToCopy("Train it again with its population, to the same bits, and compare", "retrain", retrain)] : []),
+  );
+}
+
+function commandToCopy(title, id, command) {
+  const text = element("code", { id }, command);
+  const button = element("button", { type: "button", id: `copy-${id}`, onclick: () => copy(command, button) }, "Copy");
+  return element("div", { class: "command" }, element("h3", {}, title), element("pre", { tabindex: "0" }, text), button);
 }
 
 /** Everything the run was told, what varies in the study first. */

@@ -40,7 +40,7 @@ def no_difference(parts: Sequence[Part], widest: Part) -> str:
     """Every part lies within its smallest effect of interest."""
     start = "" if len(parts) == 1 else f"All {len(parts)} parts are too small to matter; the least clear: "
     c = widest.contrast
-    within = f"less than {c.smallest_effect:g} {c.unit} either way (p = {p_value(widest.p_equivalent)})"
+    within = f"less than {amount(c.smallest_effect, c.unit)} either way (p = {p_value(widest.p_equivalent)})"
     return f"{_upper(f'{start}{_effect(widest)}, {within}')}."
 
 
@@ -49,22 +49,45 @@ def inconclusive(parts: Sequence[Part], part: Part, needed: int | None, over: st
     c = part.contrast
     said = f"{_effect(part)}, not shown to lie {_bound(c)} (p = {p_value(part.adjusted_p_for)}, {over})"
     if c.smallest_effect:
-        said += f" nor to be less than {c.smallest_effect:g} {c.unit} either way (p = {p_value(part.p_equivalent)})"
+        said += _not_small(part)
     without = [other for other in parts if other.standing == "no difference"]
     small = f" Too small to matter: {_names(without)}." if without else ""
-    return f"{_upper(said)}.{small}{_needed(c, needed)}{_stuck([part])}"
+    return f"{_upper(said)}.{small}{_needed(c, needed)}{_hidden(c)}{_stuck([part])}"
+
+
+def _not_small(part: Part) -> str:
+    c = part.contrast
+    if any(c.at_ceiling):
+        return ""  # that test is not made
+    return f" nor to be less than {amount(c.smallest_effect, c.unit)} either way (p = {p_value(part.p_equivalent)})"
+
+
+def _hidden(contrast: Contrast) -> str:
+    """Why a small effect with runs at a ceiling is not called no difference, and what would decide."""
+    if not contrast.smallest_effect or not any(contrast.at_ceiling):
+        return ""
+    seeds = plural(sum(contrast.at_ceiling), "seed")
+    return (
+        f" Whether it is too small to matter is not tested: in {seeds} a run is at its ceiling, which hides"
+        " differences. Runs that all stay below it would decide."
+    )
 
 
 def above(contrast: Contrast) -> str:
     """What a test for a part shows: `above 0`."""
     if contrast.margin > 0:
-        return f"more than the {contrast.margin:g} {contrast.unit} claimed"
-    return f"above the margin of {contrast.margin:g} {contrast.unit}" if contrast.margin else "above 0"
+        return f"more than the {amount(contrast.margin, contrast.unit)} claimed"
+    return f"above the margin of {amount(contrast.margin, contrast.unit)}" if contrast.margin else "above 0"
 
 
 def below(contrast: Contrast) -> str:
     """What a test against it shows."""
-    return f"below the margin of {contrast.margin:g} {contrast.unit}" if contrast.margin < 0 else "below 0"
+    return f"below the margin of {amount(contrast.margin, contrast.unit)}" if contrast.margin < 0 else "below 0"
+
+
+def amount(value: float, unit: str) -> str:
+    """`0.5 nats`, `1 nat`."""
+    return f"{value:g} {unit.removesuffix('s') if abs(value) == 1 else unit}".rstrip()
 
 
 def p_value(p: float) -> str:
@@ -87,10 +110,14 @@ def _needed(contrast: Contrast, needed: int | None) -> str:
     if not contrast.matters:
         return ""
     spread = f" With the spread of these seeds, {contrast.spread:.2g} {contrast.unit},"
-    effect = f"{contrast.matters:g} {contrast.unit}"
+    effect = amount(contrast.matters, contrast.unit)
     beyond = " beyond the margin" if contrast.margin else ""
+    there = len(contrast.differences)
     if needed is None or needed > SEEDS_WORTH_SAYING:
         return f"{spread} more than {SEEDS_WORTH_SAYING:,} seeds would be needed to find an effect of {effect}{beyond}."
+    if needed <= there:
+        found = f"{plural(needed, 'seed')} would find an effect of {effect}{beyond} nine times in ten"
+        return f"{spread} {found}, and there are {there}: what is open is a smaller one."
     return f"{spread} {plural(needed, 'seed')} would find an effect of {effect}{beyond} nine times in ten."
 
 

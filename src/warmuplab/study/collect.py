@@ -16,6 +16,7 @@ from warmuplab.config.rerun import again
 from warmuplab.record.directory import Found, RunDirectory, look_through
 from warmuplab.record.verifying import COMPLETE
 from warmuplab.study import manifest
+from warmuplab.study.compact import write_compactly
 from warmuplab.study.results import (
     CURVES,
     EPISODES,
@@ -79,7 +80,7 @@ def collect(study: str, directories: Sequence[RunDirectory], folder: Path, regis
             (folder / name).unlink(missing_ok=True)  # of an earlier collection
             continue
         with replace_atomically(folder / name) as temporary:
-            table.to_parquet(temporary, index=False, compression="zstd")
+            write_compactly(table, temporary)
     write_json(folder / MANIFEST, manifest.describe(study, directories, runs, varying, registered))
 
 

@@ -13,7 +13,7 @@ from warmuplab.base.words import plural
 from warmuplab.config import keeping
 from warmuplab.config.rerun import again
 from warmuplab.config.schema import RunConfig
-from warmuplab.launch import display, fitting, queue, recorded
+from warmuplab.launch import devices, display, fitting, queue, recorded
 from warmuplab.launch.backends import BACKENDS
 from warmuplab.launch.pack import pack
 from warmuplab.record import environment
@@ -33,7 +33,7 @@ class LauncherConfig:
     cluster: str
     """`local` (worker processes on this machine) or `debug` (in this process, one after the other)."""
     workers: int | None
-    """Worker processes at a time; None: as many as the cores have room for on a CPU, one on a GPU."""
+    """Worker processes at a time; None: as many as the cores have room for on a CPU, one on each GPU."""
     members: int | None
     """Most members of a population; None: what memory has room for, and on a CPU no more than `CPU_MEMBERS`."""
 
@@ -66,17 +66,21 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
         return runs
     on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
     check_fits(to_train, on_gpu)
-    workers = launcher.workers or (1 if on_gpu else _workers(to_train))
-    largest = partial(_largest, launcher, on_gpu, workers)
+    gpus = devices.gpus() if on_gpu else []
+    workers = launcher.workers or len(gpus) or _workers(to_train)
+    largest = partial(_largest, launcher, on_gpu, devices.per_gpu(workers, gpus))
     begun, new = recorded.unfinished(named, to_train, launcher.members)
     populations = begun + pack(new, largest)
     workers = min(workers, len(populations))
-    say(f"Training {plural(len(to_train), 'run')} in {plural(len(populations), 'population')}, {workers} at a time.")
+    gpus = gpus[:workers]
+    where = f" on {len(gpus)} GPUs" if len(gpus) > 1 else ""
+    what = f"{plural(len(to_train), 'run')} in {plural(len(populations), 'population')}"
+    say(f"Training {what}, {workers} at a time{where}.")
     kept = sum(checkpoint_path(runs[0].config, population_name(runs)).exists() for runs in populations)
     if kept:
         say(f"{plural(kept, 'population')} of them {'has' if kept == 1 else 'have'} a checkpoint to go on from.")
     _say_what_is_recorded(begun, named, say)
-    planned = queue.plan(populations)
+    planned = queue.plan(populations, gpus)
     with display.shown(planned) as show:
         BACKENDS[launcher.cluster](planned, workers, show)
     _say_what_is_not_uploaded(to_train, say)

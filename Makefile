@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test soak lint sweep run translate evaluate retrain report figures dashboard verify sync find-lr bench gpu-check clean
+.PHONY: help setup test soak lint plan sweep run translate evaluate retrain report figures dashboard verify sync find-lr bench gpu-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-28s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ soak: $(VENV)/.installed-test  ## the tests that take long: kills, races, thousa
 
 lint: $(VENV)/.installed-test  ## ruff, mypy, codespell, and which package may import which (import-linter)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo --no-cache && $(BIN)/codespell
+
+plan: $(VENV)/.installed  ## say what a study will take: runs, tokens, time, memory, disk (STUDY=quick, ARGS="overrides")
+	@$(BIN)/python scripts/plan.py "$$STUDY" $(ARGS)
 
 sweep: $(VENV)/.installed  ## train a study and report it (STUDY=quick, ARGS="overrides")
 	@$(BIN)/python scripts/sweep.py "$$STUDY" $(ARGS)

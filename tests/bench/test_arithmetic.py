@@ -7,10 +7,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from support.composing import SMALL, composed
-from warmuplab.bench import flops, ratios, work
+from warmuplab.bench import ratios, work
 from warmuplab.bench.machine import slug
 from warmuplab.data.batches import Batch, BatchSampler
 from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.population import flops
 from warmuplab.population.transformer import Transformer
 
 

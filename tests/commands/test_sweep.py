@@ -16,7 +16,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         lines.append([name, *sys.argv[1:]])
         return 0
 
-    monkeypatch.setattr(train, "main", lambda: keep("train"))
+    monkeypatch.setattr(train, "main", lambda _: keep("train"))
     monkeypatch.setattr(report, "main", lambda: keep("report"))
     return lines
 
@@ -70,7 +70,7 @@ def test_wrong_arguments_are_one_line_and_nothing_is_trained(
 
 
 def test_a_failed_run_ends_it_before_the_report(typed: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    def failed() -> None:
+    def failed(_: object) -> None:
         raise SystemExit(1)
 
     monkeypatch.setattr(train, "main", failed)

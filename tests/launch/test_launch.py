@@ -112,19 +112,18 @@ def test_impossible_settings_of_the_launcher_are_refused(
 
 def test_a_killed_worker_leaves_failed_runs_and_the_others_go_on(tmp_path: Path) -> None:
     """A worker that is killed cannot say so itself: the launcher does."""
-    started: list[int] = []
+    jobs = [*configs(tmp_path, seeds=(0,)), *configs(tmp_path, "training.steps=7", seeds=(0,))]
+    unlucky = worker.population_name([worker.prepare(jobs[0])])
     start = subprocess.Popen
 
     class Killed(start):  # type: ignore[misc, valid-type]
         def __init__(self, command: list[str], **settings: object) -> None:
             super().__init__(command, **settings)
-            started.append(self.pid)
-            if len(started) == 1:
+            if Path(command[3]).stem == unlucky:
                 os.kill(self.pid, signal.SIGKILL)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local.subprocess, "Popen", Killed)
-        jobs = [*configs(tmp_path, seeds=(0,)), *configs(tmp_path, "training.steps=7", seeds=(0,))]
         runs = launch(jobs, LauncherConfig("local", 2, None), lambda _: None)
     assert [(run.summary or {}).get("status") for run in runs] == ["failed", "finished"]
     assert "was killed (signal 9)" in failures(runs)[0]
@@ -277,7 +276,7 @@ def test_a_worker_that_writes_its_records_leaves_its_slot_to_the_next(
         def terminate(self) -> None: ...
         def wait(self, seconds: float) -> None: ...
 
-    def start(population: queue.QueuedPopulation) -> list[local._Worker]:
+    def start(population: queue.QueuedPopulation, _: str | None) -> list[local._Worker]:
         population.state = queue.TRAINING
         started.append(population.file.name)
         log = population.file.log_path.open("wb")
@@ -346,19 +345,21 @@ def test_a_single_run_without_memory_fails_as_any_other(tmp_path: Path, monkeypa
     assert all("no memory for 1 GiB" in line for line in failures(runs))
 
 
-@pytest.mark.parametrize(("visible", "asked"), [(None, "0"), ("2,3", "2"), ("GPU-4b1f", "GPU-4b1f")])
-def test_what_is_free_on_a_gpu_is_asked_of_its_driver(
+@pytest.mark.parametrize(
+    ("visible", "asked"), [(None, "--query-gpu=memory.free"), ("2, 3", "-i 2,3 "), ("GPU-4b1f", "-i GPU-4b1f ")]
+)
+def test_what_is_free_on_the_fullest_gpu_is_asked_of_its_driver(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, asked: str
 ) -> None:
     tool = tmp_path / "nvidia-smi"
-    tool.write_text(f'#!/bin/sh\n[ "$2" = {asked} ] || exit 6\necho 81004\n')
+    tool.write_text(f'#!/bin/sh\ncase "$*" in "{asked}"*) ;; *) exit 6 ;; esac\necho 92000\necho 81004\n')
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert available_gpu_memory() == 81004 * 2**20
-    tool.write_text("#!/bin/sh\necho '[N/A]'\n")
+    tool.write_text("#!/bin/sh\necho 81004\necho '[N/A]'\n")
     assert available_gpu_memory() is None
     tool.write_text("#!/bin/sh\nexit 9\n")
     assert available_gpu_memory() is None

@@ -14,3 +14,8 @@ def reseal(directory: Path, change: Callable[[dict[str, Any]], object] = lambda 
     summary = json.loads(path.read_text())
     change(summary)
     path.write_text(json.dumps(sealed(summary, directory)))
+
+
+def numbers_of(directory: Path) -> dict[str, bytes]:
+    """The bytes of what a run measured, by file."""
+    return {path.name: path.read_bytes() for path in sorted(directory.glob("*.parquet"))}

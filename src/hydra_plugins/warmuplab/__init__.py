@@ -95,6 +95,7 @@ class PopulationLauncher(Launcher):
                 "hydra.mode", "MULTIRUN", "no sweeps in this script", "leave out -m, +study and hydra.mode"
             )
         self.hydra_context, self.config = hydra_context, config
+        self.instead = getattr(task_function, "launch", None)  # what a command does with the runs of a sweep
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Validate every job, then train; ends the program with status 1 when a run failed."""
@@ -107,7 +108,7 @@ class PopulationLauncher(Launcher):
         loader = self.hydra_context.config_loader
         jobs = Jobs(lambda overrides: loader.load_sweep_config(self.config, overrides))
         configs = [jobs.run(job) for job in job_overrides]
-        runs = launch(configs, LauncherConfig(self.cluster, self.workers, self.members))
+        runs = (self.instead or launch)(configs, LauncherConfig(self.cluster, self.workers, self.members))
         failed = failures(runs)
         if failed:
             say(f"{len(failed)} of {len(runs)} runs failed; the same command tries them again:")

@@ -48,17 +48,20 @@ def available_memory() -> int | None:
 
 
 def available_gpu_memory() -> int | None:
-    """Bytes that are free on the first GPU that this process may use; None where the driver's own tool does not say.
+    """Bytes that are free on the fullest of the GPUs that this process may use; None where the driver does not say.
 
-    Asks no CUDA: a launcher that did would hold some of the memory while its workers train.
+    Asks the driver's own tool and no CUDA: a launcher that did would hold some of the memory while its workers train.
     """
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
-    command = ["nvidia-smi", "-i", visible or "0", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").replace(" ", "")
+    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    if visible:
+        command[1:1] = ["-i", visible]
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.split()
     except (OSError, subprocess.SubprocessError):
         return None
-    return int(said[0]) * 2**20 if said and said[0].isdigit() else None
+    free = [int(each) for each in said if each.isdigit()]
+    return min(free) * 2**20 if free and len(free) == len(said) else None
 
 
 def _number_after(name: str, path: Path) -> int:

@@ -36,6 +36,16 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def amount(number: float) -> str:
+    """Bytes in the unit that is read most easily: `35 KiB`, `1.2 GiB`."""
+    units = ["KiB", "MiB", "GiB", "TiB"]
+    number /= 1024
+    while number >= 999.5 and len(units) > 1:
+        number /= 1024
+        del units[0]
+    return f"{number:,.0f} {units[0]}" if number >= 10 else f"{number:.1f} {units[0]}"
+
+
 def rate_label(rate: float | None) -> str:
     """4e-3 for 0.004; schedules that state their own rate have none."""
     if rate is None or math.isnan(rate):

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from warmuplab.base.errors import ConfigError
-from warmuplab.bench.flops import sentence_flops
 from warmuplab.bench.protocol import Spec
 from warmuplab.config.compose import compose
 from warmuplab.config.mapping import from_mapping
 from warmuplab.config.schema import RunConfig
 from warmuplab.data.batches import BatchSampler
 from warmuplab.data.tokens import TokenizedCorpus
+from warmuplab.population.flops import sentence_flops
 
 # A process of its own compiles for minutes: that is measured where it pays, on a GPU.
 BASE = ("hardware=cpu", "hardware.compile=false")

@@ -4,6 +4,7 @@ import argparse
 import os
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -18,17 +19,24 @@ NO_FLAGS = ("config_name", "config_path", "experimental_rerun")  # Hydra's, for 
 Task = Callable[[DictConfig], None]
 
 
-def hydra_command(task: Task, config_name: str = "config", *, sweeps: bool = True) -> Callable[[], None]:
+Launch = Callable[..., Any]
+
+
+def hydra_command(
+    task: Task, config_name: str = "config", *, sweeps: bool = True, launch: Launch | None = None
+) -> Callable[[], None]:
     """A `main()` that composes `conf/<config_name>.yaml` with the command line and hands it to `task`.
 
-    Without `sweeps`, a command line or a study file that asks for a sweep is refused.
+    Without `sweeps`, a command line or a study file that asks for a sweep is refused. What is done with the runs of a
+    sweep is `launch`, in place of `warmuplab.launch.launch.launch`; it takes what that takes.
     """
 
     def guarded(composed: DictConfig) -> None:
         with one_line_errors():  # in here as well: Hydra would print a line of its own before it passes an error on
             task(composed)
 
-    guarded.sweeps = sweeps  # type: ignore[attr-defined]  # for the launcher, which trains without the task
+    # For the launcher, which trains without the task.
+    guarded.sweeps, guarded.launch = sweeps, launch  # type: ignore[attr-defined]
 
     def main() -> None:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would otherwise print in 5 to 9 lines

@@ -11,6 +11,7 @@ from warmuplab.base.errors import in_one_line
 # Each is a module of this package with a `main`, and what it does.
 COMMANDS = {
     "train": "train one run, or sweep over many (-m)",
+    "plan": "say what a study will take: runs, tokens, time, memory, disk",
     "sweep": "train a study and report it",
     "report": "collect a study and write its tables and figures",
     "find-lr": "find a peak learning rate: where the loss begins to jitter in a ramp",
@@ -26,6 +27,7 @@ COMMANDS = {
     "gpu-check": "check one GPU: its tests, what training costs on it, a small study",
 }
 ONLY_PRINT = (
+    "plan",
     "report",
     "figures",
     "schedule",

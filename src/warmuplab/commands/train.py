@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from warmuplab.base.files import say
 from warmuplab.base.words import duration
-from warmuplab.commands.hydra_command import hydra_command
+from warmuplab.commands.hydra_command import Launch, hydra_command
 from warmuplab.config import keeping
 from warmuplab.config.mapping import from_mapping
 from warmuplab.config.messages import RunFailedError
@@ -75,7 +75,7 @@ def describe(summary: dict[str, Any]) -> str:
     return f"finished in {took}: held-out loss {values['val/loss']:.3f}{rises}{spikes}"
 
 
-def main() -> int:
-    """The command, with the overrides of the command line."""
-    hydra_command(train_one)()
+def main(launch: Launch | None = None) -> int:
+    """The command, with the overrides of the command line; `launch` is that of `hydra_command`."""
+    hydra_command(train_one, launch=launch)()
     return 0

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from warmuplab.base.errors import ConfigError
+from warmuplab.base.words import amount
 from warmuplab.config.compiling import estimated_weights
 from warmuplab.config.schema import RunConfig
 from warmuplab.data.batches import lengths_of
@@ -92,7 +93,7 @@ def check(config: RunConfig, text: TextSize, available: int | None) -> None:
     names, room = _too_large(config, text, max(available, LEAST_FREE)), max(available, LEAST_FREE)
     others = [f"{name}={_value(config, name)}" for name in names[1:]]
     what = f"with {' and '.join(others)} a member" if others else "a member"
-    problem = f"{what} takes about {_amount(needed)} of memory, {_amount(available)} are free"
+    problem = f"{what} takes about {amount(needed)} of memory, {amount(available)} are free"
     if others:
         remedy = " and ".join(f"{name}={REFERENCE[name]}" for name in names)
         raise ConfigError(names[0], _value(config, names[0]), problem, f"use smaller ones, such as {remedy}")
@@ -131,12 +132,3 @@ def _with(config: RunConfig, name: str, value: int) -> RunConfig:
     group, _, key = name.partition(".")
     changed: Any = replace(getattr(config, group), **{key: value})
     return replace(config, **{group: changed})
-
-
-def _amount(number: float) -> str:
-    """Bytes in the unit that is read most easily."""
-    for unit in ("MiB", "GiB", "TiB"):
-        number /= 1024**2 if unit == "MiB" else 1024
-        if number < 999.5:
-            break
-    return f"{number:,.0f} {unit}" if number >= 10 else f"{number:.1f} {unit}"

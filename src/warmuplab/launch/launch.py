@@ -13,7 +13,7 @@ from warmuplab.base.words import plural
 from warmuplab.config import keeping
 from warmuplab.config.rerun import again
 from warmuplab.config.schema import RunConfig
-from warmuplab.launch import display, fitting, queue, recorded
+from warmuplab.launch import devices, display, fitting, planning, queue, recorded
 from warmuplab.launch.backends import BACKENDS
 from warmuplab.launch.pack import pack
 from warmuplab.record import environment
@@ -33,19 +33,83 @@ class LauncherConfig:
     cluster: str
     """`local` (worker processes on this machine) or `debug` (in this process, one after the other)."""
     workers: int | None
-    """Worker processes at a time; None: as many as the cores have room for on a CPU, one on a GPU."""
+    """Worker processes at a time; None: as many as the cores have room for on a CPU, one on each GPU."""
     members: int | None
     """Most members of a population; None: what memory has room for, and on a CPU no more than `CPU_MEMBERS`."""
 
 
-def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = say) -> list[Run]:
+@dataclass(frozen=True)
+class Packed:
+    """What is left to train of a sweep, and by how many."""
+
+    begun: list[list[Run]]
+    """Populations that an earlier sweep wrote."""
+    populations: list[list[Run]]
+    """All, those that were begun too."""
+    workers: int
+    gpus: list[str]
+    """That workers are dealt out to; none on a CPU."""
+
+    def __str__(self) -> str:
+        runs = sum(len(unfinished(members)) for members in self.populations)
+        where = f" on {len(self.gpus)} GPUs" if len(self.gpus) > 1 else ""
+        return (
+            f"{plural(runs, 'run')} in {plural(len(self.populations), 'population')}, {self.workers} at a time{where}"
+        )
+
+
+def launch(
+    configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = say, *, planned: bool = False
+) -> list[Run]:
     """Train every run of `configs` that is not finished; returns all of them, repeated ones once.
 
     Of configurations that name the same run, as they differ in probes alone, the first is trained: a study lists what
-    it measures closely before the grid that contains it.
+    it measures closely before the grid that contains it. With `planned` it says beforehand what that will take.
 
     Raises `ConfigError` before any run is trained where a setting or a corpus cannot be used.
     """
+    named = _named(configs, launcher)
+    runs = list(named.values())
+    to_train = unfinished(runs)
+    _say_what_is_left_out(runs, to_train, say)
+    _say_what_is_damaged(to_train, say)
+    recorded.tidy(runs)
+    if not to_train:
+        return runs
+    packed = _packed(named, to_train, launcher)
+    if planned:
+        say(planning.in_one_line(_plan(packed, most_measured=1), to_train[0].config.study))
+    say(f"Training {packed}.")
+    kept = sum(checkpoint_path(runs[0].config, population_name(runs)).exists() for runs in packed.populations)
+    if kept:
+        say(f"{plural(kept, 'population')} of them {'has' if kept == 1 else 'have'} a checkpoint to go on from.")
+    _say_what_is_recorded(packed.begun, named, say)
+    sweep = queue.plan(packed.populations, packed.gpus)
+    with display.shown(sweep) as show:
+        BACKENDS[launcher.cluster](sweep, packed.workers, show)
+    _say_what_is_not_uploaded(to_train, say)
+    return runs
+
+
+def plan(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = say, *, again: bool = False) -> list[Run]:
+    """Say what `launch` would train and what that takes, and train nothing; returns no run.
+
+    With `again` the pace of this machine is measured though it is known. Raises `ConfigError` as `launch` does.
+    """
+    named = _named(configs, launcher)
+    to_train = unfinished(list(named.values()))
+    finished = len(named) - len(to_train)
+    say(f"{plural(len(named), 'run')}, {finished} of them finished.")
+    if to_train:
+        packed = _packed(named, to_train, launcher)
+        say(f"To train: {packed}.")
+        for line in planning.in_lines(_plan(packed, again=again), _available(bool(packed.gpus))):
+            say(line)
+    return []
+
+
+def _named(configs: Sequence[RunConfig], launcher: LauncherConfig) -> dict[str, Run]:
+    """The runs of `configs` by name, each once. Raises `ConfigError` for what the launcher cannot do."""
     if launcher.cluster not in BACKENDS:
         remedy = f"choose one of {', '.join(BACKENDS)}"
         raise ConfigError("hydra.launcher.cluster", launcher.cluster, "unknown", remedy)
@@ -57,30 +121,24 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     named: dict[str, Run] = {}
     for run in (prepare(keeping.decided(config, single=False)) for config in configs):
         named.setdefault(run.run_id, run)
-    runs = list(named.values())
-    to_train = unfinished(runs)
-    _say_what_is_left_out(runs, to_train, say)
-    _say_what_is_damaged(to_train, say)
-    recorded.tidy(runs)
-    if not to_train:
-        return runs
+    return named
+
+
+def _packed(named: dict[str, Run], to_train: list[Run], launcher: LauncherConfig) -> Packed:
     on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
     check_fits(to_train, on_gpu)
-    workers = launcher.workers or (1 if on_gpu else _workers(to_train))
-    largest = partial(_largest, launcher, on_gpu, workers)
+    gpus = devices.gpus() if on_gpu else []
+    workers = launcher.workers or len(gpus) or _workers(to_train)
+    largest = partial(_largest, launcher, on_gpu, devices.per_gpu(workers, gpus))
     begun, new = recorded.unfinished(named, to_train, launcher.members)
     populations = begun + pack(new, largest)
     workers = min(workers, len(populations))
-    say(f"Training {plural(len(to_train), 'run')} in {plural(len(populations), 'population')}, {workers} at a time.")
-    kept = sum(checkpoint_path(runs[0].config, population_name(runs)).exists() for runs in populations)
-    if kept:
-        say(f"{plural(kept, 'population')} of them {'has' if kept == 1 else 'have'} a checkpoint to go on from.")
-    _say_what_is_recorded(begun, named, say)
-    planned = queue.plan(populations)
-    with display.shown(planned) as show:
-        BACKENDS[launcher.cluster](planned, workers, show)
-    _say_what_is_not_uploaded(to_train, say)
-    return runs
+    return Packed(begun, populations, workers, gpus[:workers])
+
+
+def _plan(packed: Packed, *, most_measured: int = planning.MOST_MEASURED, again: bool = False) -> planning.Plan:
+    gpu = packed.gpus[0] if packed.gpus else None
+    return planning.make(packed.populations, packed.workers, gpu, most_measured=most_measured, again=again)
 
 
 def _largest(launcher: LauncherConfig, on_gpu: bool, workers: int, run: Run) -> int:

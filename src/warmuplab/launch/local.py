@@ -1,5 +1,6 @@
 """The backend `local`: worker processes on this machine."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import IO, Any
 from warmuplab.base import interrupts
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.memory import kills_for_memory
+from warmuplab.launch import devices
 from warmuplab.launch.queue import (
     DONE,
     ELSEWHERE,
@@ -43,6 +45,8 @@ class _Worker:
     log: IO[bytes]
     killed_before: int
     """Processes that the system had killed for want of memory when this one started."""
+    gpu: str | None = None
+    """The only one that it sees; None where workers are not dealt out to GPUs."""
     before: dict[str, Any] = field(default_factory=dict)
     """Summaries of the runs that are to be overwritten, by run_id."""
 
@@ -55,6 +59,7 @@ class _Worker:
 def run(populations: Sweep, slots: int, show: Show) -> None:
     """Worker processes, `slots` of them in training at a time; a failed one does not stop the others.
 
+    Where there are GPUs each worker sees one of them, and they are shared out evenly.
     A slot is free for the next population as soon as a worker has trained its last step and writes its records. What
     is to be published offline is published beside them, and done when this returns. What another sweep trains is waited
     for.
@@ -69,7 +74,7 @@ def _run(populations: Sweep, slots: int, show: Show, published: Publisher) -> No
     try:
         while workers or populations.among(WAITING, ELSEWHERE):
             for population in populations.take(_room(workers, slots)):
-                workers += _started(population)
+                workers += _started(population, _next_gpu(populations.gpus, workers))
             time.sleep(POLL_SECONDS)
             for worker in list(workers):
                 ended = worker.process.poll() is not None
@@ -105,17 +110,24 @@ def _room(workers: Sequence[_Worker], slots: int) -> int:
     return max(0, min(slots - training, slots * (1 + WRITING_PER_SLOT) - working))
 
 
+def _next_gpu(gpus: Sequence[str], workers: Sequence[_Worker]) -> str | None:
+    training, writing = (
+        [worker.gpu for worker in workers if worker.population.state == state] for state in (TRAINING, WRITING)
+    )
+    return devices.next_gpu(gpus, training, writing)
+
+
 def _look_at(population: QueuedPopulation) -> None:
     population.progress = Progress.read(population.file.progress_path)
     if population.progress is not None and population.progress.writing:
         population.state = WRITING
 
 
-def _started(population: QueuedPopulation) -> list[_Worker]:
+def _started(population: QueuedPopulation, gpu: str | None) -> list[_Worker]:
     """The worker of the population; none where the system refuses it a file or its process: the others go on."""
     population.state = TRAINING
     try:
-        return [_start(population)]
+        return [_start(population, gpu)]
     except (OSError, ConfigError) as error:
         population.state = FAILED
         for member in unfinished(population.runs):
@@ -123,7 +135,7 @@ def _started(population: QueuedPopulation) -> list[_Worker]:
         return []
 
 
-def _start(population: QueuedPopulation) -> _Worker:
+def _start(population: QueuedPopulation, gpu: str | None) -> _Worker:
     if not population.file.lists(population.runs):  # removed, or written by a sweep with another overwrite or tracker
         write_population(population.runs)
     population.file.progress_path.unlink(missing_ok=True)
@@ -132,8 +144,9 @@ def _start(population: QueuedPopulation) -> _Worker:
     log = population.file.log_path.open("ab")  # behind what another sweep's worker may be writing there
     command = [sys.executable, "-m", "warmuplab.worker", str(population.file.path), ATTENDED]
     # The pipe is never written to: it closes with this process, even a killed one, and that ends the worker.
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
-    return _Worker(population, left, process, log, kills_for_memory(), before)
+    seen = None if gpu is None else os.environ | {devices.VISIBLE: gpu}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=seen)
+    return _Worker(population, left, process, log, kills_for_memory(), gpu, before)
 
 
 def _ran_out_of_memory(worker: _Worker) -> bool:

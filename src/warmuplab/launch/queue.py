@@ -4,10 +4,12 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import say
 from warmuplab.base.words import plural
+from warmuplab.launch import cost
 from warmuplab.record.leases import owner_of
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
@@ -54,6 +56,11 @@ class QueuedPopulation:
             return self.member_steps
         return self.progress.step * len(self.runs) if self.progress else 0
 
+    @cached_property
+    def cost(self) -> float:
+        """Operations of all its members together."""
+        return cost.of_population(self.runs)
+
     @property
     def work_done(self) -> float:
         """Share of its work that is behind it."""
@@ -65,6 +72,8 @@ class Sweep:
     """All populations of a sweep."""
 
     populations: list[QueuedPopulation]
+    gpus: Sequence[str] = ()
+    """GPUs that worker processes are dealt out to, as `CUDA_VISIBLE_DEVICES` names them; none on a CPU."""
     began: float = field(default_factory=time.monotonic)
     _looked: float = -math.inf
 
@@ -84,9 +93,9 @@ class Sweep:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimate from the pace so far; None before the first step."""
-        total = sum(population.member_steps for population in self.populations)
-        done = sum(population.member_steps * population.work_done for population in self.populations)
+        """Estimate from the pace so far, in operations; None before the first step."""
+        total = sum(population.cost for population in self.populations)
+        done = sum(population.cost * population.work_done for population in self.populations)
         return self.seconds * (total / done - 1) if done else None
 
     def take(self, number: int) -> list[QueuedPopulation]:
@@ -135,6 +144,12 @@ Show = Callable[[Sweep], None]
 """Called whenever there may be something new to see."""
 
 
-def plan(packed: Sequence[list[Run]]) -> Sweep:
-    """The sweep over `packed`, each population's file written."""
-    return Sweep([QueuedPopulation(runs, write_population(runs)) for runs in map(decided, packed)])
+def plan(packed: Sequence[list[Run]], gpus: Sequence[str] = ()) -> Sweep:
+    """The sweep over `packed`, each population's file written, the costliest first.
+
+    Then the last ones are short, and no worker goes on for long when the others have nothing left to do (longest
+    processing time first: Graham 1969, at most a third above the shortest time that there is). Those of the same cost
+    keep their order.
+    """
+    populations = [QueuedPopulation(runs, write_population(runs)) for runs in map(decided, packed)]
+    return Sweep(sorted(populations, key=lambda population: -population.cost), gpus)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from warmuplab.bench.flops import utilisation
 from warmuplab.bench.page.markdown import table
+from warmuplab.population.flops import utilisation
 
 Values = list[dict[str, Any]]
 

@@ -8,9 +8,9 @@ from typing import Any
 from warmuplab.base.files import write_text
 from warmuplab.bench import growth, ratios, throughput
 from warmuplab.bench.contenders import NAMES
-from warmuplab.bench.flops import utilisation
 from warmuplab.bench.page.device_tables import DEVICE_SECTIONS
 from warmuplab.bench.page.markdown import failed, table
+from warmuplab.population.flops import utilisation
 from warmuplab.record.environment import describe_hardware
 
 Values = list[dict[str, Any]]

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from warmuplab.base.errors import ConfigError
@@ -14,8 +14,11 @@ from warmuplab.config import keeping
 from warmuplab.config.rerun import again
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import display, fitting, queue, recorded
-from warmuplab.launch.backends import BACKENDS
+from warmuplab.launch.backends import CLUSTERS, SLURM, backend
 from warmuplab.launch.pack import pack
+from warmuplab.launch.slurm import script
+from warmuplab.launch.slurm.backend import job_files
+from warmuplab.launch.slurm.settings import Settings
 from warmuplab.record import environment
 from warmuplab.record.run import Run
 from warmuplab.tracking.server import not_uploaded
@@ -31,11 +34,14 @@ class LauncherConfig:
     """What the launcher may use."""
 
     cluster: str
-    """`local` (worker processes on this machine) or `debug` (in this process, one after the other)."""
+    """`local` (worker processes on this machine), `debug` (in this process, one after the other) or `slurm`."""
     workers: int | None
     """Worker processes at a time; None: as many as the cores have room for on a CPU, one on a GPU."""
     members: int | None
     """Most members of a population; None: what memory has room for, and on a CPU no more than `CPU_MEMBERS`."""
+    dry: bool = False
+    """Print the job files of `slurm` and train nothing."""
+    slurm: Settings = field(default_factory=Settings)
 
 
 def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = say) -> list[Run]:
@@ -44,11 +50,17 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     Of configurations that name the same run, as they differ in probes alone, the first is trained: a study lists what
     it measures closely before the grid that contains it.
 
-    Raises `ConfigError` before any run is trained where a setting or a corpus cannot be used.
+    Raises `ConfigError` before any run is trained where a setting or a corpus cannot be used. Ends the program with
+    status 0 when job files are printed.
     """
-    if launcher.cluster not in BACKENDS:
-        remedy = f"choose one of {', '.join(BACKENDS)}"
+    if launcher.cluster not in CLUSTERS:
+        remedy = f"choose one of {', '.join(CLUSTERS)}"
         raise ConfigError("hydra.launcher.cluster", launcher.cluster, "unknown", remedy)
+    if launcher.cluster == SLURM:
+        script.check_submitit()
+    elif launcher.dry:
+        problem = f"only of cluster={SLURM} is there a job file to print"
+        raise ConfigError("hydra.launcher.dry", "true", problem, f"add hydra.launcher.cluster={SLURM}")
     for name, number in (("workers", launcher.workers), ("members", launcher.members)):
         if number is not None and number < 1:
             raise ConfigError(
@@ -64,12 +76,17 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
     recorded.tidy(runs)
     if not to_train:
         return runs
-    on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
-    check_fits(to_train, on_gpu)
-    workers = launcher.workers or (1 if on_gpu else _workers(to_train))
+    if launcher.dry:
+        say = _say_aside
+    on_slurm = launcher.cluster == SLURM
+    on_gpu = launcher.slurm.gpus > 0 if on_slurm else _is_on_gpu({run.config.hardware.device for run in to_train})
+    check_fits(to_train, on_gpu, launcher.slurm if on_slurm else None)
+    workers = 1 if on_slurm else launcher.workers or (1 if on_gpu else _workers(to_train))
     largest = partial(_largest, launcher, on_gpu, workers)
     begun, new = recorded.unfinished(named, to_train, launcher.members)
     populations = begun + pack(new, largest)
+    if on_slurm:
+        workers = launcher.workers or launcher.slurm.parallel or len(populations)
     workers = min(workers, len(populations))
     say(f"Training {plural(len(to_train), 'run')} in {plural(len(populations), 'population')}, {workers} at a time.")
     kept = sum(checkpoint_path(runs[0].config, population_name(runs)).exists() for runs in populations)
@@ -77,8 +94,15 @@ def launch(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = sa
         say(f"{plural(kept, 'population')} of them {'has' if kept == 1 else 'have'} a checkpoint to go on from.")
     _say_what_is_recorded(begun, named, say)
     planned = queue.plan(populations)
-    with display.shown(planned) as show:
-        BACKENDS[launcher.cluster](planned, workers, show)
+    if launcher.dry:
+        print("\n".join(job_files(planned, workers, launcher.slurm)))
+        raise SystemExit(0)
+    try:
+        with display.shown(planned) as show:
+            backend(launcher.cluster, launcher.slurm)(planned, workers, show)
+    except KeyboardInterrupt:
+        planned.when_interrupted()
+        raise
     _say_what_is_not_uploaded(to_train, say)
     return runs
 
@@ -88,14 +112,18 @@ def _largest(launcher: LauncherConfig, on_gpu: bool, workers: int, run: Run) -> 
     if launcher.members is not None:
         return launcher.members
     text, useful = fitting.size_of(load_corpus(run.config)), sys.maxsize if on_gpu else CPU_MEMBERS
-    fit = fitting.members_that_fit(run.config, text, _available(on_gpu), workers)
+    slurm = launcher.slurm if launcher.cluster == SLURM else None
+    fit = fitting.members_that_fit(run.config, text, _available(on_gpu, slurm), workers)
     return useful if fit is None else min(useful, fit)
 
 
-def check_fits(runs: Sequence[Run], on_gpu: bool | None = None) -> None:
-    """Raise `ConfigError` for the first of `runs` that memory has no room for, even alone, before any is trained."""
+def check_fits(runs: Sequence[Run], on_gpu: bool | None = None, slurm: Settings | None = None) -> None:
+    """Raise `ConfigError` for the first of `runs` that memory has no room for, even alone, before any is trained.
+
+    The memory is that of this machine, or that of a task by the settings of `slurm`.
+    """
     on_gpu = _is_on_gpu({run.config.hardware.device for run in runs}) if on_gpu is None else on_gpu
-    available = _available(on_gpu)
+    available = _available(on_gpu, slurm)
     for run in runs:
         fitting.check(run.config, fitting.size_of(load_corpus(run.config)), available)
 
@@ -108,7 +136,9 @@ def _workers(runs: Sequence[Run]) -> int:
     return min(fitting.workers_that_fit(config, text, available, cores) for config, text in texts)
 
 
-def _available(on_gpu: bool) -> int | None:
+def _available(on_gpu: bool, slurm: Settings | None = None) -> int | None:
+    if slurm is not None:
+        return slurm.gpu_memory_bytes if on_gpu else slurm.memory_bytes
     return available_gpu_memory() if on_gpu else available_memory()
 
 
@@ -121,6 +151,11 @@ def _is_on_gpu(devices: set[str]) -> bool:
     from warmuplab.population.population import pick_device
 
     return any(pick_device(device).type == "cuda" for device in sorted(devices))
+
+
+def _say_aside(text: object) -> None:
+    """On standard error: standard output has the job file alone."""
+    print(text, file=sys.stderr)
 
 
 def _say_what_is_not_uploaded(runs: list[Run], say: Say) -> None:

@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test soak lint plan sweep run translate evaluate retrain report figures dashboard verify sync find-lr bench gpu-check clean
+.PHONY: help setup install test soak slurm-test lint plan sweep run translate evaluate retrain report figures dashboard verify sync find-lr bench gpu-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-28s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,11 +42,16 @@ $(VENV)/.installed-bench: $(VENV)/.installed
 
 setup: $(VENV)/.installed-test  ## create .venv with everything in it
 
+install: $(VENV)/.installed  ## create .venv with what training and reports need, without the test tools
+
 test: $(VENV)/.installed-test  ## run the tests (ARGS="-k schedules" picks some)
 	@$(BIN)/python -m pytest $(ARGS)
 
 soak: $(VENV)/.installed-test  ## the tests that take long: kills, races, thousands of wild command lines (ARGS="-k wild" SEEDS=1,2)
 	@$(BIN)/python -m pytest -m soak -n 0 -s $(ARGS)
+
+slurm-test: $(VENV)/.installed-test  ## sweeps through a real SLURM, which it starts on this machine (as root; skipped where it cannot run)
+	@$(BIN)/python -m pytest -m slurm -n 0 -rs tests/launch/slurm/test_cluster.py $(ARGS)
 
 lint: $(VENV)/.installed-test  ## ruff, mypy, codespell, and which package may import which (import-linter)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo --no-cache && $(BIN)/codespell

@@ -3,7 +3,7 @@
 Hydra imports this module at every start and inspects what it finds here, so it imports nothing heavy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,25 @@ class GridsConf:
 
 
 @dataclass
+class SlurmConf:
+    """The types of what `conf/hydra/launcher/slurm.yaml` sets; see there."""
+
+    partition: str | None = MISSING
+    account: str | None = MISSING
+    gpus: int = MISSING
+    gpu_memory: str | None = MISSING
+    cpus: int | None = MISSING
+    memory: str | None = MISSING
+    time: int = MISSING
+    parallel: int | None = MISSING
+    requeues: int = MISSING
+    setup: list[str] = MISSING
+    container: str | None = MISSING
+    python: str | None = MISSING
+    options: dict[str, Any] = MISSING
+
+
+@dataclass
 class PopulationConf:
     """The types of what `conf/hydra/launcher/` sets; see there and `warmuplab.launch.launch.LauncherConfig`."""
 
@@ -32,6 +51,8 @@ class PopulationConf:
     cluster: str = MISSING
     workers: int | None = MISSING
     members: int | None = MISSING
+    dry: bool = MISSING
+    slurm: SlurmConf = MISSING
 
 
 ConfigStore.instance().store(group="hydra/sweeper", name="grids", node=GridsConf, provider="warmuplab")
@@ -83,8 +104,10 @@ class GridsSweeper(BasicSweeper):
 class PopulationLauncher(Launcher):
     """Trains jobs that differ in seed and schedule only in lockstep."""
 
-    def __init__(self, cluster: str, workers: int | None, members: int | None) -> None:
-        self.cluster, self.workers, self.members = cluster, workers, members
+    def __init__(
+        self, cluster: str, workers: int | None, members: int | None, dry: bool, slurm: Mapping[str, Any]
+    ) -> None:
+        self.cluster, self.workers, self.members, self.dry, self.slurm = cluster, workers, members, dry, slurm
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what composing the jobs needs; the task function is for launchers that train one job at a time."""
@@ -103,12 +126,15 @@ class PopulationLauncher(Launcher):
         from warmuplab.config.jobs import Jobs
         from warmuplab.config.messages import RunFailedError
         from warmuplab.launch.launch import LauncherConfig, launch
+        from warmuplab.launch.slurm.settings import Settings
         from warmuplab.record.writing import failures
 
         loader = self.hydra_context.config_loader
         jobs = Jobs(lambda overrides: loader.load_sweep_config(self.config, overrides))
         configs = [jobs.run(job) for job in job_overrides]
-        runs = (self.instead or launch)(configs, LauncherConfig(self.cluster, self.workers, self.members))
+        settings = Settings.of(self.slurm)
+        launcher = LauncherConfig(self.cluster, self.workers, self.members, self.dry, settings)
+        runs = (self.instead or launch)(configs, launcher)
         failed = failures(runs)
         if failed:
             say(f"{len(failed)} of {len(runs)} runs failed; the same command tries them again:")

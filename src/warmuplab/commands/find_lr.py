@@ -45,11 +45,18 @@ def find_lr(composed: DictConfig) -> None:
     hydra = HydraConfig.get()
     from warmuplab.config.messages import RunFailedError
     from warmuplab.launch.launch import LauncherConfig, launch
+    from warmuplab.launch.slurm.settings import Settings
     from warmuplab.record.finding import read_runs
     from warmuplab.record.writing import failures
 
     launcher: Mapping[str, Any] = hydra.launcher
-    slots = LauncherConfig(launcher.get("cluster", "local"), launcher.get("workers"), launcher.get("members"))
+    slots = LauncherConfig(
+        launcher.get("cluster", "local"),
+        launcher.get("workers"),
+        launcher.get("members"),
+        launcher.get("dry", False),
+        Settings.of(launcher.get("slurm", {})),
+    )
     runs = launch(configs, slots)
     failed = failures(runs)
     if failed:

@@ -15,7 +15,11 @@ from warmuplab.config.schema import RunConfig, settings_of
 from warmuplab.config.suggestions import Key
 from warmuplab.schedules import DECAYS
 
-OF_THE_LAUNCHER = ("cluster", "workers", "members")
+OF_SLURM = (
+    "partition", "account", "gpus", "gpu_memory", "cpus", "memory", "time", "parallel", "requeues", "setup",
+    "container", "python", "options",
+)  # fmt: skip
+OF_THE_LAUNCHER = ("cluster", "workers", "members", "dry", *(f"slurm.{name}" for name in OF_SLURM))
 HYDRA_KEYS = ("hydra.mode", "hydra.sweeper.grids", *(f"hydra.launcher.{name}" for name in OF_THE_LAUNCHER))
 
 

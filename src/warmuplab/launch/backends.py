@@ -4,12 +4,26 @@ To add one, write a module with such a `run` and name it here; its settings go i
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from warmuplab.launch import debug, local
 from warmuplab.launch.queue import Show, Sweep
+from warmuplab.launch.slurm import backend as slurm
+from warmuplab.launch.slurm.settings import Settings
 
 Backend = Callable[[Sweep, int, Show], None]
 """`run(populations, slots, show)`: trains every waiting population, at most `slots` at a time, calling `show` as they
 get on; a failed population is marked and does not stop the others."""
 
-BACKENDS: dict[str, Backend] = {"local": local.run, "debug": debug.run}
+SLURM = "slurm"
+CLUSTERS = ("local", "debug", SLURM)
+
+
+def backend(cluster: str, settings: Settings) -> Backend:
+    """The backend of that name; `settings` are those of SLURM."""
+    backends: dict[str, Backend] = {
+        "local": local.run,
+        "debug": debug.run,
+        SLURM: partial(slurm.run, settings=settings),
+    }
+    return backends[cluster]

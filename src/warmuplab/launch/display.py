@@ -11,7 +11,18 @@ from rich.table import Table
 
 from warmuplab.base.files import say
 from warmuplab.base.words import duration
-from warmuplab.launch.queue import DONE, ELSEWHERE, FAILED, TRAINING, WAITING, WRITING, QueuedPopulation, Show, Sweep
+from warmuplab.launch.queue import (
+    DONE,
+    ELSEWHERE,
+    FAILED,
+    QUEUED,
+    TRAINING,
+    WAITING,
+    WRITING,
+    QueuedPopulation,
+    Show,
+    Sweep,
+)
 from warmuplab.record.progress import Progress
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -50,11 +61,14 @@ def line(sweep: Sweep) -> str:
 def table(sweep: Sweep) -> Group:
     """The populations in training or being written, a row each, and the sweep as a whole below them."""
     rows = Table(box=None, pad_edge=False, header_style="bold")
-    rows.add_column("population")
+    with_jobs = any(population.job for population in sweep.populations)
+    for heading in ("population", "job") if with_jobs else ("population",):
+        rows.add_column(heading)
     for heading in ("members", "step", "loss", "diverged", "spiking", "steps/s", "left"):
         rows.add_column(heading, justify="right")
     for population in sweep.among(TRAINING, WRITING):
-        rows.add_row(population.file.name, str(len(population.runs)), *_cells(population.progress))
+        names = [population.file.name, population.job] if with_jobs else [population.file.name]
+        rows.add_row(*names, str(len(population.runs)), *_cells(population.progress))
     return Group(rows, _overall(sweep))
 
 
@@ -91,7 +105,9 @@ def _overall(sweep: Sweep) -> str:
     elsewhere = sweep.among(ELSEWHERE)
     if elsewhere:
         parts.append(f"{len(elsewhere)} trained elsewhere ({elsewhere[0].owner or 'by another sweep'})")
+    if sweep.scheduler:
+        parts.append(sweep.scheduler)
     left = sweep.seconds_left
-    if left is not None and sweep.among(TRAINING, WAITING):
+    if left is not None and sweep.among(TRAINING, WAITING, QUEUED):
         parts.append(f"{sweep.member_steps_per_second:.1f} steps/s, about {duration(left)} left")
     return ", ".join(parts)

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from warmuplab.base.errors import ConfigError
@@ -11,19 +11,18 @@ from warmuplab.base.files import say
 from warmuplab.base.memory import available_gpu_memory, available_memory
 from warmuplab.base.words import plural
 from warmuplab.config import keeping
-from warmuplab.config.rerun import again
 from warmuplab.config.schema import RunConfig
-from warmuplab.launch import devices, display, fitting, planning, queue, recorded
-from warmuplab.launch.backends import BACKENDS
+from warmuplab.launch import devices, display, fitting, planning, queue, recorded, saying
+from warmuplab.launch.backends import CLUSTERS, SLURM, backend
 from warmuplab.launch.pack import pack
-from warmuplab.record import environment
+from warmuplab.launch.saying import Say
+from warmuplab.launch.slurm import script
+from warmuplab.launch.slurm.backend import job_files
+from warmuplab.launch.slurm.settings import Settings
 from warmuplab.record.run import Run
-from warmuplab.tracking.server import not_uploaded
 from warmuplab.worker import checkpoint_path, load_corpus, population_name, prepare, unfinished
 
 CPU_MEMBERS = 8  # of a population on a CPU, where there is memory for them: more gain nothing
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -31,11 +30,14 @@ class LauncherConfig:
     """What the launcher may use."""
 
     cluster: str
-    """`local` (worker processes on this machine) or `debug` (in this process, one after the other)."""
+    """`local` (worker processes on this machine), `debug` (in this process, one after the other) or `slurm`."""
     workers: int | None
     """Worker processes at a time; None: as many as the cores have room for on a CPU, one on each GPU."""
     members: int | None
     """Most members of a population; None: what memory has room for, and on a CPU no more than `CPU_MEMBERS`."""
+    dry: bool = False
+    """Print the job files of `slurm` and train nothing."""
+    slurm: Settings = field(default_factory=Settings)
 
 
 @dataclass(frozen=True)
@@ -66,28 +68,38 @@ def launch(
     Of configurations that name the same run, as they differ in probes alone, the first is trained: a study lists what
     it measures closely before the grid that contains it. With `planned` it says beforehand what that will take.
 
-    Raises `ConfigError` before any run is trained where a setting or a corpus cannot be used.
+    Raises `ConfigError` before any run is trained where a setting or a corpus cannot be used. Ends the program with
+    status 0 when job files are printed.
     """
     named = _named(configs, launcher)
     runs = list(named.values())
     to_train = unfinished(runs)
-    _say_what_is_left_out(runs, to_train, say)
-    _say_what_is_damaged(to_train, say)
+    saying.what_is_left_out(runs, to_train, say)
+    saying.what_is_damaged(to_train, say)
     recorded.tidy(runs)
     if not to_train:
         return runs
+    if launcher.dry:
+        say = saying.aside
     packed = _packed(named, to_train, launcher)
-    if planned:
+    if planned and not launcher.dry:
         say(planning.in_one_line(_plan(packed, most_measured=1), to_train[0].config.study))
     say(f"Training {packed}.")
     kept = sum(checkpoint_path(runs[0].config, population_name(runs)).exists() for runs in packed.populations)
     if kept:
         say(f"{plural(kept, 'population')} of them {'has' if kept == 1 else 'have'} a checkpoint to go on from.")
-    _say_what_is_recorded(packed.begun, named, say)
+    saying.what_is_recorded(packed.begun, named, say)
     sweep = queue.plan(packed.populations, packed.gpus)
-    with display.shown(sweep) as show:
-        BACKENDS[launcher.cluster](sweep, packed.workers, show)
-    _say_what_is_not_uploaded(to_train, say)
+    if launcher.dry:
+        print("\n".join(job_files(sweep, packed.workers, launcher.slurm)))
+        raise SystemExit(0)
+    try:
+        with display.shown(sweep) as show:
+            backend(launcher.cluster, launcher.slurm)(sweep, packed.workers, show)
+    except KeyboardInterrupt:
+        sweep.when_interrupted()
+        raise
+    saying.what_is_not_uploaded(to_train, say)
     return runs
 
 
@@ -110,9 +122,14 @@ def plan(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = say,
 
 def _named(configs: Sequence[RunConfig], launcher: LauncherConfig) -> dict[str, Run]:
     """The runs of `configs` by name, each once. Raises `ConfigError` for what the launcher cannot do."""
-    if launcher.cluster not in BACKENDS:
-        remedy = f"choose one of {', '.join(BACKENDS)}"
+    if launcher.cluster not in CLUSTERS:
+        remedy = f"choose one of {', '.join(CLUSTERS)}"
         raise ConfigError("hydra.launcher.cluster", launcher.cluster, "unknown", remedy)
+    if launcher.cluster == SLURM:
+        script.check_submitit()
+    elif launcher.dry:
+        problem = f"only of cluster={SLURM} is there a job file to print"
+        raise ConfigError("hydra.launcher.dry", "true", problem, f"add hydra.launcher.cluster={SLURM}")
     for name, number in (("workers", launcher.workers), ("members", launcher.members)):
         if number is not None and number < 1:
             raise ConfigError(
@@ -125,13 +142,16 @@ def _named(configs: Sequence[RunConfig], launcher: LauncherConfig) -> dict[str, 
 
 
 def _packed(named: dict[str, Run], to_train: list[Run], launcher: LauncherConfig) -> Packed:
-    on_gpu = _is_on_gpu({run.config.hardware.device for run in to_train})
-    check_fits(to_train, on_gpu)
-    gpus = devices.gpus() if on_gpu else []
-    workers = launcher.workers or len(gpus) or _workers(to_train)
+    slurm = launcher.slurm if launcher.cluster == SLURM else None
+    on_gpu = slurm.gpus > 0 if slurm else _is_on_gpu({run.config.hardware.device for run in to_train})
+    check_fits(to_train, on_gpu, slurm)
+    gpus = devices.gpus() if on_gpu and slurm is None else []
+    workers = 1 if slurm else launcher.workers or len(gpus) or _workers(to_train)
     largest = partial(_largest, launcher, on_gpu, devices.per_gpu(workers, gpus))
     begun, new = recorded.unfinished(named, to_train, launcher.members)
     populations = begun + pack(new, largest)
+    if slurm:
+        workers = launcher.workers or slurm.parallel or len(populations)
     workers = min(workers, len(populations))
     return Packed(begun, populations, workers, gpus[:workers])
 
@@ -146,14 +166,18 @@ def _largest(launcher: LauncherConfig, on_gpu: bool, workers: int, run: Run) -> 
     if launcher.members is not None:
         return launcher.members
     text, useful = fitting.size_of(load_corpus(run.config)), sys.maxsize if on_gpu else CPU_MEMBERS
-    fit = fitting.members_that_fit(run.config, text, _available(on_gpu), workers)
+    slurm = launcher.slurm if launcher.cluster == SLURM else None
+    fit = fitting.members_that_fit(run.config, text, _available(on_gpu, slurm), workers)
     return useful if fit is None else min(useful, fit)
 
 
-def check_fits(runs: Sequence[Run], on_gpu: bool | None = None) -> None:
-    """Raise `ConfigError` for the first of `runs` that memory has no room for, even alone, before any is trained."""
+def check_fits(runs: Sequence[Run], on_gpu: bool | None = None, slurm: Settings | None = None) -> None:
+    """Raise `ConfigError` for the first of `runs` that memory has no room for, even alone, before any is trained.
+
+    The memory is that of this machine, or that of a task by the settings of `slurm`.
+    """
     on_gpu = _is_on_gpu({run.config.hardware.device for run in runs}) if on_gpu is None else on_gpu
-    available = _available(on_gpu)
+    available = _available(on_gpu, slurm)
     for run in runs:
         fitting.check(run.config, fitting.size_of(load_corpus(run.config)), available)
 
@@ -166,7 +190,9 @@ def _workers(runs: Sequence[Run]) -> int:
     return min(fitting.workers_that_fit(config, text, available, cores) for config, text in texts)
 
 
-def _available(on_gpu: bool) -> int | None:
+def _available(on_gpu: bool, slurm: Settings | None = None) -> int | None:
+    if slurm is not None:
+        return slurm.gpu_memory_bytes if on_gpu else slurm.memory_bytes
     return available_gpu_memory() if on_gpu else available_memory()
 
 
@@ -179,51 +205,3 @@ def _is_on_gpu(devices: set[str]) -> bool:
     from warmuplab.population.population import pick_device
 
     return any(pick_device(device).type == "cuda" for device in sorted(devices))
-
-
-def _say_what_is_not_uploaded(runs: list[Run], say: Say) -> None:
-    missing = not_uploaded(runs)
-    if missing:
-        command = again("sync", missing[0].config.study)
-        which = f"{len(missing)} of {plural(len(runs), 'run')} not published to W&B yet"
-        say(f"{which}: the records are unharmed, `{command}` uploads them.")
-
-
-def _say_what_is_damaged(to_train: list[Run], say: Say) -> None:
-    damaged = [(run, problem) for run in to_train if (problem := run.damage) is not None and not run.config.overwrite]
-    if damaged:
-        run, problem = damaged[0]
-        say(f"{plural(len(damaged), 'damaged record')}, trained again; the first is {run.directory} ({problem}).")
-
-
-def _say_what_is_recorded(begun: list[list[Run]], named: dict[str, Run], say: Say) -> None:
-    threads = {
-        members[0].config.hardware.threads
-        for members in begun
-        if members[0].config.hardware.threads != named[members[0].run_id].config.hardware.threads
-    }
-    if threads:
-        told = ", ".join(map(str, sorted(threads)))
-        say(f"What began with hardware.threads={told} goes on with it, as threads change the last digits.")
-
-
-def _say_what_is_left_out(runs: list[Run], to_train: list[Run], say: Say) -> None:
-    trained = {run.run_id for run in to_train}
-    skipped = [run for run in runs if run.run_id not in trained]
-    if not skipped:
-        return
-    say(f"{plural(len(skipped), 'run')} of {len(runs)} finished before; overwrite=true trains such runs again.")
-    otherwise = [run for run in skipped if run.has_other_probes]
-    if otherwise:
-        say(f"{plural(len(otherwise), 'run')} of them with other probes; overwrite=true trains and measures again.")
-    bare = [run for run in skipped if run.lacks_weights]
-    if bare:
-        say(f"{plural(len(bare), 'run')} of them without weights; overwrite=true trains again and keeps them.")
-    here = environment.commit()
-    others = [
-        run
-        for run in skipped
-        if (run.summary or {}).get("commit") != here["commit"] or (run.summary or {}).get("dirty")
-    ]
-    if others:
-        say(f"{plural(len(others), 'run')} of them by another commit of the code, or with uncommitted changes in it.")

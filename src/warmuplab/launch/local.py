@@ -166,7 +166,7 @@ def _end(worker: _Worker, populations: Sweep) -> None:
     worker.population.state = FAILED if status else DONE
     if status and status - 128 not in interrupts.SIGNALS:  # an interrupted one kept what it had: its runs go on
         log = worker.population.file.log_path
-        why = f"its worker {_how_it_ended(status)}{_last_words(log)}; see {log}"
+        why = f"its worker {_how_it_ended(status)}{last_words(log)}; see {log}"
         for run in worker.left:  # where the worker could not say so itself: killed, or the record is one to overwrite
             if run.summary in (None, worker.before.get(run.run_id)):
                 writing.fail(run, why)
@@ -178,7 +178,7 @@ def _how_it_ended(status: int) -> str:
     return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
 
 
-def _last_words(log: Path) -> str:
+def last_words(log: Path) -> str:
     """The line in which a worker said what is wrong, if it came to that."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()

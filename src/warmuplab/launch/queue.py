@@ -16,6 +16,7 @@ from warmuplab.record.run import Run
 from warmuplab.worker import PopulationFile, decided, unfinished, write_population
 
 WAITING, ELSEWHERE, TRAINING, WRITING = "waiting", "elsewhere", "training", "writing"
+QUEUED = "queued"  # by a cluster's scheduler, which starts it when it has room
 DONE, FAILED = "done", "failed"
 SECONDS_BETWEEN_LOOKS = 2.0  # at what other sweeps train
 TRAINED = (WRITING, DONE, FAILED)  # with no step left to train
@@ -32,6 +33,8 @@ class QueuedPopulation:
     """What its worker said last."""
     owner: str | None = None
     """Who trains a run of it, where that is another sweep or a single run."""
+    job: str = ""
+    """What a cluster's scheduler calls it, and says of it."""
 
     def look_around(self) -> None:
         """See whether others train a run of it, or have finished them all, while it waits here."""
@@ -75,6 +78,10 @@ class Sweep:
     gpus: Sequence[str] = ()
     """GPUs that worker processes are dealt out to, as `CUDA_VISIBLE_DEVICES` names them; none on a CPU."""
     began: float = field(default_factory=time.monotonic)
+    scheduler: str = ""
+    """What a cluster's scheduler says of all of them, in a few words."""
+    when_interrupted: Callable[[], None] = lambda: None
+    """To be called when a person or a signal ended the sweep, as soon as the terminal is free."""
     _looked: float = -math.inf
 
     @property

@@ -1,0 +1,256 @@
+"""The backend `slurm`: submits what waits, watches what SLURM runs, and takes up the jobs of an earlier command.
+
+What a task achieved is read from the records of its runs. SLURM says where it stands on the way, and how it ended where
+a record is missing. Whoever watches is not needed: without it the tasks go on, and come back after a preemption.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from warmuplab.base.files import say
+from warmuplab.base.words import plural
+from warmuplab.launch.local import last_words
+from warmuplab.launch.queue import (
+    DONE,
+    ELSEWHERE,
+    FAILED,
+    QUEUED,
+    TRAINING,
+    WAITING,
+    WRITING,
+    QueuedPopulation,
+    Show,
+    Sweep,
+)
+from warmuplab.launch.slurm import arrays, question, states, submission
+from warmuplab.launch.slurm.settings import Settings
+from warmuplab.launch.slurm.states import Ended, Key, SilentError, Task
+from warmuplab.launch.slurm.submission import FullError
+from warmuplab.record import writing
+from warmuplab.record.leases import owner_of
+from warmuplab.record.progress import Progress
+from warmuplab.record.run import Run
+from warmuplab.worker import BUSY, OUT_OF_MEMORY, unfinished
+
+SECONDS_BETWEEN_LOOKS = 2.0  # at the files of the workers
+SECONDS_BETWEEN_ASKS = 10.0  # what SLURM says
+SECONDS_BETWEEN_TRIES = 60.0  # to submit what a full queue did not take
+SECONDS_TO_BE_SEEN = 90.0  # by which a network file system shows everybody what a task wrote last
+INTERRUPTED = ("CANCELLED", "PREEMPTED", "NODE_FAIL", "TIMEOUT", "BOOT_FAIL", "DEADLINE")  # keeps what it trained
+
+
+@dataclass
+class _Job:
+    """A population that was handed to SLURM."""
+
+    population: QueuedPopulation
+    key: Key
+    array: int
+    """The job id of its array."""
+    submitted: float
+    """When its array was written down, by the clock of the file system."""
+    last: Task | None = None
+    over_since: float | None = None
+    """When it was first seen to have ended, or not to be there, by this process's clock."""
+
+
+@dataclass
+class _Watch:
+    sweep: Sweep
+    slots: int
+    settings: Settings
+    jobs: list[_Job] = field(default_factory=list)
+    asked: float = -SECONDS_BETWEEN_ASKS
+    tried: float = -SECONDS_BETWEEN_TRIES
+    full: str = ""
+    """What SLURM said when it took no more jobs."""
+    silent: str = ""
+    """What came instead of an answer of SLURM."""
+
+    def take_up(self) -> None:
+        """Find the jobs of earlier commands; what was written down of others, which are over, is removed."""
+        tasks = states.tasks()
+        waiting = {population.file.path.resolve(): population for population in self.sweep.populations}
+        for array in arrays.known(path.parent for path in waiting):
+            living = {index: task for (name, index), task in tasks.items() if name == array.name and not task.is_over}
+            if not living and array.is_old:
+                array.forget()
+            for index, task in living.items():
+                path = array.populations[index].resolve() if index < len(array.populations) else None
+                population = waiting.pop(path, None) if path is not None else None
+                if population is not None:
+                    self._follow(array, task.array, index, population)
+                    self.jobs[-1].last = task
+                    _show_state(population, task)
+        if self.jobs:
+            running = sum(job.population.state == TRAINING for job in self.jobs)
+            say(
+                f"{plural(len(self.jobs), 'job')} of an earlier command, {running} of them running, are taken up again."
+            )
+
+    def submit(self) -> None:
+        """Hand what waits to SLURM, all at once where it takes that, else in smaller arrays as there is room."""
+        if self.full and time.monotonic() - self.tried < SECONDS_BETWEEN_TRIES:
+            return
+        if not self.sweep.among(WAITING):
+            return
+        largest = states.largest_array()
+        while waiting := self.sweep.take(largest):
+            for population in waiting:
+                population.file.progress_path.unlink(missing_ok=True)
+            array, text = submission.planned(waiting, self.settings, self.slots, largest)[0]
+            try:
+                number = submission.submit(array, text, self.settings)
+            except FullError as error:
+                self.tried, self.full = time.monotonic(), str(error)
+                if len(array.populations) > 1:
+                    largest = len(array.populations) // 2
+                    continue
+                if not self.jobs:
+                    say(f"SLURM takes no more jobs now ({error}): tried again every {SECONDS_BETWEEN_TRIES:.0f} s.")
+                return
+            self.full, self.asked = "", -SECONDS_BETWEEN_ASKS
+            by_path = {population.file.path: population for population in waiting}
+            for index, path in enumerate(array.populations):
+                self._follow(array, number, index, by_path[path])
+
+    def _follow(self, array: arrays.Array, number: int, index: int, population: QueuedPopulation) -> None:
+        self.jobs.append(_Job(population, (array.name, index), number, array.listing.stat().st_mtime))
+        population.state = QUEUED
+
+    def look(self) -> None:
+        """See how far all jobs are, and end those that are over."""
+        if time.monotonic() - self.asked >= SECONDS_BETWEEN_ASKS:
+            self.asked = time.monotonic()
+            self._ask()
+        for job in self.jobs:
+            if job.population.state != QUEUED:
+                _look_at(job.population)
+        self.sweep.scheduler = self._summary()
+
+    def _ask(self) -> None:
+        try:
+            tasks = states.tasks()
+        except SilentError as error:  # a controller that starts again comes back
+            self.silent = str(error)
+            return
+        self.silent = ""
+        for job in list(self.jobs):
+            task = tasks.get(job.key)
+            job.last = task or job.last
+            if task is not None and not task.is_over:
+                job.over_since = None
+                _show_state(job.population, task)
+            elif self._is_over(job):
+                self.jobs.remove(job)
+                _end(job, self.sweep)
+
+    def _is_over(self, job: _Job) -> bool:
+        """Whether a job that is not among the living is over: seen twice, and what it wrote is seen too."""
+        now = time.monotonic()
+        first = job.over_since is None
+        job.over_since = now if job.over_since is None else job.over_since
+        if not _left(job):
+            return True
+        well = job.last is None or job.last.state == "COMPLETED" or not job.last.is_over
+        return not first and (not well or now - job.over_since >= SECONDS_TO_BE_SEEN)
+
+    def _summary(self) -> str:
+        if self.silent:
+            return f"SLURM does not answer ({self.silent})"
+        kinds: Counter[str] = Counter()
+        for job in self.jobs:
+            task = job.last
+            kinds[task.kind if task else "PENDING"] += 1
+        waiting = len(self.sweep.among(WAITING)) if self.full else 0
+        if waiting:
+            kinds["to be submitted when it takes more"] = waiting
+        return "SLURM: " + (", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "no jobs")
+
+    def when_interrupted(self) -> None:
+        """Ask what is to become of the jobs."""
+        question.ask([job.array for job in self.jobs], len(self.jobs))
+
+
+def run(populations: Sweep, slots: int, show: Show, settings: Settings) -> None:
+    """Have SLURM train all waiting populations, `slots` tasks of an array at a time; a failed one stops no other.
+
+    Raises `ConfigError` where SLURM does not answer or refuses the jobs.
+    """
+    states.check()
+    watch = _Watch(populations, slots, settings)
+    watch.take_up()
+    populations.when_interrupted = watch.when_interrupted
+    while populations.among(WAITING, ELSEWHERE, QUEUED, TRAINING, WRITING):
+        watch.submit()
+        watch.look()
+        show(populations)
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def job_files(populations: Sweep, slots: int, settings: Settings) -> list[str]:
+    """What `run` would hand to `sbatch`, written down beside the populations, and nothing is submitted.
+
+    A person may submit these files: `run` takes up their jobs.
+    """
+    plans = submission.planned(populations.populations, settings, slots, states.largest_array())
+    for array, text in plans:
+        array.write(text)
+    return [text for _, text in plans]
+
+
+def _show_state(population: QueuedPopulation, task: Task) -> None:
+    population.job = str(task)
+    population.state = QUEUED if task.is_queued else WRITING if population.state == WRITING else TRAINING
+
+
+def _look_at(population: QueuedPopulation) -> None:
+    population.progress = Progress.read(population.file.progress_path) or population.progress
+    writes = population.progress is not None and population.progress.writing
+    population.state = WRITING if writes else TRAINING
+
+
+def _left(job: _Job) -> list[Run]:
+    """The runs of a job that it has not finished."""
+    return [run for run in unfinished(job.population.runs) if not (run.is_complete and _is_new(run, job))]
+
+
+def _is_new(run: Run, job: _Job) -> bool:
+    """Whether its record is one that the job wrote: runs that are to be overwritten had one before."""
+    try:
+        return (run.directory / "summary.json").stat().st_mtime >= job.submitted
+    except OSError:
+        return False
+
+
+def _end(job: _Job, sweep: Sweep) -> None:
+    population, left = job.population, _left(job)
+    population.job = ""
+    how = states.ended(job.last.job) if left and job.last is not None else None
+    how = how or Ended(job.last.state if job.last and job.last.is_over else "", 0)
+    if not left:
+        population.state = DONE
+    elif how.status == BUSY or any(owner_of(run.directory) for run in left):
+        population.state = ELSEWHERE
+    elif (how.status == OUT_OF_MEMORY or how.state == "OUT_OF_MEMORY") and sweep.halve(population):
+        return
+    else:
+        population.state = FAILED
+        _record(job, left, how)
+
+
+def _record(job: _Job, left: Sequence[Run], how: Ended) -> None:
+    """Say in the records why there is no result, where the worker could not; what was interrupted goes on later."""
+    name = f"job {job.last.job}" if job.last is not None else f"job of {job.key[0]}"
+    population = job.population
+    if how.state in INTERRUPTED:
+        say(f"{population.file.name}: its {name} ended as {how.state}; the same command goes on with what it kept.")
+        return
+    ended = f"as {how.state}, exit status {how.status}" if how.state else "before SLURM could be asked how"
+    log = population.file.log_path
+    why = f"its {name} ended {ended}{last_words(log)}; see {log} and {log.parent / arrays.FOLDER}"
+    for run in left:
+        if run.summary is None or not _is_new(run, job):
+            writing.fail(run, why)

@@ -1,0 +1,32 @@
+"""What becomes of the jobs when the command that watches them ends: a person is asked, nobody else."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from warmuplab.base.files import say
+from warmuplab.base.words import plural
+from warmuplab.launch.slurm import states
+
+ASKED = "Cancel them? They keep what they have trained. [y: cancel, any other key: leave them running] "
+
+
+def ask(arrays: Sequence[int], jobs: int, read: Callable[[str], str] = input) -> None:
+    """Ask whether to cancel so many `jobs`, tasks of `arrays`, by their job ids. Without a terminal they go on."""
+    if not jobs:
+        return
+    there = f"{plural(jobs, 'job')} of this sweep {'is' if jobs == 1 else 'are'} with SLURM"
+    if sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():
+        say(f"{there}.")
+        if _says_yes(read):
+            refused = states.cancel(arrays)
+            say(f"Not cancelled: {refused}." if refused else "Cancelled.")
+            return
+    command = " ".join(["scancel", *map(str, sorted(set(arrays)))])
+    say(f"{there} and {'goes' if jobs == 1 else 'go'} on: the same command shows them again, `{command}` cancels them.")
+
+
+def _says_yes(read: Callable[[str], str]) -> bool:
+    try:
+        return read(ASKED).strip().lower() in ("y", "yes")
+    except (EOFError, KeyboardInterrupt):  # a second Ctrl-C
+        return False

@@ -1,0 +1,85 @@
+"""Handing arrays to `sbatch`, and what its refusals mean."""
+
+import subprocess
+from collections.abc import Sequence
+
+from warmuplab.base.errors import ConfigError, in_one_line
+from warmuplab.launch.queue import QueuedPopulation
+from warmuplab.launch.slurm import arrays, script, states
+from warmuplab.launch.slurm.arrays import Array
+from warmuplab.launch.slurm.settings import KEY, Settings
+
+IS_FULL = ("temporarily unable to accept job", "submit limit", "submitjob", "invalid job array specification")
+"""What SLURM says, in small letters, where it would take the array another time, or a smaller one."""
+# The first that fits counts: an account may be refused in combination with a partition.
+SAYS_WHY = {
+    "account": ("account", "see `sacctmgr show associations user=$USER` for yours"),
+    "partition": ("partition", "leave it out for the default one"),
+    "time limit": ("time", "use fewer minutes; `sinfo` lists the limits"),
+    "memory": ("memory", "use less; `sinfo --format='%R %m'` lists what nodes have"),
+    "generic resource": ("gpus", "see `sinfo --format='%R %G'` for what there is"),
+    "gres": ("gpus", "see `sinfo --format='%R %G'` for what there is"),
+    "node configuration": ("options", "ask for fewer cores, GPUs or less memory than now"),
+}
+
+
+class FullError(Exception):
+    """SLURM takes no more jobs now; the message is what it says."""
+
+
+def planned(
+    populations: Sequence[QueuedPopulation], settings: Settings, slots: int, largest: int
+) -> list[tuple[Array, str]]:
+    """Arrays for `populations`, none of more than `largest` tasks and each of one study, with their job files."""
+    by_folder: dict[str, list[QueuedPopulation]] = {}
+    for population in populations:
+        by_folder.setdefault(str(population.file.path.parent), []).append(population)
+    plans = []
+    for together in by_folder.values():
+        threads = max(run.config.hardware.threads for population in together for run in population.runs)
+        for first in range(0, len(together), largest):
+            part = together[first : first + largest]
+            array = arrays.new(part[0].runs[0].config.study, [population.file.path for population in part])
+            text = script.text(array.name, array.populations, settings, threads, slots, array.folder)
+            plans.append((array, text))
+    return plans
+
+
+def submit(array: Array, text: str, settings: Settings) -> int:
+    """Hand the array to SLURM; its job id. Raises `FullError`, and `ConfigError` for what SLURM will never take."""
+    array.write(text)
+    words, printed, status = _sbatch(array)
+    number = printed.partition(";")[0].strip()  # behind it may stand the name of the cluster
+    if status == 0 and number.isdigit():
+        return int(number)
+    array.forget()
+    said = in_one_line("; ".join(words)) or f"sbatch ended with status {status}"
+    if any(sign in said.lower() for sign in IS_FULL):
+        raise FullError(said)
+    raise _refused(said, settings)
+
+
+def _sbatch(array: Array) -> tuple[list[str], str, int]:
+    """What it said and printed, and its exit status."""
+    command = ["sbatch", "--parsable", str(array.script)]
+    words = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        for line in process.stderr:
+            words.append(line.removeprefix("sbatch: ").removeprefix("error: ").strip())
+            if IS_FULL[0] in line:  # it would try again for minutes, and is tried again from here
+                process.kill()
+        printed = process.stdout.read()
+    return words, printed, process.returncode
+
+
+def _refused(said: str, settings: Settings) -> ConfigError:
+    for sign, (name, remedy) in SAYS_WHY.items():
+        if sign in said.lower():
+            if name == "partition" and (there := states.partitions()):
+                remedy = f"choose one of {', '.join(there)}"
+            value = getattr(settings, name)
+            return ConfigError(f"{KEY}.{name}", value, f"SLURM refuses it: {said}", f"set {KEY}.{name}: {remedy}")
+    remedy = f"change what {KEY} asks for; hydra.launcher.dry=true prints the job file"
+    return ConfigError("hydra.launcher.cluster", "slurm", f"SLURM refuses the jobs: {said}", remedy)

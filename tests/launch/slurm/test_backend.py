@@ -1,0 +1,213 @@
+"""Sweeps over a stand-in for SLURM that trains in this process, and does as it is told: fail, fill up, fall silent."""
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from support.composing import QUICK, composed
+from warmuplab import training, worker
+from warmuplab.config.schema import RunConfig
+from warmuplab.launch import display, queue
+from warmuplab.launch.launch import LauncherConfig, launch
+from warmuplab.launch.slurm import backend, states, submission
+from warmuplab.launch.slurm.arrays import Array
+from warmuplab.launch.slurm.settings import Settings
+from warmuplab.launch.slurm.states import Ended, Key, SilentError, Task
+from warmuplab.launch.slurm.submission import FullError
+from warmuplab.record.progress import Progress
+from warmuplab.record.writing import failures
+from warmuplab.worker import PopulationFile, train_population
+
+ON_SLURM = LauncherConfig("slurm", workers=None, members=1)
+LOOKS = 3  # until a task is over: it waits, it runs
+
+
+@dataclass
+class Slurm:
+    """Every time that it is asked, all of its tasks get on by one state."""
+
+    fate: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """State and exit status in which the tasks of these indices of the first array end, without any training."""
+    room: int = 100
+    """Tasks that it takes."""
+    silent_at: int = 0
+    """After so many answers it gives none once."""
+    arrays: list[Array] = field(default_factory=list)
+    asked: int = 0
+    stopped: bool = False
+    """Whether nothing gets on."""
+    told: dict[Key, Task] = field(default_factory=dict)
+    statuses: dict[str, int] = field(default_factory=dict)
+
+    def submit(self, array: Array, text: str, settings: Settings) -> int:
+        living = sum(not task.is_over for task in self.told.values())
+        if living + len(array.populations) > self.room:
+            raise FullError("job submit limit")
+        array.write(text)
+        self.arrays.append(array)
+        for index in range(len(array.populations)):
+            self.told[array.name, index] = Task(100 + len(self.arrays), index, "PENDING", "Resources", "")
+        return 100 + len(self.arrays)
+
+    def tasks(self) -> dict[Key, Task]:
+        if self.silent_at and self.asked == self.silent_at:
+            self.silent_at = 0
+            raise SilentError("squeue: Unable to contact slurm controller")
+        self.asked += 1
+        for key, task in [] if self.stopped else list(self.told.items()):
+            if task.state == "RUNNING":
+                self.told[key] = self._end(key, task)
+            elif task.is_queued:
+                self.told[key] = replace(task, state="RUNNING", reason="None", node="node7")
+        return dict(self.told)
+
+    def _end(self, key: Key, task: Task) -> Task:
+        array = next(array for array in self.arrays if array.name == key[0])
+        if array is self.arrays[0] and task.index in self.fate:
+            state, status = self.fate[task.index]
+        else:
+            file = PopulationFile(array.populations[task.index])
+            well = train_population(file.read(), file.name, lambda progress: progress.write(file.progress_path))
+            state, status = ("COMPLETED", 0) if well else ("FAILED", 1)
+        self.statuses[task.job] = status
+        return replace(task, state=state)
+
+    def ended(self, job: str) -> Ended | None:
+        task = next(task for task in self.told.values() if task.job == job)
+        return Ended(task.state, self.statuses[job])
+
+
+@pytest.fixture
+def slurm(monkeypatch: pytest.MonkeyPatch) -> Slurm:
+    there = Slurm()
+    for name in ("tasks", "ended"):
+        monkeypatch.setattr(states, name, getattr(there, name))
+    monkeypatch.setattr(states, "check", lambda: None)
+    monkeypatch.setattr(states, "largest_array", lambda: 5)
+    monkeypatch.setattr(submission, "submit", there.submit)
+    for name in ("LOOKS", "ASKS", "TRIES"):
+        monkeypatch.setattr(backend, f"SECONDS_BETWEEN_{name}", 0.0)
+    return there
+
+
+def configs(folder: Path, seeds: int, *overrides: str) -> list[RunConfig]:
+    return [composed(*QUICK, f"outputs={folder}", f"seed={seed}", *overrides) for seed in range(seeds)]
+
+
+def test_populations_are_the_tasks_of_arrays_and_trained_once(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = launch(configs(tmp_path, 6), ON_SLURM, lambda _: None)
+    assert failures(runs) == []
+    assert [len(array.populations) for array in slurm.arrays] == [5, 1]  # SLURM takes arrays of five at most
+    monkeypatch.setattr(training.Trainer, "run", lambda *_: pytest.fail("trained again"))
+    launch(configs(tmp_path, 6), ON_SLURM, lambda _: None)
+    assert len(slurm.arrays) == 2
+
+
+def test_a_failed_task_fails_alone_and_says_how(tmp_path: Path, slurm: Slurm) -> None:
+    slurm.fate[1] = ("FAILED", 127)
+    runs = launch(configs(tmp_path, 3), ON_SLURM, lambda _: None)
+    (said,) = failures(runs)
+    assert said.startswith(f"{runs[1].directory}: its job 101_1 ended as FAILED, exit status 127; see ")
+    assert launch(configs(tmp_path, 3), ON_SLURM, lambda _: None) == runs
+    assert failures(runs) == []
+    assert [len(array.populations) for array in slurm.arrays] == [3, 1]
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "TIMEOUT", "NODE_FAIL"])
+def test_what_was_interrupted_has_no_record_of_a_failure(
+    tmp_path: Path, slurm: Slurm, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slurm.fate[0] = (state, 0)
+    runs = launch(configs(tmp_path, 2), ON_SLURM, lambda _: None)
+    assert [line.partition(": ")[0] for line in failures(runs)] == [str(runs[0].directory)]
+    assert runs[0].summary is None
+    assert f"its job 101_0 ended as {state}; the same command goes on" in capsys.readouterr().out
+
+
+def test_a_task_without_memory_is_tried_again_in_halves(tmp_path: Path, slurm: Slurm) -> None:
+    slurm.fate[0] = ("OUT_OF_MEMORY", 0)
+    runs = launch(configs(tmp_path, 4), replace(ON_SLURM, members=4), lambda _: None)
+    assert failures(runs) == []
+    assert [len(array.populations) for array in slurm.arrays] == [1, 2]
+    assert {len((run.summary or {})["population"]["members"]) for run in runs} == {2}
+
+
+def test_a_full_queue_takes_smaller_arrays_one_after_the_other(tmp_path: Path, slurm: Slurm) -> None:
+    slurm.room = 2
+    runs = launch(configs(tmp_path, 5), ON_SLURM, lambda _: None)
+    assert failures(runs) == []
+    assert sum(len(array.populations) for array in slurm.arrays) == 5
+    assert max(len(array.populations) for array in slurm.arrays) == 2
+
+
+def test_a_controller_that_starts_again_is_waited_for(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(display, "SECONDS_BETWEEN_LINES", 0.0)
+    slurm.silent_at = 2
+    assert failures(launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)) == []
+    assert slurm.silent_at == 0
+    assert "SLURM does not answer (squeue: Unable to contact slurm controller)" in capsys.readouterr().out
+
+
+def test_the_same_command_takes_up_the_jobs_that_go_on(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    slurm.stopped = True
+    with monkeypatch.context() as patched:
+        patched.setattr(backend.time, "sleep", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            launch(configs(tmp_path, 3), ON_SLURM, lambda _: None)
+    said = capsys.readouterr().out
+    assert "3 jobs of this sweep are with SLURM and go on" in said
+    assert "`scancel 101` cancels them" in said
+    slurm.stopped = False
+    runs = launch(configs(tmp_path, 4), ON_SLURM, lambda _: None)  # one more than before
+    assert failures(runs) == []
+    assert "3 jobs of an earlier command, 3 of them running, are taken up again" in capsys.readouterr().out
+    assert [len(array.populations) for array in slurm.arrays] == [3, 1]
+
+
+def test_old_jobs_are_no_jobs_of_this_sweep(tmp_path: Path, slurm: Slurm) -> None:
+    """SLURM gives ids out again; states of those that had them before must not count."""
+    slurm.told["single-0123abcd", 0] = Task(101, 0, "COMPLETED", "None", "node7")
+    assert failures(launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)) == []
+    assert len(slurm.arrays) == 1
+
+
+def test_what_is_overwritten_is_done_when_its_record_is_new(tmp_path: Path, slurm: Slurm) -> None:
+    (run,) = launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    before = (run.directory / "summary.json").stat().st_mtime_ns
+    os.utime(run.directory / "summary.json", (0, 0))
+    asked = slurm.asked
+    launch(configs(tmp_path, 1, "overwrite=true"), ON_SLURM, lambda _: None)
+    assert slurm.asked >= asked + LOOKS
+    assert (run.directory / "summary.json").stat().st_mtime_ns > before
+
+
+def test_the_table_shows_what_slurm_says(tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+
+    def show(sweep: queue.Sweep) -> None:
+        console = Console(width=160)
+        with console.capture() as captured:
+            console.print(display.table(sweep))
+        shown.append(captured.get())
+
+    planned = queue.plan([[worker.prepare(config)] for config in configs(tmp_path, 2)])
+    slurm.fate[0] = ("COMPLETED", 0)
+    monkeypatch.setattr(backend, "SECONDS_TO_BE_SEEN", 0.0)
+    Progress(3, 6, 5.0, 0, 1, 0, 1.0, 0.5).write(planned.populations[1].file.progress_path)
+    backend.run(planned, 2, show, Settings())
+    assert "SLURM: 2 RUNNING" in shown[0] or "SLURM: 2 PENDING (Resources)" in shown[0]
+    assert any("101_1 RUNNING on node7" in table for table in shown)
+    assert planned.populations[0].state == queue.FAILED  # it left no record
+    assert planned.populations[1].state == queue.DONE

@@ -220,7 +220,9 @@ def test_the_takeaway_is_that_of_the_runs() -> None:
         at = np.interp(np.log1p(length_of(rule, steps, rate, beta2)), known, list(means.values()))
         regrets.append(at - means[best])
         assert float(row[8]) == pytest.approx(regrets[-1], abs=6e-4)
-    said = re.search(r"Warm up for (.+?)(?:, at most 30 % of the run)?: ([\d.]+) nats .* on average, ([\d.]+) at", text)
+    rules = r"a warmup of (.+?)(?:, at most 30 % of the run)? ends"
+    pattern = rules + r" ([\d.]+) nats above the best length tried on average, ([\d.]+) at"
+    said = re.search(pattern, text)
     assert said
     assert said[1] == rule
     assert float(said[2]) == pytest.approx(np.mean(regrets), abs=6e-3)

@@ -19,7 +19,7 @@ from warmuplab.claims.registration import PLACE, entries, hash_of, hashes, probl
 from warmuplab.claims.registry import CLAIMS
 from warmuplab.claims.studies.deviations import DEVIATIONS, Deviation
 from warmuplab.claims.terms import SmallestSufficient, Value
-from warmuplab.report.registration import registration_section
+from warmuplab.report.registration import done_otherwise, registration_section
 from warmuplab.study import results
 
 RESULTS = ROOT / "results"
@@ -179,6 +179,11 @@ def test_a_report_shows_hashes_and_what_was_done_otherwise() -> None:
     assert "- 2026-12-01, `warmup-helps`: One seed fewer. Reason: It was lost." in text
     assert "otherwise: nothing." in "\n".join(registration_section([MADE], ()))
     assert registration_section([dataclasses.replace(MADE, registry="")], log) == []
+    assert done_otherwise(MADE, log) == [
+        "Done otherwise than registered: 2026-12-01: One seed fewer. Reason: It was lost."
+    ]
+    assert done_otherwise(MADE, ()) == ["Done otherwise than registered: nothing."]
+    assert done_otherwise(dataclasses.replace(MADE, registry=""), log) == []
 
 
 def test_a_manifest_carries_the_hashes(tmp_path: Path) -> None:

@@ -25,5 +25,13 @@ def registration_section(claims: Sequence[Claim], deviations: Sequence[Deviation
     ]
 
 
+def done_otherwise(claim: Claim, deviations: Sequence[Deviation] = DEVIATIONS) -> list[str]:
+    """What was done otherwise for one claim, in a paragraph; none for a claim that is not registered."""
+    if not claim.registry:
+        return []
+    noted = [f"{one.date}: {one.what} Reason: {one.why}" for one in deviations if claim.id in one.claims]
+    return [f"Done otherwise than registered: {' '.join(noted) or 'nothing.'}"]
+
+
 def _line(one: Deviation) -> str:
     return f"- {one.date}, {listed(f'`{claim}`' for claim in one.claims)}: {one.what} Reason: {one.why}"

@@ -8,6 +8,7 @@ from warmuplab.claims.families import ALPHA, EQUIVALENT
 from warmuplab.claims.judge import Judged, counted, where
 from warmuplab.claims.wording import p_value as in_digits
 from warmuplab.config.rerun import again
+from warmuplab.report.registration import done_otherwise
 from warmuplab.report.tables import ResultTable
 
 MARKS = {"holds": "yes", "is not shown": "not shown", "is reversed": "reversed", "lacks runs": "runs missing"}
@@ -91,7 +92,7 @@ def _claim(one: Judged, drawn: Mapping[str, str], shown: set[str]) -> list[str]:
         parts += ["Elsewhere, described and not tested:", _asides(one).markdown()]
     if claim.caveats:
         parts.append("Caveats:\n\n" + "\n".join(f"- {caveat}" for caveat in claim.caveats))
-    return parts
+    return [*parts, *done_otherwise(claim)]
 
 
 def _parts(one: Judged) -> ResultTable:

@@ -80,10 +80,15 @@ def test_the_table_marks_the_better_of_two_rates_and_says_what_suffices() -> Non
     assert table.header[-1] == "Regret of 10 % of the steps"
 
 
-def test_the_sentence_says_the_limit_of_rules_that_are_no_share() -> None:
-    said = rule_sentence(scored(Rule("100 steps", lambda _: 100.0), [SHORT, LONG]))
-    assert said.startswith("Warm up for 100 steps, at most 30 % of the run: ")
-    assert "at most" not in rule_sentence(scored(families()[1][0], [SHORT, LONG]))
+def test_the_sentence_says_for_which_runs_and_the_limit_of_rules_that_are_no_share() -> None:
+    ladders = [SHORT, LONG]
+    said = rule_sentence(scored(Rule("100 steps", lambda _: 100.0), ladders), ladders)
+    assert said.startswith("In runs of 200 to 3,200 steps a warmup of 100 steps, at most 30 % of the run ends 0.")
+    share = rule_sentence(scored(families()[1][0], ladders), ladders)
+    assert share == (
+        "In runs of 200 to 3,200 steps a warmup of 10 % of the steps ends 0.11 nats above the best length tried on"
+        " average, 0.20 at worst."
+    )
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ def takeaway_section(judged: Sequence[Judged], evidence: Evidence, place: Place 
 def takeaway_text(judged: Sequence[Judged], evidence: Evidence, place: Place | None) -> str:
     """What follows from the verdicts, and with a `place` first how long a warmup: at most 120 words."""
     ladders = collected(evidence, place)[1] if place else []
-    rule = [rule_sentence(simplest(best_of_families(ladders)))] if ladders else []
+    rule = [rule_sentence(simplest(best_of_families(ladders)), ladders)] if ladders else []
     return " ".join([*rule, *sentences(judged)])
 
 
@@ -82,11 +82,17 @@ def sentences(judged: Sequence[Judged]) -> list[str]:
     return found
 
 
-def rule_sentence(rule: Scored) -> str:
-    """The simplest rule that is as good as any, and what it costs."""
+def rule_sentence(rule: Scored, ladders: Sequence[Ladder]) -> str:
+    """The simplest rule that is as good as any, for runs of which length, and what it costs."""
+    steps = sorted(one.situation.steps for one in ladders)
+    runs = (
+        f"In runs of {steps[0]:,} to {steps[-1]:,} steps" if steps[0] < steps[-1] else f"In runs of {steps[0]:,} steps"
+    )
     limit = "" if "%" in rule.rule.words else f", at most {100 * LONGEST:g} % of the run"
-    regrets = f"{number(rule.mean)} nats above the best length tried on average, {number(float(rule.regrets.max()))}"
-    return f"Warm up for {rule.rule.words}{limit}: {regrets} at worst."
+    return (
+        f"{runs} a warmup of {rule.rule.words}{limit} ends {number(rule.mean)} nats above the best length tried on"
+        f" average, {number(float(rule.regrets.max()))} at worst."
+    )
 
 
 def length_table(ladders: Sequence[Ladder], rule: Scored) -> ResultTable:

@@ -113,11 +113,10 @@ def test_several_processes_read_the_same(outputs: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr(reading, "_cores", lambda: 2)
     assert collected(outputs, tmp_path / "processes") == alone
 
-    class Broken(ProcessPoolExecutor):
-        def map(self, *_: object) -> Any:
-            raise BrokenProcessPool
+    def broken(*_: object) -> None:
+        raise BrokenProcessPool
 
-    monkeypatch.setattr(reading, "ProcessPoolExecutor", Broken)
+    monkeypatch.setattr(ProcessPoolExecutor, "map", broken)
     assert collected(outputs, tmp_path / "broken") == alone
 
 

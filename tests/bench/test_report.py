@@ -49,6 +49,12 @@ def invented() -> dict[str, list[dict[str, Any]]]:
         "runs": [{"runs": 16, "seconds": 8.0}, {"runs": 64, "seconds": 35.2}],
         "start-up": [{"processes": [start_up]}],
         "operations": [{"members": 2, "processes": [{"bare": [7, 7, 7], "probes": [7, 9, 8]}]}],
+        "workers": [
+            {"round": n, "workers": count, "processes": [process(100, seconds) | {"processor": 0.5}] * count}
+            for n in (1, 2)
+            for count, seconds in ((1, 1.0), (2, 1.25))
+        ],
+        "collecting": [{"runs": 1000, "processor": 4.0, "seconds": 3.0, "peak_memory": 2e8}],
         "probes": [{"round": 1, "probes": name, "seconds": s} for name, s in (("none", 2.0), ("full", 5.0))],
     }
 
@@ -73,6 +79,8 @@ def test_the_report_says_every_part_with_its_numbers(tmp_path: Path) -> None:
         "| 64 | 35.2 | 0.55 | 1.10 |",
         "| Python | 0.50 |",
         "| 2 | 7 | 9 |",
+        "| 2 | 0.80 (0.80-0.80) | 1.00 (1.00-1.00) |",
+        "| 1,000 | 4.0 | 4.0 | 3.0 | 200 |",
         "| full | 5.0 | 2.50 |",
         "overrides: model.width=16",
     ):

@@ -20,8 +20,8 @@ from warmuplab.config.compose import CONFIG_FOLDER
 from warmuplab.config.keys import WHERE_IT_LIES, is_among
 from warmuplab.config.mapping import from_mapping
 from warmuplab.config.overrides import as_cell
-from warmuplab.dashboard import labels, page, payload
-from warmuplab.study import results
+from warmuplab.dashboard import labels, page, payload, sample
+from warmuplab.study import results, roles
 from warmuplab.study.results import Study
 
 
@@ -161,6 +161,46 @@ def test_the_page_is_one_file_written_whole(study: Study) -> None:
     data = json.loads(text.split('id="data">')[1].split("</script>")[0])
     assert data["study"] == "tiny"
     assert str(study.folder.parents[1]) not in text
+
+
+def test_a_very_large_study_is_sampled_and_says_so(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every arm and every outcome is there, and what is there is what a page of all runs has."""
+    whole, _ = payload.assemble(study)
+    assert not any("this page shows" in fact for fact in whole["facts"])
+    monkeypatch.setattr(sample, "MOST_RUNS", 10)
+    data, blob = payload.assemble(study)
+    first = data["facts"][0]
+    assert first == (
+        f"this page shows {len(data['runs'])} of 16 runs, the same share of every arm and outcome; "
+        "report, figures and verdicts are of all"
+    )
+    assert len(data["runs"]) <= 10
+    arms = {tuple(run["roles"]) for run in whole["runs"]}
+    assert {tuple(run["roles"]) for run in data["runs"]} == arms
+    assert {run["outcome"] for run in data["runs"]} == {run["outcome"] for run in whole["runs"]}
+    by_id = {run["id"]: run for run in whole["runs"]}
+    assert all(run == by_id[run["id"]] for run in data["runs"])
+    for by_run in [*data["series"].values(), *data["layers"]["series"].values()]:
+        assert all(place < len(data["runs"]) for place in by_run)
+    assert len(blob) > 0
+
+
+def test_a_sample_is_spread_over_the_seeds_and_keeps_what_is_rare(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = study.runs.iloc[[0] * 3000].reset_index(drop=True)
+    runs["run_id"] = [f"run{i}" for i in range(3000)]
+    runs["seed"] = range(3000)
+    runs.loc[1234, "status"] = "diverged"
+    many = Study(study.name, study.folder, runs, study.curves.iloc[:0], study.manifest)
+    kept, said = sample.sampled(many, roles.arrange(many))
+    assert said is not None
+    assert len(kept.runs) <= sample.MOST_RUNS
+    assert len(kept.runs) > 0.9 * sample.MOST_RUNS
+    assert 1234 in kept.runs.index
+    assert kept.runs["seed"].is_monotonic_increasing
+    assert kept.runs["seed"].diff().max() <= 2
+    assert (kept.runs["seed"].min(), kept.runs["seed"].max()) == (0, 2999)
 
 
 def test_a_frozen_study_says_so_first(study: Study, tmp_path: Path) -> None:

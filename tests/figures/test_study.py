@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given
@@ -29,6 +30,19 @@ def test_the_mean_curve_is_the_mean_where_all_series_have_a_value(many_steps: li
     }
     assert steps.tolist() == sorted(inside)
     np.testing.assert_allclose(values, [3.0 * step + (len(series) - 1) / 2 for step in sorted(inside)])
+
+
+def test_of_very_many_runs_some_are_drawn_and_the_mean_is_of_all() -> None:
+    figure, panel = plt.subplots()
+    runs = [(np.arange(5), np.full(5, float(k))) for k in range(1001)]
+    lines.draw_lines(panel, [lines.Line("black", runs, [(4.0, 1.0)] * 500)])
+    thin = [line for line in panel.lines if line.get_linewidth() == 0.6]
+    (bold,) = [line for line in panel.lines if line.get_linewidth() == 1.5 and line.get_marker() == "None"]
+    assert len(thin) == lines.MOST_DRAWN
+    assert (thin[0].get_ydata()[0], thin[-1].get_ydata()[0]) == (0, 1000)
+    assert bold.get_ydata().tolist() == [500.0] * 5
+    assert sum(line.get_marker() == "X" for line in panel.lines) == lines.MOST_DRAWN
+    plt.close(figure)
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=40), st.integers(1, 15))

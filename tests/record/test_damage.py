@@ -160,7 +160,7 @@ def test_a_verdict_holds_while_the_files_stay(tmp_path: Path, monkeypatch: pytes
 
     run = leave(tmp_path / "outputs")
     assert run.is_complete
-    monkeypatch.setattr(verifying, "checksum", lambda _: pytest.fail("read again"))
+    monkeypatch.setattr(verifying, "_checksum_of_file", lambda *_: pytest.fail("read again"))
     assert run.is_complete
 
 
@@ -172,11 +172,11 @@ def test_what_the_system_cannot_read_now_is_not_taken_for_damage(
 
     run = leave(tmp_path / "outputs")
 
-    def refuse(path: Path) -> str:
+    def refuse(path: Path, _: object) -> str:
         raise OSError(errno.EIO, "Input/output error", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(verifying, "checksum", refuse)
+        patch.setattr(verifying, "_checksum_of_file", refuse)
         with pytest.raises(OSError, match="Input/output error"):
             _ = run.is_complete
         assert verify("tiny", tmp_path / "outputs", tmp_path / "results") == 1

@@ -8,7 +8,7 @@ import pytest
 
 from warmuplab.record.directory import RunDirectory
 from warmuplab.series.thinning import KEPT, UNTHINNED
-from warmuplab.study.tables import MOST_MEASUREMENTS, curves_and_rises, most_kept
+from warmuplab.study.tables import MOST_MEASUREMENTS, curves_table, measured_by, most_kept, rises_table
 
 
 @pytest.mark.parametrize("runs", [1, 48, 80])
@@ -35,7 +35,8 @@ def test_whatever_is_thinned_keeps_its_extremes(tmp_path: Path, monkeypatch: pyt
         loss[[100, 200]] = 12 + run, 1 - run
         pd.DataFrame({"step": np.arange(300), "train/loss": loss}).to_parquet(folder / "metrics.parquet")
         directories.append(RunDirectory(folder, {"status": "finished"}, {}))
-    curves, _, spikes = curves_and_rises(directories)
+    measured = measured_by([(run, Path.read_bytes) for run in directories], most_kept(len(directories)))
+    curves, spikes = curves_table([measured]), rises_table(measured.spikes)
     assert len(spikes) >= 2
     for run, part in curves.groupby("run_id", observed=True):
         extremes = (1 - int(str(run)[-1]), 12 + int(str(run)[-1]))

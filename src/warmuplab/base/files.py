@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,12 @@ def say(text: object) -> None:
 
 def read_json(path: Path) -> Any | None:
     """The content of `path`, or None where there is no readable JSON."""
+    return parsed_json(path, Path.read_bytes)
+
+
+def parsed_json(path: Path, read: Callable[[Path], bytes]) -> Any | None:
+    """`read_json` of what `read` gives."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read(path).decode("utf-8"))
     except (OSError, ValueError, RecursionError):  # brackets in brackets, thousands deep
         return None

@@ -71,7 +71,12 @@ def _defer(number: int, _: FrameType | None) -> None:
 
 def end_with_make() -> None:
     """Be asked to end when the `make` that started this process is killed, which it can tell nobody. On Linux."""
-    if "MAKELEVEL" not in os.environ or not sys.platform.startswith("linux"):
-        return
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if "MAKELEVEL" in os.environ:
+        end_with_parent()
+
+
+def end_with_parent() -> None:
+    """Be asked to end when the process that started this one ends, however it does. On Linux."""
+    if sys.platform.startswith("linux"):
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -8,7 +8,7 @@ from typing import Any
 
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import read_json, write_json
-from warmuplab.bench import growth, inside, machine, probes, throughput
+from warmuplab.bench import growth, inside, machine, probes, scale, throughput
 from warmuplab.bench.plan import Plan
 
 FILE = "bench.json"
@@ -34,6 +34,8 @@ PARTS = {
     "runs": Part(growth.over_runs, "time of a sweep over its runs"),
     "start-up": Part(inside.start_up, "what a worker does before its second step"),
     "operations": Part(inside.operations, "operations per step over the size of a population"),
+    "workers": Part(scale.workers, "what each of several workers keeps of the pace of one alone", by_default=False),
+    "collecting": Part(scale.collecting, "time and memory of collecting thousands of runs", by_default=False),
     "probes": Part(probes.cost, "what the probes cost; takes minutes", by_default=False),
 }
 

@@ -18,8 +18,8 @@ PROBE_STEPS = 200  # of a run of the study `quick`
 def main() -> int:
     """Read the command line, measure, and write report and figure after every part; the exit status."""
     parser = Parser(
-        f"{__doc__}\nParts: contenders mfu members steps runs start-up operations, and probes (what the "
-        "probes cost),\nwhich takes minutes and is measured where it is named."
+        f"{__doc__}\nParts: contenders mfu members steps runs start-up operations; where they are named,\n"
+        "also workers, collecting and probes (what the probes cost: takes minutes)."
     )
     parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="settings of a run")
     parser.add_argument("--parts", default="", metavar="A,B", help="measure these; the rest of the report stays")

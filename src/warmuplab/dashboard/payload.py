@@ -12,6 +12,7 @@ from warmuplab.base.files import read_json
 from warmuplab.base.words import MISSING, listed
 from warmuplab.config import rerun
 from warmuplab.dashboard import labels
+from warmuplab.dashboard.sample import sampled
 from warmuplab.dashboard.series import Packer, kept_of
 from warmuplab.figures import style
 from warmuplab.record.directory import LOSS, PROBE_LOSS
@@ -34,6 +35,7 @@ Plain = dict[str, Any]
 def assemble(study: Study) -> tuple[Plain, str]:
     """The data of the page, ready for JSON, and the blob that its series are read from."""
     arms = roles.arrange(study)
+    study, said = sampled(study, arms)
     layers = _layers(study)
     metrics = [str(name) for name in study.curves["metric"].unique()]
     packer = Packer(kept_of(_lengths(study.curves, layers)))
@@ -42,7 +44,7 @@ def assemble(study: Study) -> tuple[Plain, str]:
     place = {run["id"]: i for i, run in enumerate(runs)}
     data: Plain = {
         "study": study.name,
-        "facts": facts(study),
+        "facts": [*([said] if said else []), *facts(study)],
         "command": study.manifest.get("command"),
         "roles": {"setting": arms.settings, "rate": arms.rates, "warmup": arms.warmups},
         "facets": _facets(runs),
@@ -189,6 +191,7 @@ def _layers(study: Study) -> pd.DataFrame | None:
     if not path.exists():
         return None
     table = read_table(study.name, path, LAYER_COLUMNS)
+    table = table[table["run_id"].isin(study.runs["run_id"])]
     keys = [name for name in ("run_id", "stack", "layer", "step") if name in table]
     if "metric" not in table:  # a column per metric
         table = table.melt(keys, var_name="metric", value_name="value")

@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from warmuplab.series.thinning import kept_positions
+from warmuplab.series.thinning import evenly_spaced, kept_positions
 
 MOST_POINTS = 300  # of a bold line, more than its pixels: as vectors each would be written out
+
+MOST_DRAWN = 100  # runs of an arm that are drawn: more only cover each other, and take minutes
+
+Drawn = TypeVar("Drawn")
 
 Series = tuple[NDArray[np.integer], NDArray[np.floating]]
 """Steps in order, and the value at each."""
@@ -28,26 +33,32 @@ class Line:
 def draw_lines(panel: Axes, lines: Sequence[Line], window: int = 1, rasterized: bool = False) -> None:
     """Each run thin, their running mean over `window` steps bold, a cross where a run diverged.
 
-    Thin lines of all colours lie below the bold ones: runs that do the same would otherwise hide each other.
+    Thin lines of all colours lie below the bold ones: runs that do the same would otherwise hide each other. Of an arm
+    with very many runs some are drawn thin; the mean is of all.
     """
     for line in lines:
         if len(line.runs) > 1 or window > 1:
-            for steps, values in line.runs:
+            for steps, values in some_of(line.runs):
                 panel.plot(steps, values, color=line.colour, linewidth=0.6, alpha=0.45, zorder=2, rasterized=rasterized)
     for line in lines:
         if line.runs:
             steps, values = running_mean(mean_curve(line.runs), window)
             drawn = kept_positions(values, MOST_POINTS, MOST_POINTS)
             panel.plot(steps[drawn], values[drawn], color=line.colour, linewidth=1.5, zorder=3)
-        for end in line.diverged:
+        for end in some_of(line.diverged):
             panel.plot(*end, "X", color=line.colour, markersize=7, markeredgecolor="white", clip_on=False, zorder=5)
 
 
 def draw_dots(panel: Axes, lines: Sequence[Line]) -> None:
-    """Every measurement of every run as a dot."""
+    """Every measurement of every run as a dot, of an arm with very many runs those of some."""
     for line in lines:
-        for steps, values in line.runs:
+        for steps, values in some_of(line.runs):
             panel.plot(steps, values, "o", color=line.colour, markersize=2.6, alpha=0.7, markeredgewidth=0, zorder=4)
+
+
+def some_of(items: Sequence[Drawn]) -> list[Drawn]:
+    """At most `MOST_DRAWN` of them, evenly spaced."""
+    return [items[place] for place in evenly_spaced(len(items), MOST_DRAWN)]
 
 
 def mean_curve(series: Sequence[Series]) -> Series:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from warmuplab.base.words import plural, warmup_phrase
 from warmuplab.figures import style
-from warmuplab.figures.lines import Line
+from warmuplab.figures.lines import MOST_DRAWN, Line
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms
 
@@ -142,4 +142,6 @@ def footer(study: Study, arms: Arms) -> str:
     mean = f", mean of {seeds} seeds" if seeds > 1 else ", one seed"
     left_out = max(len(arms.settings), len(arms.rates)) > MOST_PANELS
     part = f" The first {MOST_PANELS} settings and rates are drawn." if left_out else ""
+    if arms.runs.groupby(["setting", "rate", "warmup"]).size().max() > MOST_DRAWN:
+        part += f" Of each arm {MOST_DRAWN} runs are drawn, means are of all."
     return f"Study {study.name}: {plural(runs['total'], 'run')}{mean}{code}.{part}"

@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from warmuplab.base.portions import whole_portion
 from warmuplab.figures.heatmap import draw_heatmap
-from warmuplab.figures.lines import Line, draw_dots, draw_lines
+from warmuplab.figures.lines import Line, draw_dots, draw_lines, some_of
 from warmuplab.figures.panels import (
     MOST_PANELS,
     add_foot,
@@ -119,7 +119,7 @@ def draw_memorisation(study: Study, arms: Arms) -> Figure | None:
     for row, setting in enumerate(grid.rows):
         for column, rate in enumerate(grid.columns):
             for line in lines_of(curves, arms, grid, setting, rate, by="overfit/unseen_loss"):
-                for losses, values in line.runs:
+                for losses, values in some_of(line.runs):
                     axes[row, column].plot(losses, values, color=line.colour, linewidth=1.1, alpha=0.8)
             axes[row, column].axhline(0, color="grey", linewidth=0.8)
         axes[row, 0].set_ylabel("early − unseen [nats]", fontsize=8)

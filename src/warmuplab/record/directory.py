@@ -1,12 +1,18 @@
 """What runs left on disk, read back: their summaries, configurations, series and spikes."""
 
+import io
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -16,7 +22,7 @@ from warmuplab.base.files import reason
 from warmuplab.base.words import listed
 from warmuplab.config.keys import WHERE_IT_LIES, completed, is_among
 from warmuplab.config.overrides import flat
-from warmuplab.record.verifying import COMPLETE, CONFIG, SUMMARY, problem_of, read_summary
+from warmuplab.record.verifying import COMPLETE, CONFIG, SUMMARY, Contents, Read, problem_of, read_summary
 from warmuplab.series.instability import Episode
 from warmuplab.series.spikes import Spike, find_spikes
 
@@ -59,20 +65,32 @@ def look_through(source: Path) -> Found:
     """The run directories in `source`, each read to its end."""
     found = Found([], {}, [])
     for path in sorted(source.glob("*/")):
-        if not os.path.lexists(path / SUMMARY):
-            if (path / CONFIG).exists():
-                found.unfinished.append(path)
-            continue
-        try:
-            problem, summary = problem_of(path, thorough=True), read_summary(path)
-        except OSError as error:
-            problem, summary = reason(error), None
-        config = {} if problem else evidence_of(path)
-        if problem is None and summary is not None and (config or summary["status"] not in COMPLETE):
-            found.runs.append(RunDirectory(path, summary, config))
-        else:
-            found.damaged[path] = problem or f"{CONFIG} cannot be read"
+        if ended(path):
+            run = read_run(path, Contents())
+            if isinstance(run, RunDirectory):
+                found.runs.append(run)
+            else:
+                found.damaged[path] = run
+        elif (path / CONFIG).exists():
+            found.unfinished.append(path)
     return found
+
+
+def ended(directory: Path) -> bool:
+    """Whether the run there came to an end, well or not: else it trains now, or was killed."""
+    return os.path.lexists(directory / SUMMARY)
+
+
+def read_run(path: Path, read: Read) -> RunDirectory | str:
+    """The run that ended in that directory, or what is wrong with its record. What `read` gives is looked at."""
+    try:
+        problem, summary = problem_of(path, thorough=True, read=read), read_summary(path, read)
+    except OSError as error:
+        problem, summary = reason(error), None
+    config = {} if problem else evidence_of(path, read)
+    if problem is None and summary is not None and (config or summary["status"] not in COMPLETE):
+        return RunDirectory(path, summary, config)
+    return problem or f"{CONFIG} cannot be read"
 
 
 def find_directory(run: str, outputs: Path) -> Path:
@@ -91,22 +109,58 @@ def find_directory(run: str, outputs: Path) -> Path:
     return found[0]
 
 
-def read_config(directory: Path) -> dict[str, Any]:
+def read_config(directory: Path, read: Read = Path.read_bytes) -> dict[str, Any]:
     """The configuration in a run directory, nested, with the keys that came after it filled in.
 
     Raises one of `UNREADABLE` where there is none that can be read.
     """
-    loaded = OmegaConf.load(directory / CONFIG)
-    plain = OmegaConf.to_container(loaded) if isinstance(loaded, DictConfig) else None
+    plain = _parsed(read(directory / CONFIG).decode("utf-8"))
     if not isinstance(plain, dict):
         raise ValueError(f"{directory / CONFIG} is not a mapping")
     return completed({str(name): value for name, value in plain.items()})
 
 
-def evidence_of(directory: Path) -> dict[str, Any]:
+def _parsed(text: str) -> Any:
+    """A configuration in YAML, as OmegaConf reads it.
+
+    Runs of a study differ in few of their groups. Each group is parsed once, which takes milliseconds, where the text
+    is nothing but groups; else the text is parsed as a whole.
+    """
+    lines = text.splitlines(keepends=True)
+    begins = [i for i, line in enumerate(lines) if line[:1] not in (" ", "\n")]
+    if not begins or begins[0] != 0 or not all(_GROUP.match(lines[i]) for i in begins):
+        return _as_omegaconf_reads(text)
+    members: dict[Any, Any] = {}
+    for begin, end in pairwise([*begins, len(lines)]):
+        group = _group("".join(lines[begin:end]))
+        if group is None or members.keys() & group.keys():
+            return _as_omegaconf_reads(text)  # which may say what is wrong
+        members |= group
+    return members
+
+
+_GROUP = re.compile(r"\w+:(\s|$)", re.ASCII)
+
+
+@lru_cache(maxsize=4096)
+def _group(text: str) -> dict[Any, Any] | None:
+    """A group with its name, not to be changed; None where it cannot be read alone."""
+    try:
+        group = _as_omegaconf_reads(text)
+    except UNREADABLE:
+        return None
+    return group if isinstance(group, dict) and len(group) == 1 else None
+
+
+def _as_omegaconf_reads(text: str) -> Any:
+    loaded = OmegaConf.load(io.StringIO(text))
+    return OmegaConf.to_container(loaded) if isinstance(loaded, DictConfig) else None
+
+
+def evidence_of(directory: Path, read: Read = Path.read_bytes) -> dict[str, Any]:
     """The settings of a run, by dotted keys, as far as they describe the run; empty where it has no record of them."""
     try:
-        config = read_config(directory)
+        config = read_config(directory, read)
     except UNREADABLE:
         return {}
     return told(config)
@@ -114,10 +168,15 @@ def evidence_of(directory: Path) -> dict[str, Any]:
 
 def told(config: Mapping[str, Any]) -> dict[str, Any]:
     """A nested configuration by dotted keys, without where the run lies and how it is published."""
-    return {key: value for key, value in flat(config).items() if not is_among(key, WHERE_IT_LIES)}
+    return {key: value for key, value in flat(config).items() if not _says_where(key)}
 
 
-def recorded_spikes(summary: Mapping[str, Any], metrics: pd.DataFrame) -> list[Spike]:
+@cache
+def _says_where(key: str) -> bool:
+    return is_among(key, WHERE_IT_LIES)
+
+
+def recorded_spikes(summary: Mapping[str, Any], metrics: "pd.DataFrame | Mapping[str, NDArray[Any]]") -> list[Spike]:
     """The spikes of a run's training loss, as its `summary` has them.
 
     Records that are older than that hold none: theirs are found in `metrics`, a row per step.
@@ -125,7 +184,7 @@ def recorded_spikes(summary: Mapping[str, Any], metrics: pd.DataFrame) -> list[S
     recorded = summary.get("spikes")
     if isinstance(recorded, list):
         return [Spike(**spike) for spike in recorded]
-    return find_spikes(metrics[LOSS].to_numpy(), metrics.get(BUCKET)) if LOSS in metrics else []
+    return find_spikes(np.asarray(metrics[LOSS]), metrics.get(BUCKET)) if LOSS in metrics else []
 
 
 def recorded_episodes(summary: Mapping[str, Any]) -> list[Episode]:

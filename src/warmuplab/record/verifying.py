@@ -8,14 +8,15 @@ import dataclasses
 import errno
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warmuplab.base.files import checksum, read_json
+from warmuplab.base.files import checksum, parsed_json
 from warmuplab.series.instability import Episode
 from warmuplab.series.spikes import Spike
 
@@ -57,9 +58,25 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _NEEDED = ("values", "timings")  # these every older summary of a complete run has
 
 
-def read_summary(directory: Path) -> dict[str, Any] | None:
+Read = Callable[[Path], bytes]
+"""Gives what a file holds; raises `OSError` as the system does."""
+
+
+class Contents:
+    """What the files of a run directory hold, each read once. Called with a path."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, bytes] = {}
+
+    def __call__(self, path: Path) -> bytes:
+        if path not in self._known:
+            self._known[path] = path.read_bytes()
+        return self._known[path]
+
+
+def read_summary(directory: Path, read: Read = Path.read_bytes) -> dict[str, Any] | None:
     """The `summary.json` of a run directory, None where there is none that can be read."""
-    summary = read_json(directory / SUMMARY)
+    summary = parsed_json(directory / SUMMARY, read)
     return summary if isinstance(summary, dict) else None
 
 
@@ -76,10 +93,11 @@ def sealed(summary: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     return whole | {CHECKSUM: _checksum_of(whole)}
 
 
-def problem_of(directory: Path, *, thorough: bool = False) -> str | None:
+def problem_of(directory: Path, *, thorough: bool = False, read: Read | None = None) -> str | None:
     """What is wrong with the record in `directory`, in a few words; None where it is whole, or not there yet.
 
-    A failed run needs a summary alone. With `thorough` tables without a checksum are read to their end.
+    A failed run needs a summary alone. With `thorough` tables without a checksum are read to their end. What `read`
+    gives is looked at; without it an answer is kept as long as the files stay as they are.
 
     Raises `OSError` where the system cannot read it now, which says nothing about the record.
     """
@@ -89,6 +107,8 @@ def problem_of(directory: Path, *, thorough: bool = False) -> str | None:
         seen = tuple((path.name, path.lstat().st_mtime_ns, path.lstat().st_size) for path in _listed(directory))
     except FileNotFoundError:
         return "another process changes it"
+    if read is not None:
+        return _find_problem(directory, thorough, [name for name, _, _ in seen], read)
     return _problem(directory, thorough, seen)
 
 
@@ -99,24 +119,30 @@ def _listed(directory: Path) -> list[Path]:
 @cache
 def _problem(directory: Path, thorough: bool, seen: tuple[tuple[str, int, int], ...]) -> str | None:
     """`seen` are the files: while they stay as they are, so does the answer."""
-    summary = read_summary(directory)
+    return _find_problem(directory, thorough, [name for name, _, _ in seen], Path.read_bytes)
+
+
+def _find_problem(directory: Path, thorough: bool, there: Collection[str], read: Read) -> str | None:
+    summary = read_summary(directory, read)
     if summary is None:
         return problem_of_file(directory / SUMMARY, {}, f"{SUMMARY} cannot be read")
     told = problem_of_summary(summary, directory.name)
     if told is not None or summary.get("status") not in COMPLETE:
         return told
     if FILES not in summary:
-        return _problem_of_tables(directory, thorough)
-    there = {name for name, _, _ in seen}
+        return _problem_of_tables(directory, thorough, read)
     for name in summary[FILES]:
-        told = problem_of_file(directory / name, summary)
+        told = problem_of_file(directory / name, summary, read=read)
         if told is not None and (name in there or name not in (WEIGHTS, TOKENIZER)):
             return told
     return None
 
 
 def problem_of_file(
-    path: Path, summary: Mapping[str, Any], otherwise: str = "{} is not as it was written: its checksum is wrong"
+    path: Path,
+    summary: Mapping[str, Any],
+    otherwise: str = "{} is not as it was written: its checksum is wrong",
+    read: Read = Path.read_bytes,
 ) -> str | None:
     """What is wrong with a file of the record that has this `summary`; None where it is as it was written.
 
@@ -125,11 +151,17 @@ def problem_of_file(
     try:
         files = summary.get(FILES)
         known = files.get(path.name) if isinstance(files, dict) else None
-        return None if checksum(path) == known else otherwise.format(path.name)
+        return None if _checksum_of_file(path, read) == known else otherwise.format(path.name)
     except OSError as error:
         if error.errno not in NOT_THERE:
             raise
         return f"{path.name} cannot be read: {error.strerror}"
+
+
+def _checksum_of_file(path: Path, read: Read) -> str:
+    if path.name in (WEIGHTS, TOKENIZER):  # which may be large, and are looked at for nothing else
+        return checksum(path)
+    return hashlib.sha256(read(path)).hexdigest()
 
 
 def problem_of_summary(summary: Mapping[str, Any], name: str) -> str | None:
@@ -181,13 +213,13 @@ def _checksum_of(summary: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def _problem_of_tables(directory: Path, thorough: bool) -> str | None:
+def _problem_of_tables(directory: Path, thorough: bool, read: Read) -> str | None:
     for name in (METRICS, LAYERS):
         path = directory / name
         if name == LAYERS and not path.exists():
             continue
         try:
-            table = pq.ParquetFile(path)
+            table = pq.ParquetFile(pa.BufferReader(read(path)))
             if thorough:
                 table.read()
             if "step" not in table.schema_arrow.names:

@@ -13,9 +13,9 @@ from warmuplab.base.files import replace_atomically, write_json
 from warmuplab.base.words import plural
 from warmuplab.config.overrides import as_cell
 from warmuplab.config.rerun import again
-from warmuplab.record.directory import Found, RunDirectory, look_through
+from warmuplab.record.directory import Found, RunDirectory
 from warmuplab.record.verifying import COMPLETE
-from warmuplab.study import manifest
+from warmuplab.study import manifest, reading
 from warmuplab.study.compact import write_compactly
 from warmuplab.study.results import (
     CURVES,
@@ -30,7 +30,7 @@ from warmuplab.study.results import (
     load,
     read_table,
 )
-from warmuplab.study.tables import curves_and_rises, layers_table
+from warmuplab.study.tables import Measured, curves_table, layers_table, rises_table
 
 
 def update(
@@ -46,7 +46,7 @@ def update(
     check_study(study)
     source, folder = outputs / study, results / study
     with usable_folder("--outputs", source):
-        there = look_through(source)
+        there, measured = reading.read(source)
         directories = there.runs
     with usable_folder("--results", folder):
         collected = (folder / RUNS).exists()
@@ -64,24 +64,40 @@ def update(
         )
         return load(study, results), [note, *_notes(study, there)]
     with usable_folder("--results", folder):
-        collect(study, directories, folder, registered or {})
+        collect(study, directories, measured, folder, registered or {})
     return load(study, results), _notes(study, there)
 
 
-def collect(study: str, directories: Sequence[RunDirectory], folder: Path, registered: Mapping[str, str]) -> None:
-    """Write the tables and `manifest.json` of `directories` to `folder`; no `layers.parquet` without measurements."""
+def collect(
+    study: str,
+    directories: Sequence[RunDirectory],
+    measured: list[Measured],
+    folder: Path,
+    registered: Mapping[str, str],
+) -> None:
+    """Write the tables and `manifest.json` to `folder`: of `directories`, and of what these runs `measured`.
+
+    There is no `layers.parquet` without measurements. `measured` is empty at the end, and only one table at a time is
+    in memory: that of a large study is a large one.
+    """
+    _write(curves_table(measured), folder / CURVES)
+    _write(rises_table([row for part in measured for row in part.episodes]), folder / EPISODES)
+    _write(rises_table([row for part in measured for row in part.spikes]), folder / SPIKES)
+    _write(layers_table(measured), folder / LAYERS)
+    measured.clear()
     varying = varying_keys(run.config for run in directories)
     runs = runs_table(directories, varying)
-    curves, episodes, spikes = curves_and_rises(directories)
-    layers = layers_table(directories)
-    tables = {CURVES: curves, EPISODES: episodes, SPIKES: spikes, LAYERS: layers, RUNS: runs}
-    for name, table in tables.items():
-        if table is None:
-            (folder / name).unlink(missing_ok=True)  # of an earlier collection
-            continue
-        with replace_atomically(folder / name) as temporary:
-            write_compactly(table, temporary)
+    _write(runs, folder / RUNS)
     write_json(folder / MANIFEST, manifest.describe(study, directories, runs, varying, registered))
+
+
+def _write(table: pd.DataFrame | None, path: Path) -> None:
+    """Write a table, or remove that of an earlier collection where there is none."""
+    if table is None:
+        path.unlink(missing_ok=True)
+        return
+    with replace_atomically(path) as temporary:
+        write_compactly(table, temporary)
 
 
 def varying_keys(configs: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -24,18 +24,20 @@ class Timed:
         self._step, self._spec, self._gate = population.step, spec, gate
         self._on_gpu = population.device.type == "cuda"
         self._taken, self._began, self.seconds = 0, 0.0, 0.0
+        self._processor_began, self.processor = 0.0, 0.0
 
     def __call__(self, *arguments: Any) -> Any:
         """One step."""
         if self._taken == self._spec.warm_up:
             self._wait()
             self._gate()
-            self._began = time.perf_counter()
+            self._began, self._processor_began = time.perf_counter(), time.process_time()
         result = self._step(*arguments)
         self._taken += 1
         if self._taken == self._spec.warm_up + self._spec.steps:
             self._wait()
             self.seconds = time.perf_counter() - self._began
+            self.processor = time.process_time() - self._processor_began
         return result
 
     def _wait(self) -> None:
@@ -63,6 +65,7 @@ def bare(spec: Spec, gate: Gate) -> dict[str, Any]:
         "tokens": work.tokens,
         "flops": work.flops,
         "seconds": timed.seconds,
+        "processor": timed.processor,
         "weights": trainer.population.model.size,
     }
 

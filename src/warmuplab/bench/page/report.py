@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from warmuplab.base.files import write_text
-from warmuplab.bench import growth, ratios, throughput
+from warmuplab.bench import growth, ratios, scale, throughput
 from warmuplab.bench.contenders import NAMES
 from warmuplab.bench.page.device_tables import DEVICE_SECTIONS
 from warmuplab.bench.page.markdown import failed, table
@@ -184,6 +184,44 @@ def _operations(values: Values) -> str:
     )
 
 
+def _workers(values: Values) -> str:
+    rows = []
+    for count in sorted({value["workers"] for value in values} - {1}):
+        shares: dict[str, list[float]] = {"seconds": [], "processor": []}
+        for value in values:
+            alone = next(v for v in values if v["round"] == value["round"] and v["workers"] == 1)
+            if value["workers"] == count and "processes" in value and "processes" in alone:
+                for seconds, of_rounds in shares.items():
+                    of_rounds.append(scale.efficiency(value, alone, seconds))
+        said = [str(ratios.spread(of_rounds) or "-") for of_rounds in shares.values()]
+        rows.append([str(count), *said])
+    heads = ["workers", "efficiency", "by processor time"]
+    return (
+        "## Several workers\n\nWhat each of several workers keeps of the pace of one that has the machine to itself,"
+        " taken within a round: median, with the smallest and the largest. By processor time it is what they lose to"
+        " shared caches and memory; by time it is also what they lose to other programs."
+        f"\n\n{table(heads, rows)}"
+    )
+
+
+def _collecting(values: Values) -> str:
+    rows = [
+        [
+            f"{value['runs']:,}",
+            f"{value['processor']:.1f}",
+            f"{1000 * value['processor'] / value['runs']:.1f}",
+            f"{value['seconds']:.1f}",
+            f"{value['peak_memory'] / 1e6:,.0f}",
+        ]
+        for value in values
+    ]
+    heads = ["runs", "processor time, s", "ms per run", "seconds", "peak memory, MB"]
+    return (
+        "## Collecting\n\nFrom run directories to `results/`: copies of one short run with the default probes, by as"
+        f" many processes as there are cores. Memory: of the largest process.\n\n{table(heads, rows)}"
+    )
+
+
 def _probes(values: Values) -> str:
     seconds: dict[str, dict[int, float]] = {}
     for value in values:
@@ -206,6 +244,8 @@ SECTIONS: dict[str, Section] = {
     "runs": _runs,
     "start-up": _start_up,
     "operations": _operations,
+    "workers": _workers,
+    "collecting": _collecting,
     "probes": _probes,
     **DEVICE_SECTIONS,
 }

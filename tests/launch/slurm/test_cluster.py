@@ -177,7 +177,7 @@ def test_a_person_at_a_terminal_is_asked(tmp_path: Path, answer: str) -> None:
     )  # fmt: skip
     os.close(there)
     seen = Seen(here)
-    seen.until("RUNNING on")
+    seen.until("0 RUNNING")
     os.write(here, b"\x03")
     seen.until("Cancel them?")
     os.write(here, f"{answer}\n".encode())

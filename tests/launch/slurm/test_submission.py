@@ -17,11 +17,11 @@ from warmuplab.launch.slurm.states import Ended, SilentError, Task
 from warmuplab.launch.slurm.submission import FullError
 
 SQUEUE = """\
-3|0|COMPLETED|None|vm|quick-0a
-3|1|RUNNING|None|node[1-2]|quick-0a
-3|2|PENDING|Resources||quick-0a
-7|N/A|RUNNING|None|vm|wrap
-9|0|PENDING|BeginTime||with|bars
+3|0|COMPLETED|None|quick-0a
+3|1|RUNNING|None|quick-0a
+3|2|PENDING|Resources|quick-0a
+7|N/A|RUNNING|None|wrap
+9|0|PENDING|BeginTime|with|bars
 """
 
 
@@ -51,13 +51,13 @@ def test_states_are_those_that_squeue_prints(tools: Path) -> None:
     stands_in(tools, "squeue", f"printf %s {shlex.quote(SQUEUE)}")
     found = states.tasks()
     assert found == {
-        ("quick-0a", 0): Task(3, 0, "COMPLETED", "None", "vm"),
-        ("quick-0a", 1): Task(3, 1, "RUNNING", "None", "node[1-2]"),
-        ("quick-0a", 2): Task(3, 2, "PENDING", "Resources", ""),
-        ("with|bars", 0): Task(9, 0, "PENDING", "BeginTime", ""),
+        ("quick-0a", 0): Task(3, 0, "COMPLETED", "None"),
+        ("quick-0a", 1): Task(3, 1, "RUNNING", "None"),
+        ("quick-0a", 2): Task(3, 2, "PENDING", "Resources"),
+        ("with|bars", 0): Task(9, 0, "PENDING", "BeginTime"),
     }
     assert [str(found["quick-0a", index]) for index in (1, 2)] == [
-        "3_1 RUNNING on node[1-2]",
+        "3_1 RUNNING",
         "3_2 PENDING (Resources)",
     ]
     (call,) = called(tools, "squeue")
@@ -65,9 +65,9 @@ def test_states_are_those_that_squeue_prints(tools: Path) -> None:
     assert "--states=all" in call
 
 
-@pytest.mark.parametrize("lines", [("8|0|RUNNING|None|vm|a", "5|0|FAILED|None|vm|a"), ("4|0|FAILED|None|vm|a",)])
+@pytest.mark.parametrize("lines", [("8|0|RUNNING|None|a", "5|0|FAILED|None|a"), ("4|0|FAILED|None|a",)])
 def test_of_a_job_file_that_was_submitted_twice_the_living_task_counts(lines: tuple[str, ...]) -> None:
-    living = "8|0|RUNNING|None|vm|a"
+    living = "8|0|RUNNING|None|a"
     for order in ([living, *lines], [*lines, living]):
         assert states.read("\n".join(order))["a", 0].array == 8
 

@@ -145,6 +145,24 @@ def test_a_full_queue_takes_smaller_arrays_one_after_the_other(tmp_path: Path, s
     assert max(len(array.populations) for array in slurm.arrays) == 2
 
 
+def test_a_queue_that_takes_nothing_is_tried_again_and_told_once(
+    tmp_path: Path, slurm: Slurm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slurm.room = 0
+    tries = 0
+
+    def show(sweep: queue.Sweep) -> None:
+        nonlocal tries
+        tries += 1
+        assert sweep.scheduler == ("SLURM: 2 to be submitted when it takes more" if tries < 4 else sweep.scheduler)
+        slurm.room = 2 if tries == 3 else slurm.room
+
+    planned = queue.plan([[worker.prepare(config)] for config in configs(tmp_path, 2)])
+    backend.run(planned, 2, show, Settings())
+    assert len(planned.among(queue.DONE)) == 2
+    assert capsys.readouterr().out.count("SLURM takes no more jobs now (job submit limit): tried again every") == 1
+
+
 def test_a_controller_that_starts_again_is_waited_for(
     tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

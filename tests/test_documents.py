@@ -14,7 +14,7 @@ OF_THE_READER = {  # files that a command or the reader writes
     "results/mine/report.md",
     "results/quick/dashboard.html",
 }
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "Makefile")]
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "Makefile", "docs/cluster.md")]
 
 
 def named_files(text: str) -> set[str]:

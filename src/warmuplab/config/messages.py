@@ -241,6 +241,8 @@ def _not_valid(error: OmegaConfBaseException) -> str:
         return str(error)
     if not isinstance(error, ValidationError):
         given = _given(error, key)
+        if key.startswith("hydra.launcher.slurm.options."):  # which has no keys until some are added
+            return f"{given}: an option of sbatch is added with a +; type +{given if '=' in given else f'{key}=VALUE'}"
         return f"{given}: no such key; {_meant(_key(given), given) or _settings_hint()}"
     if key == "study" and hasattr(error.value, "keys"):
         return f"{_as_given(key)}: the file is empty or lacks the first line `# @package _global_`; {FORM_HINT}"

@@ -63,7 +63,7 @@ def table(sweep: Sweep) -> Group:
     rows = Table(box=None, pad_edge=False, header_style="bold")
     with_jobs = any(population.job for population in sweep.populations)
     for heading in ("population", "job") if with_jobs else ("population",):
-        rows.add_column(heading)
+        rows.add_column(heading, no_wrap=True)
     for heading in ("members", "step", "loss", "diverged", "spiking", "steps/s", "left"):
         rows.add_column(heading, justify="right")
     for population in sweep.among(TRAINING, WRITING):

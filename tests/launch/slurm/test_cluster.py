@@ -3,11 +3,13 @@
 Whatever becomes of the jobs, the records are to the byte those of a sweep on this machine without SLURM.
 """
 
+import fcntl
 import os
 import pty
 import re
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -171,11 +173,12 @@ def test_a_person_at_a_terminal_is_asked(tmp_path: Path, answer: str) -> None:
     process = subprocess.Popen(
         [*TRAIN, "-m", *OVERRIDES, *typed], stdin=there, stdout=there, stderr=there, cwd=ROOT, start_new_session=True,
         env=os.environ | {"TERM": "xterm", "COLUMNS": "160"},
+        preexec_fn=_heeds_its_terminal,
     )  # fmt: skip
     os.close(there)
     seen = Seen(here)
-    seen.until("RUNNING on")
-    process.send_signal(signal.SIGINT)
+    seen.until("0 RUNNING")
+    os.write(here, b"\x03")
     seen.until("Cancel them?")
     os.write(here, f"{answer}\n".encode())
     seen.until("Cancelled." if answer == "y" else "cancels them")
@@ -186,6 +189,11 @@ def test_a_person_at_a_terminal_is_asked(tmp_path: Path, answer: str) -> None:
     else:
         assert len(jobs("running")) == 1
     os.close(here)
+
+
+def _heeds_its_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a job in the background ignores
 
 
 class Seen:

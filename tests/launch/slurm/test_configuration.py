@@ -3,11 +3,14 @@
 import dataclasses
 from typing import Any
 
+import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 
 from warmuplab.config import known
 from warmuplab.config.compose import CONFIG_FOLDER
+from warmuplab.config.messages import one_line
 from warmuplab.launch.slurm.settings import Settings
 
 
@@ -24,6 +27,16 @@ def test_the_key_and_the_option_are_the_same() -> None:
     assert by_key == by_option
     assert by_key["slurm"]["options"] == {"qos": "low"}
     assert launcher()["cluster"] == "local"
+
+
+@pytest.mark.parametrize(
+    ("typed", "remedy"), [("options.qos=low", "options.qos=low"), ("options={qos: low}", "options.qos=VALUE")]
+)
+def test_how_an_option_of_sbatch_is_typed_is_said(typed: str, remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["train.py", f"hydra.launcher.slurm.{typed}"])
+    with pytest.raises(ConfigCompositionException) as caught:
+        launcher(f"hydra.launcher.slurm.{typed}")
+    assert str(one_line(caught.value)).endswith(f"added with a +; type +hydra.launcher.slurm.{remedy}")
 
 
 def test_the_defaults_of_the_file_are_those_of_the_code() -> None:

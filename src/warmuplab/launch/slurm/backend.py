@@ -96,7 +96,7 @@ class _Watch:
             return
         if not self.sweep.among(WAITING):
             return
-        largest = states.largest_array()
+        largest, was_full = states.largest_array(), bool(self.full)
         while waiting := self.sweep.take(largest):
             for population in waiting:
                 population.file.progress_path.unlink(missing_ok=True)
@@ -108,7 +108,7 @@ class _Watch:
                 if len(array.populations) > 1:
                     largest = len(array.populations) // 2
                     continue
-                if not self.jobs:
+                if not self.jobs and not was_full:
                     say(f"SLURM takes no more jobs now ({error}): tried again every {SECONDS_BETWEEN_TRIES:.0f} s.")
                 return
             self.full, self.asked = "", -SECONDS_BETWEEN_ASKS

@@ -37,7 +37,6 @@ class Task:
     index: int
     state: str
     reason: str
-    node: str
 
     @property
     def job(self) -> str:
@@ -58,8 +57,7 @@ class Task:
         return f"{self.state} ({self.reason})" if self.is_queued and self.reason not in NO_REASON else self.state
 
     def __str__(self) -> str:
-        where = f" on {self.node}" if self.node and not self.is_queued else ""
-        return f"{self.job} {self.kind}{where}"
+        return f"{self.job} {self.kind}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Ended:
 
 def tasks() -> dict[Key, Task]:
     """The tasks of all arrays of this user that SLURM remembers. Raises `SilentError`."""
-    command = ["squeue", "--me", "--array", "--states=all", "--noheader", "--format=%F|%K|%T|%r|%N|%j"]
+    command = ["squeue", "--me", "--array", "--states=all", "--noheader", "--format=%F|%K|%T|%r|%j"]
     return read(_answer(command))
 
 
@@ -81,10 +79,10 @@ def read(answer: str) -> dict[Key, Task]:
     """The tasks in what `squeue` prints. Of two arrays with one name, a file submitted twice, the later one counts."""
     found: dict[Key, Task] = {}
     for line in answer.splitlines():
-        array, index, state, reason, node, name = [*line.strip().split("|", 5), *[""] * 6][:6]
+        array, index, state, reason, name = [*line.strip().split("|", 4), *[""] * 5][:5]
         if not array.isdigit() or not index.isdigit():  # a job that is no array
             continue
-        task = Task(int(array), int(index), state, reason, node)
+        task = Task(int(array), int(index), state, reason)
         before = found.get((name, task.index))
         if before is None or (before.is_over, -before.array) >= (task.is_over, -task.array):
             found[name, task.index] = task

@@ -1,5 +1,6 @@
 """Handing arrays to `sbatch`, and what its refusals mean."""
 
+import re
 import subprocess
 from collections.abc import Sequence
 
@@ -13,9 +14,10 @@ IS_FULL = ("temporarily unable to accept job", "submit limit", "submitjob", "inv
 """What SLURM says, in small letters, where it would take the array another time, or a smaller one."""
 # The first that fits counts: an account may be refused in combination with a partition.
 SAYS_WHY = {
-    "account": ("account", "see `sacctmgr show associations user=$USER` for yours"),
+    "maxwall": ("time", "use fewer minutes; `sacctmgr show qos` lists the limits"),
+    "invalid account": ("account", "see `sacctmgr show associations user=$USER` for yours"),
     "partition": ("partition", "leave it out for the default one"),
-    "time limit": ("time", "use fewer minutes; `sinfo` lists the limits"),
+    "time limit is": ("time", "use fewer minutes; `sinfo` lists the limits"),
     "memory": ("memory", "use less; `sinfo --format='%R %m'` lists what nodes have"),
     "generic resource": ("gpus", "see `sinfo --format='%R %G'` for what there is"),
     "gres": ("gpus", "see `sinfo --format='%R %G'` for what there is"),
@@ -54,9 +56,13 @@ def submit(array: Array, text: str, settings: Settings) -> int:
         return int(number)
     array.forget()
     said = in_one_line("; ".join(words)) or f"sbatch ended with status {status}"
-    if any(sign in said.lower() for sign in IS_FULL):
-        raise FullError(said)
-    raise _refused(said, settings)
+    raise FullError(said) if _is_full(said) else _refused(said, settings)
+
+
+def _is_full(said: str) -> bool:
+    """Whether there may be room another time. One sentence speaks of many limits; then a name says which is meant."""
+    named = re.findall(r"\b\w+Limit\b", said)
+    return any(sign in said.lower() for sign in IS_FULL) and all("SubmitJob" in limit for limit in named)
 
 
 def _sbatch(array: Array) -> tuple[list[str], str, int]:

@@ -11,7 +11,7 @@ import pytest
 from support.composing import ROOT
 from support.synthetic_study import small_study
 from warmuplab.commands import figures
-from warmuplab.figures.index import CLAIM_FIGURES, PILOT_FIGURES, STUDY_FIGURES, names
+from warmuplab.figures.index import CLAIM_FIGURES, FOREST, PILOT_FIGURES, STUDY_FIGURES, names
 from warmuplab.study import collect, roles
 from warmuplab.study.results import Study
 
@@ -29,7 +29,8 @@ def test_every_figure_of_a_study_has_a_name_on_the_command_line() -> None:
     ).stdout
     named = [line.split()[0] for line in listed.splitlines()]
     assert named == ["all", "notes", *names()]
-    assert set(named[2:]) == {figure.name for figure in (STUDY_FIGURES | PILOT_FIGURES | CLAIM_FIGURES).values()}
+    drawn = {figure.name for figure in (STUDY_FIGURES | PILOT_FIGURES | CLAIM_FIGURES).values()}
+    assert set(named[2:]) == drawn | {FOREST.name}
 
 
 def test_a_figure_by_name_is_png_and_svg(study: Study, capsys: pytest.CaptureFixture[str]) -> None:

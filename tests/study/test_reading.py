@@ -20,6 +20,7 @@ from warmuplab.record.directory import look_through, recorded_episodes, recorded
 from warmuplab.record.verifying import Contents
 from warmuplab.series.thinning import kept_positions
 from warmuplab.study import collect, reading
+from warmuplab.study.compact import write_compactly
 from warmuplab.study.tables import most_kept
 
 EPISODE = {"start": 400, "peak": 405, "height": 5.0, "back_after": 21}
@@ -101,7 +102,7 @@ def test_the_tables_are_those_of_a_plain_reading(outputs: Path, tmp_path: Path) 
         assert len(expected) >= 2, name
         typed = expected.astype({column: kind for column, kind in kinds.items() if column in expected})
         path = tmp_path / "expected.parquet"
-        typed.to_parquet(path, index=False, compression="zstd")
+        write_compactly(typed, path)
         assert (tmp_path / "tiny" / f"{name}.parquet").read_bytes() == path.read_bytes(), name
 
 

@@ -74,7 +74,9 @@ def keep_256_colours(png: Path) -> None:
     from PIL import Image
 
     with Image.open(png) as image:
-        reduced = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        # The default, median cut, gives a colour of few pixels the colour of a neighbour: vermilion turned orange.
+        rgb = image.convert("RGB")
+        reduced = rgb.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         resolution = image.info.get("dpi", (100, 100))
     reduced.save(png, optimize=True, dpi=resolution)
 

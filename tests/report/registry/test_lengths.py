@@ -75,19 +75,21 @@ def test_the_table_marks_the_better_of_two_rates_and_says_what_suffices() -> Non
     short, slow, long = table.rows
     assert short == ["200", "**8e-3**", "0.98", "16", "60 (30 %)", "60 (30 %)", "4.000", "4.500", "0.200"]
     assert slow[1] == "4e-3"
-    assert slow[5] == "none"
+    assert slow[5] == "no warmup"
     assert long[:6] == ["3,200", "8e-3", "0.98", "16", "960 (30 %)", "320 (10 %)"]
-    assert table.header[-1] == "Regret of 10 % of the steps"
+    assert table.header[-1] == "Extra loss at 10 % of the steps"
 
 
 def test_the_sentence_says_for_which_runs_and_the_limit_of_rules_that_are_no_share() -> None:
     ladders = [SHORT, LONG]
-    said = rule_sentence(scored(Rule("100 steps", lambda _: 100.0), ladders), ladders)
-    assert said.startswith("In runs of 200 to 3,200 steps a warmup of 100 steps, at most 30 % of the run ends 0.")
-    share = rule_sentence(scored(families()[1][0], ladders), ladders)
+    said = rule_sentence(scored(Rule("100 steps", lambda _: 100.0), ladders), ladders, LENGTH)
+    assert said.startswith(
+        "In 2 settings of 200 to 3,200 steps (2 seeds, not tested) a warmup of 100 steps, at most 30 %"
+    )
+    share = rule_sentence(scored(families()[1][0], ladders), ladders, PILOT)
     assert share == (
-        "In runs of 200 to 3,200 steps a warmup of 10 % of the steps ends 0.11 nats above the best length tried on"
-        " average, 0.20 at worst."
+        "In 2 settings of 200 to 3,200 steps (pilot, 2 seeds, not tested) a warmup of 10 % of the steps cost 0.11 nats"
+        " on average, and 0.20 at worst, against the best length tried."
     )
 
 

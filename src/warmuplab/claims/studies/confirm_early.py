@@ -43,7 +43,7 @@ WORDS = {
         KALRA,
         "Decimal logarithm of the rate times the largest eigenvalue of the Hessian as Adam sees it, where it is"
         " first measured with a rate above 0; 2 is the edge for plain gradient descent. Post-LN.",
-        "The first step is further from the edge",
+        "First step further from edge of stability",
         ("Warmup's first rate is the smallest it has: the claim is nearly true by construction, its size is not.",),
     ),
     "distribution-stability-pre-ln": Words(

@@ -13,7 +13,7 @@ WORDS = {
         f"{LOSS} at the rate where the ramp of the same seed starts to jitter, below the mean over all rates of the"
         " grid: of post-LN and pre-LN, of half the width, and of SGD, whose best rates differ by a factor"
         " of 70. 10 % of warmup.",
-        "Jitter in a ramp tells the peak rate",
+        "Loss jitter in a ramp tells the peak rate",
         (
             "No run was trained at the jitter's rates: between those of the grid the loss is interpolated.",
             "Among the networks with Adam best rates differ by a factor of 3 only.",

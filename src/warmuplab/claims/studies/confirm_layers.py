@@ -42,7 +42,7 @@ WORDS = {
         "Post-LN translation loses by giving warmup to the rest of the network as well as to the decoder.",
         "this project, from its pilot",
         f"{LOSS}: warmup of the decoder alone against warmup of everything. At 1.6e-2.",
-        "Post-LN: the decoder alone beats all",
+        "Post-LN: decoder-only warmup is best",
         (WALK, CLIFF, "The rest is the encoder and the shared embedding: which of both it is, is not asked."),
         figure="layers",
     ),

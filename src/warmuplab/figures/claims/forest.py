@@ -34,11 +34,8 @@ SMALL, BAND = "#e8e0c8", "less than the smallest effect of interest"
 
 
 def in_units(comparison: Comparison, value: float) -> float:
-    """A value of a comparison in units of its smallest effect of interest, from what it is tested against.
-
-    Where an arm is said to be worse by less than a margin, 0 is that margin, and 1 no difference at all.
-    """
-    return (value - comparison.margin) / (abs(comparison.margin) or comparison.smallest_effect)
+    """A value of a comparison in units of its smallest effect of interest, or of its margin; 0 is no difference."""
+    return value / (abs(comparison.margin) or comparison.smallest_effect)
 
 
 def draw_forest(judged: Sequence[Judged]) -> Figure | None:
@@ -60,10 +57,11 @@ def draw_forest(judged: Sequence[Judged]) -> Figure | None:
     _draw_axes(panel, rows)
     _add_legend(figure, judged)
     note = (
-        "Effects in units of the smallest effect of interest, fixed beforehand: right of 0 supports the claim."
-        " Where the claim is that an arm is worse by less than a margin, 0 is the margin and 1 is no difference."
-        " Bars: 95 % intervals, exact sign-flip test. A claim with several parts needs them all; bold is the one that"
-        f" decides. Linear between -1 and 1, logarithmic beyond; what lies beyond {END:g} is drawn there."
+        "Effects in units of the smallest effect of interest, fixed beforehand; 0 is no difference. Right of 0, or of"
+        " the dotted line, supports the claim: there it is that an arm is worse by less than a margin. A claim with several"
+        " parts needs them all; bold is the part whose p-value the verdict has. Bars: 95 % intervals, exact sign-flip"
+        " test. Supported: above 0, which may still be within the band. Inconclusive inside the band: runs at their"
+        f" ceiling hide differences. Linear between -1 and 1, logarithmic beyond; beyond {END:g} drawn there."
     )
     add_foot(figure, wrapped(note, WIDTH - 0.3))
     return figure
@@ -74,6 +72,8 @@ def _draw_claim(panel: Axes, place: float, one: Judged) -> None:
     comparisons = one.claim.contrasts
     if any(comparison.smallest_effect for comparison in comparisons):
         panel.fill_between([-1, 1], place - 0.5, place + 0.5, color=SMALL, linewidth=0, zorder=0.5)
+    for margin in {math.copysign(1, comparison.margin) for comparison in comparisons if comparison.margin}:
+        panel.plot([margin] * 2, [place - 0.45, place + 0.45], color="black", linewidth=1.1, linestyle=":", zorder=2)
     deciding = one.verdict.deciding.contrast.name
     for comparison, part in zip(comparisons, one.verdict.parts, strict=True):
         if not math.isnan(part.effect):
@@ -119,6 +119,7 @@ def _add_legend(figure: Figure, judged: Sequence[Judged]) -> None:
         for setting, mark in MARKS.items()
         if setting in there
     ]
+    handles.append(Line2D([], [], color="black", linewidth=1.1, linestyle=":", label="margin that is tested"))
     figure.suptitle("What the registered claims came to\n", x=0.01, ha="left", fontweight="bold", fontsize=10.5)
     legend = figure.legend(handles=handles, loc="upper left", ncols=5, frameon=False, fontsize=7.5,
                            bbox_to_anchor=(0.0, 1 - 0.25 / figure.get_figheight()), borderpad=0.2)  # fmt: skip

@@ -60,8 +60,8 @@ def draw_forest(judged: Sequence[Judged]) -> Figure | None:
         "Effects in units of the smallest effect of interest, fixed beforehand; 0 is no difference. Right of 0, or of"
         " the dotted line, supports the claim: there it is that an arm is worse by less than a margin. A claim with"
         " several parts needs them all; bold is the part whose p-value the verdict has. Bars: 95 % intervals, exact"
-        " sign-flip test. Supported: above 0, which may still be within the band. Inconclusive inside the band: runs at their"
-        f" ceiling hide differences. Linear between -1 and 1, logarithmic beyond; beyond {END:g} drawn there."
+        " sign-flip test. Supported: above 0, which may still be within the band. Inconclusive inside the band: runs at"
+        f" their ceiling hide differences. Linear between -1 and 1, logarithmic beyond; beyond {END:g} drawn there."
     )
     add_foot(figure, wrapped(note, WIDTH - 0.3))
     return figure

@@ -36,7 +36,7 @@ PARTS = {
 NOTE = (
     "400 steps, 10 % of warmup. Grey: nothing and everything warmed up. Halves are of both stacks; the embedding is"
     " shared with the output. Equal area: no warmup of the decoder, but as much rate over its first fifth. Rows without"
-    " points were not run; at 8e-3 most have 8 seeds. Numbers: seeds that got stuck. Bars: 95 % interval of the mean (t)."
+    " points were not run; at 8e-3 most have 8 seeds. Numbers: seeds that got stuck. Bars: 95 % interval of the mean."
 )
 FEWER = ("all", "deep", "shallow", "encoder", "decoder")  # of few seeds below the cliff
 

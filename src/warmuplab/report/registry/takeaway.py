@@ -36,26 +36,25 @@ SAYINGS = (
     Saying(
         "warmup-helps",
         supported=lambda one: (
-            f"10 % of warmup at twice the rate takes {_nats(1)(one)} off post-LN's final loss, against no warmup at its"
-            " best rate."
+            f"At twice the rate, 10 % of warmup takes {_nats(1)(one)} off post-LN's best final loss without."
         ),
     ),
-    Saying("larger-rates", supported=lambda one: f"With it post-LN still trains at {_times(1)(one)} the peak rate."),
+    Saying("larger-rates", supported=lambda one: f"Post-LN still trains at {_times(1)(one)} the peak rate."),
     Saying(
         "pre-ln-does-not",
         supported=lambda one: "Pre-LN trains as well without.",
-        refuted=lambda one: f"Pre-LN gains {_nats(1, -1.0)(one)} as well, each at its best rate.",
+        refuted=lambda one: f"Pre-LN gains {_nats(1, -1.0)(one)} as well.",
     ),
     Saying(
         "decoder-alone-is-best",
         supported=lambda one: (
-            "Where post-LN gets stuck without warmup, warming up its decoder alone beats warming up everything, by"
+            "Where post-LN gets stuck without warmup, warming up its decoder alone beats warming up everything by"
             f" {_nats(0)(one)}."
         ),
     ),
     Saying(
         "pre-ln-encoder-needs-it",
-        supported=lambda one: "Pre-LN has all of its gain from warmup of its encoder alone.",
+        supported=lambda one: "Pre-LN has all its gain from warmup of its encoder.",
     ),
     Saying(
         "rate-must-fall",

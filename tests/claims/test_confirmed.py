@@ -234,7 +234,7 @@ SAID: dict[
     str, tuple[str, int, Callable[[float], float]]
 ] = {  # numbers of the takeaway's sentences: claim, part, and the number from its mean
     r"takes ([\d.]+) nats off post-LN": ("warmup-helps", 1, lambda effect: effect),
-    r"post-LN still trains at ([\d.]+) times the peak rate": ("larger-rates", 1, lambda effect: 2**effect),
+    r"Post-LN still trains at ([\d.]+) times the peak rate": ("larger-rates", 1, lambda effect: 2**effect),
     r"Pre-LN gains ([\d.]+) nats as well": ("pre-ln-does-not", 1, lambda effect: -effect),
     r"beats warming up everything by ([\d.]+) nats": ("decoder-alone-is-best", 0, lambda effect: effect),
     r"rate fall at the end: it is worth ([\d.]+) nats": ("rate-must-fall", 0, lambda effect: effect),

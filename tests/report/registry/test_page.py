@@ -57,7 +57,7 @@ def test_a_takeaway_has_at_most_120_words_whatever_the_verdicts(verdict: Verdict
 
 def test_a_sentence_says_what_its_verdict_is() -> None:
     assert "Post-LN still trains at 1.3 times the peak rate." in sentences(decided("supported"))
-    assert any("takes 0.40 nats off post-LN's final loss" in said for said in sentences(decided("supported")))
+    assert any("takes 0.40 nats off post-LN's best loss" in said for said in sentences(decided("supported")))
     assert "Pre-LN gains 0.40 nats as well." in sentences(decided("refuted", effect=-0.4))
     assert "Pre-LN trains as well without warmup: inconclusive." in sentences(decided("inconclusive"))
     assert sentences(NOTHING) == []

@@ -36,7 +36,7 @@ SAYINGS = (
     Saying(
         "warmup-helps",
         supported=lambda one: (
-            f"At twice the rate, 10 % of warmup takes {_nats(1)(one)} off post-LN's best final loss without."
+            f"At twice the rate, 10 % of warmup takes {_nats(1)(one)} off post-LN's best loss without it."
         ),
     ),
     Saying("larger-rates", supported=lambda one: f"Post-LN still trains at {_times(1)(one)} the peak rate."),

@@ -18,8 +18,10 @@ def main() -> int:
 
     with one_line_errors():
         from warmuplab.dashboard.page import write_dashboard
+        from warmuplab.report.registry.page import check_is_study
         from warmuplab.study import results
 
+        check_is_study(arguments.study)
         study = results.load(arguments.study, arguments.results)
         with usable_folder("--results", arguments.results):
             path = write_dashboard(study)

@@ -58,9 +58,11 @@ def retrain(
 ) -> list[Compared]:
     """Train the population of a run again and say what came out. Raises `ConfigError` for wrong input."""
     from warmuplab.record.environment import describe_hardware
+    from warmuplab.report.registry.page import check_is_study
     from warmuplab.study import recorded
     from warmuplab.study.results import load
 
+    check_is_study(study_name)
     study = load(study_name, results)
     rows = recorded.population_of(study, run_id)
     runs = _runs(study, rows, data_path, outputs)

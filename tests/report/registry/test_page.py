@@ -158,3 +158,9 @@ def test_a_forest_plot_is_drawn_by_name(tmp_path: Path, capsys: pytest.CaptureFi
     assert png == tmp_path / REGISTRY / "figures" / "forest.png"
     assert png.exists()
     assert svg.exists()
+
+
+def test_a_registry_has_no_runs_of_its_own() -> None:
+    with pytest.raises(ConfigError, match="a registry, which has a report and no runs; use confirm_"):
+        page.check_is_study(REGISTRY)
+    page.check_is_study("quick")

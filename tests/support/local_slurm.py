@@ -21,6 +21,7 @@ INSTALL = "apt-get install slurmctld slurmd slurm-client munge"
 SECONDS_TO_START = 60.0
 MUNGE_FOLDERS = ("/run/munge", "/var/lib/munge", "/var/log/munge")
 MUNGE_KEY = Path("/etc/munge/munge.key")
+MOST_JOBS, LARGEST_ARRAY = 40, 9  # that the queue takes; a job that ended has its place for five minutes more
 
 # A requeued job waits for as long as credentials live and a second more, two minutes by default. The queue is small, so
 # that it can be full. `low` is preempted by `high`, whose jobs take the whole node.
@@ -55,8 +56,8 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 KillWait=30
 MinJobAge=300
-MaxArraySize=9
-MaxJobCount=40
+MaxArraySize={array}
+MaxJobCount={jobs}
 NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=4000 State=UNKNOWN
 PartitionName=low Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE
 PartitionName=high Nodes=ALL Default=NO MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
@@ -82,7 +83,9 @@ def start(folder: Path) -> Path:
     for name in ("state", "spool", "log"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     configuration = folder / "slurm.conf"
-    configuration.write_text(CONFIGURATION.format(host=socket.gethostname(), folder=folder))
+    configuration.write_text(
+        CONFIGURATION.format(host=socket.gethostname(), folder=folder, array=LARGEST_ARRAY, jobs=MOST_JOBS)
+    )
     try:
         if not _munge_answers():
             _start_munge(folder)

@@ -15,15 +15,15 @@ Backend = Callable[[Sweep, int, Show], None]
 """`run(populations, slots, show)`: trains every waiting population, at most `slots` at a time, calling `show` as they
 get on; a failed population is marked and does not stop the others."""
 
-SLURM = "slurm"
-CLUSTERS = ("local", "debug", SLURM)
+DEBUG, SLURM = "debug", "slurm"
+CLUSTERS = ("local", DEBUG, SLURM)
 
 
 def backend(cluster: str, settings: Settings) -> Backend:
     """The backend of that name; `settings` are those of SLURM."""
     backends: dict[str, Backend] = {
         "local": local.run,
-        "debug": debug.run,
+        DEBUG: debug.run,
         SLURM: partial(slurm.run, settings=settings),
     }
     return backends[cluster]

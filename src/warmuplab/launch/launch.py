@@ -13,7 +13,7 @@ from warmuplab.base.words import plural
 from warmuplab.config import keeping
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import devices, display, fitting, planning, queue, recorded, saying
-from warmuplab.launch.backends import CLUSTERS, SLURM, backend
+from warmuplab.launch.backends import CLUSTERS, DEBUG, SLURM, backend
 from warmuplab.launch.pack import pack
 from warmuplab.launch.saying import Say
 from warmuplab.launch.slurm import script
@@ -71,6 +71,8 @@ def launch(
     Raises `ConfigError` before any run is trained where a setting or a corpus cannot be used. Ends the program with
     status 0 when job files are printed.
     """
+    if launcher.dry:
+        say = saying.aside
     named = _named(configs, launcher)
     runs = list(named.values())
     to_train = unfinished(runs)
@@ -78,11 +80,11 @@ def launch(
     saying.what_is_damaged(to_train, say)
     recorded.tidy(runs)
     if not to_train:
+        if launcher.dry:
+            raise SystemExit(0)
         return runs
-    if launcher.dry:
-        say = saying.aside
     packed = _packed(named, to_train, launcher)
-    if planned and not launcher.dry:
+    if planned and launcher.cluster != SLURM:
         say(planning.in_one_line(_plan(packed, most_measured=1), to_train[0].config.study))
     say(f"Training {packed}.")
     kept = sum(checkpoint_path(runs[0].config, population_name(runs)).exists() for runs in packed.populations)
@@ -108,6 +110,9 @@ def plan(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = say,
 
     With `again` the pace of this machine is measured though it is known. Raises `ConfigError` as `launch` does.
     """
+    if launcher.cluster == SLURM:
+        remedy = "leave it out to plan for this machine"
+        raise ConfigError("hydra.launcher.cluster", SLURM, "a plan is measured on this machine", remedy)
     named = _named(configs, launcher)
     to_train = unfinished(list(named.values()))
     finished = len(named) - len(to_train)
@@ -146,7 +151,7 @@ def _packed(named: dict[str, Run], to_train: list[Run], launcher: LauncherConfig
     on_gpu = slurm.gpus > 0 if slurm else _is_on_gpu({run.config.hardware.device for run in to_train})
     check_fits(to_train, on_gpu, slurm)
     gpus = devices.gpus() if on_gpu and slurm is None else []
-    workers = 1 if slurm else launcher.workers or len(gpus) or _workers(to_train)
+    workers = 1 if slurm or launcher.cluster == DEBUG else launcher.workers or len(gpus) or _workers(to_train)
     largest = partial(_largest, launcher, on_gpu, devices.per_gpu(workers, gpus))
     begun, new = recorded.unfinished(named, to_train, launcher.members)
     populations = begun + pack(new, largest)

@@ -19,7 +19,7 @@ from warmuplab.launch.slurm.states import Ended, Key, SilentError, Task
 from warmuplab.launch.slurm.submission import FullError
 from warmuplab.record.progress import Progress
 from warmuplab.record.writing import failures
-from warmuplab.worker import PopulationFile, train_population
+from warmuplab.worker import BUSY, PopulationFile, train_population
 
 ON_SLURM = LauncherConfig("slurm", workers=None, members=1)
 LOOKS = 3  # until a task is over: it waits, it runs
@@ -127,6 +127,41 @@ def test_what_was_interrupted_has_no_record_of_a_failure(
     assert [line.partition(": ")[0] for line in failures(runs)] == [str(runs[0].directory)]
     assert runs[0].summary is None
     assert f"its job 101_0 ended as {state}; the same command goes on" in capsys.readouterr().out
+
+
+def test_what_others_had_is_trained_when_it_is_free(tmp_path: Path, slurm: Slurm) -> None:
+    """Also when nothing else of the sweep is left to be submitted."""
+    slurm.fate[0] = ("FAILED", BUSY)
+    runs = launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    assert failures(runs) == []
+    assert len(slurm.arrays) == 2
+
+
+def test_the_lease_of_a_cancelled_task_is_not_that_of_another(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another machine it lives on for a minute: the task is not submitted again meanwhile."""
+    slurm.fate[0] = ("CANCELLED", 0)
+    monkeypatch.setattr(backend, "owner_of", lambda _: "node7, process 12")
+    runs = launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    assert runs[0].summary is None
+    assert len(slurm.arrays) == 1
+
+
+def test_a_dry_run_prints_the_job_file_alone_whatever_is_finished(
+    tmp_path: Path, slurm: Slurm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    capsys.readouterr()
+    for seeds, printed in ((2, True), (1, False)):
+        with pytest.raises(SystemExit) as ended:
+            launch(configs(tmp_path, seeds), replace(ON_SLURM, dry=True))
+        heard = capsys.readouterr()
+        assert not ended.value.code
+        assert heard.out.startswith("#!") == printed
+        assert bool(heard.out) == printed
+        assert "1 run of" in heard.err
+    assert len(slurm.arrays) == 1
 
 
 def test_a_task_without_memory_is_tried_again_in_halves(tmp_path: Path, slurm: Slurm) -> None:

@@ -68,6 +68,8 @@ class _Watch:
     """What SLURM said when it took no more jobs."""
     silent: str = ""
     """What came instead of an answer of SLURM."""
+    largest: int = 0
+    """Most tasks of an array; 0 before SLURM was asked."""
 
     def take_up(self) -> None:
         """Find the jobs of earlier commands; what was written down of others, which are over, is removed."""
@@ -94,9 +96,9 @@ class _Watch:
         """Hand what waits to SLURM, all at once where it takes that, else in smaller arrays as there is room."""
         if self.full and time.monotonic() - self.tried < SECONDS_BETWEEN_TRIES:
             return
-        if not self.sweep.among(WAITING):
+        if not self.sweep.among(WAITING, ELSEWHERE):
             return
-        largest, was_full = states.largest_array(), bool(self.full)
+        largest, was_full = self._largest_array(), bool(self.full)
         while waiting := self.sweep.take(largest):
             for population in waiting:
                 population.file.progress_path.unlink(missing_ok=True)
@@ -115,6 +117,11 @@ class _Watch:
             by_path = {population.file.path: population for population in waiting}
             for index, path in enumerate(array.populations):
                 self._follow(array, number, index, by_path[path])
+
+    def _largest_array(self) -> int:
+        """Asked once: what others train is looked at every two seconds."""
+        self.largest = self.largest or states.largest_array()
+        return self.largest
 
     def _follow(self, array: arrays.Array, number: int, index: int, population: QueuedPopulation) -> None:
         self.jobs.append(_Job(population, (array.name, index), number, array.listing.stat().st_mtime))
@@ -232,10 +239,12 @@ def _end(job: _Job, sweep: Sweep) -> None:
     how = how or Ended(job.last.state if job.last and job.last.is_over else "", 0)
     if not left:
         population.state = DONE
-    elif how.status == BUSY or any(owner_of(run.directory) for run in left):
+    elif how.status == BUSY:
         population.state = ELSEWHERE
     elif (how.status == OUT_OF_MEMORY or how.state == "OUT_OF_MEMORY") and sweep.halve(population):
         return
+    elif how.state not in INTERRUPTED and any(owner_of(run.directory) for run in left):
+        population.state = ELSEWHERE  # the lease of a task that was ended lives on for a while, and is nobody else's
     else:
         population.state = FAILED
         _record(job, left, how)

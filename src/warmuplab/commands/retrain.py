@@ -29,7 +29,7 @@ class Compared:
     again: float
     """The final loss, that on the test split where there is one; NaN of a run that diverged."""
     differing: tuple[str, ...]
-    """Summary values that are not equal."""
+    """Recorded values that are not equal now, or not there."""
     values: int
     """How many there are."""
 
@@ -116,8 +116,8 @@ def _compare(row: dict[Any, Any], run: "Run") -> Compared:
     from warmuplab.record.verifying import read_summary
 
     values = (read_summary(run.directory) or {}).get("values") or {}
-    names = [name for name in values if name in row]
-    differing = tuple(name for name in names if not _equal(row[name], values[name]))
+    names = [name for name in row if "/" in name and not math.isnan(_number(row[name]))]
+    differing = tuple(name for name in names if not _equal(row[name], values.get(name)))
     loss = next(name for name in LOSSES if name in row)
     return Compared(str(row["run_id"]), _number(row[loss]), _number(values.get(loss)), differing, len(names))
 

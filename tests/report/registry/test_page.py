@@ -50,15 +50,15 @@ def one_decided(one: Judged, verdict: VerdictName, effect: float, asides: float)
 @pytest.mark.parametrize("verdict", ["supported", "refuted", "no difference", "supported in part", "inconclusive"])
 def test_a_takeaway_has_at_most_120_words_whatever_the_verdicts(verdict: VerdictName) -> None:
     text = takeaway_text(decided(verdict), Evidence({}), LENGTH)
-    longest_rule = 44  # words of the sentence on the length
+    longest_rule = 50  # words of the sentence on the length
     assert 20 < len(text.split()) <= 120 - longest_rule
     assert len(sentences(decided(verdict))) == len(SAYINGS)
 
 
 def test_a_sentence_says_what_its_verdict_is() -> None:
-    assert "Post-LN still trains at 1.3 times the peak rate." in sentences(decided("supported"))
-    assert any("takes 0.40 nats off post-LN's best loss" in said for said in sentences(decided("supported")))
-    assert "Pre-LN gains 0.40 nats as well." in sentences(decided("refuted", effect=-0.4))
+    assert "Post-LN trains at 1.3 times the peak rate, or more." in sentences(decided("supported"))
+    assert any("takes 0.40 nats off post-LN's loss" in said for said in sentences(decided("supported")))
+    assert "Pre-LN gains 0.40 nats at 1.6e-2." in sentences(decided("refuted", effect=-0.4))
     assert "Pre-LN trains as well without warmup: inconclusive." in sentences(decided("inconclusive"))
     assert sentences(NOTHING) == []
 

@@ -8,7 +8,7 @@ import numpy as np
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.planned.chosen import LADDER_RATES
-from warmuplab.claims.planned.length import RATES, SHARES
+from warmuplab.claims.planned.length import HIGH, LONG, RATES, SAME_SHARE, SHARES, SHORT
 from warmuplab.claims.planned.place import PILOT, POST, Keys, Place, lasting
 from warmuplab.claims.statistics import Floats
 
@@ -69,8 +69,11 @@ class Ladder:
     def regret(self, steps: float) -> Floats:
         """[seed]: how far above the best length a warmup of so many steps ends, in nats.
 
-        Between lengths that were trained it is taken as straight over log(1 + steps); beyond the longest as there.
+        Between lengths that were trained it is taken as straight over log(1 + steps); beyond the longest as there. Null
+        below the shortest, where no warmup at all was not trained.
         """
+        if steps < self.steps[0]:
+            return np.full(len(self.losses_SxL), np.nan)
         at = np.log1p(self.steps)
         rows = [np.interp(np.log1p(steps), at, losses) for losses in self.losses_SxL]
         return np.array(rows) - self.losses_SxL[:, self.best]
@@ -80,7 +83,8 @@ def situations() -> Iterator[tuple[Situation, tuple[float, ...]]]:
     """Every situation with the shares that were planned for it."""
     for steps, shares in SHARES.items():
         for rate in RATES[steps]:
-            yield Situation(steps, rate), tuple(dict.fromkeys((0.0, *shares)))
+            more = (SAME_SHARE,) if rate == HIGH and steps in (SHORT, LONG) else ()
+            yield Situation(steps, rate), tuple(sorted({0.0, *shares, *more}))
     for beta2 in (0.9, BETA2, 0.99):
         yield Situation(400, LADDER_RATES[1], beta2), OF_400
     for batch_size in (8, 32):

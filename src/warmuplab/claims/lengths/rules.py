@@ -8,7 +8,8 @@ import numpy as np
 from warmuplab.claims.lengths.ladders import ENOUGH, Ladder, Situation
 from warmuplab.claims.statistics import Floats
 
-LONGEST = 0.3  # of a run: the longest warmup that was tried at every length of it
+LONGEST = 0.3  # of a run: no run length was tried with less at most
+NO_WARMUP = "no warmup"
 HABIT = 0.1  # the share that is advised most
 SHARES = (0.01, 0.03, 0.05, 0.2, LONGEST)
 STEPS = (10, 20, 40, 80, 100, 160, 200, 240)
@@ -33,17 +34,22 @@ class Scored:
 
     rule: Rule
     regrets: Floats
-    """[ladder]: means over seeds."""
+    """[ladder]: means over seeds; null where the length is shorter than any that was trained."""
 
     @property
     def mean(self) -> float:
         """Over the situations."""
-        return float(self.regrets.mean())
+        return float(np.nanmean(self.regrets))
+
+    @property
+    def most(self) -> float:
+        """The largest."""
+        return float(np.nanmax(self.regrets))
 
     @property
     def worst(self) -> int:
         """The place of the situation in which it loses most."""
-        return int(self.regrets.argmax())
+        return int(np.nanargmax(self.regrets))
 
 
 def families() -> list[list[Rule]]:
@@ -59,7 +65,7 @@ def families() -> list[list[Rule]]:
         return Rule(f"{of:,} times the peak rate, in steps", lambda situation: of * situation.peak_lr)
 
     return [
-        [Rule("no warmup", lambda _: 0.0)],
+        [Rule(NO_WARMUP, lambda _: 0.0)],
         [share(HABIT)],
         [share(of) for of in SHARES],
         [steps(count) for count in STEPS],

@@ -45,7 +45,7 @@ def draw_rises(evidence: Evidence) -> Figure | None:
         Line2D([], [], color=style.BLACK, linewidth=1, linestyle=":", label="lowest so far"),
         Patch(color="#999999", alpha=0.45, label="excess: the nat-steps lost"),
     ]
-    add_head(figure, "At a large rate the held-out loss jumps; warmup takes the jumps off", handles)
+    add_head(figure, "Jumps of the held-out loss at a large peak rate", handles)
     note = f"Pre-LN without a norm at its end, peak rate {rate_label(CHOSEN.pre_large)}. Thin: every other seed."
     add_small_print(figure, evidence, arms.values(), note)
     return figure

@@ -55,7 +55,7 @@ def draw_sensitivity(evidence: Evidence) -> Figure | None:
     axes[0].set_ylabel("final loss on the test split [nats/token]")
     axes[0].set_ylim(None, stuck + 0.45)
     handles = [look.handle(name, marker=look.marker) for name, look in list(LOOKS.items())[:2]]
-    add_head(figure, "Warmup lowers the loss, and makes larger rates usable", handles)
+    add_head(figure, "Final loss over the peak rate, with warmup and without", handles)
     note = (
         "800 steps. Dots: every seed. Dashed: a network that knows word frequencies alone; numbers above it are seeds"
         f" that end there. {INTERVAL}"

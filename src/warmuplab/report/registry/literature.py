@@ -19,6 +19,8 @@ class Finding:
     claim: str
     agrees: bool = True
     """Whether support of the claim is what they found; else its refutation is."""
+    related: bool = False
+    """Whether the claim asks something near to it by another measure."""
 
 
 FINDINGS = (
@@ -45,6 +47,7 @@ FINDINGS = (
         "Longer warmup makes the final loss less sensitive to the learning rate",
         "mean excess loss over a range of rates, decoder-only transformers up to 1.2 billion weights",
         "larger-rates",
+        related=True,
     ),
     Finding(
         "Kalra and Barkeshli 2024, arXiv 2406.09405",
@@ -93,9 +96,12 @@ FINDINGS = (
 
 def direction(finding: Finding, one: Judged) -> str:
     """Whether this study points the same way as a finding."""
-    verdict = one.verdict.verdict
+    verdict, deciding = one.verdict.verdict, one.verdict.deciding
     if verdict in ("supported", "refuted"):
-        return "same" if (verdict == "supported") == finding.agrees else "**opposite**"
+        same = (verdict == "supported") == finding.agrees
+        if same and deciding.contrast.margin < 0 and deciding.interval[1] < 0:
+            return f"within {-deciding.contrast.margin:g} {deciding.contrast.unit}, but worse"
+        return f"{'same' if same else '**opposite**'}{', by another measure' if finding.related else ''}"
     return {"supported in part": "same in part", "no difference": "no difference here"}.get(verdict, verdict)
 
 
@@ -103,7 +109,7 @@ def literature_section(judged: Sequence[Judged]) -> list[str]:
     """The table, and how to read it."""
     claims = {one.claim.id: one for one in judged}
     rows = []
-    for finding in FINDINGS:
+    for finding in (finding for finding in FINDINGS if finding.claim in claims):
         one = claims[finding.claim]
         deciding = one.verdict.deciding
         effect = with_interval(deciding.effect, deciding.interval, deciding.contrast.unit)

@@ -49,7 +49,7 @@ def write_registry(name: str, judged: Sequence[Judged], evidence: Evidence, resu
     """Write the report of a registry, `claims.json` and the forest plot; the files, the report first."""
     folder = results / name
     drawn = draw_registry(judged, folder)
-    write_text(folder / REPORT, without_html(compose_registry(name, judged, evidence, results)))
+    write_text(folder / REPORT, without_html(compose_registry(name, judged, evidence, results, drawn)))
     return [folder / REPORT, write_claims(judged, folder), *drawn]
 
 
@@ -60,8 +60,10 @@ def draw_registry(judged: Sequence[Judged], folder: Path) -> list[Path]:
     return draw_of_registry(judged, folder / FIGURES)
 
 
-def compose_registry(name: str, judged: Sequence[Judged], evidence: Evidence, results: Path) -> str:
-    """The text of the report."""
+def compose_registry(
+    name: str, judged: Sequence[Judged], evidence: Evidence, results: Path, drawn: Sequence[Path]
+) -> str:
+    """The text of the report; `drawn` are the figures of its own."""
     from warmuplab.figures.index import FOREST  # a second of imports that only a report needs
 
     caption = FOREST.caption
@@ -70,11 +72,13 @@ def compose_registry(name: str, judged: Sequence[Judged], evidence: Evidence, re
         _obtained(judged, evidence),
         *takeaway_section(judged, evidence, LENGTH if name == REGISTRY else None),
         "## All claims at a glance",
-        f"![{caption}]({FIGURES}/{FOREST.file}.png)\n\n*{caption}*",
+        f"![{caption}]({FIGURES}/{FOREST.file}.png)\n\n*{caption}*" if drawn else "Nothing has been tested yet.",
         "## Verdicts",
         f"{plural(len(judged), 'claim')}: {', '.join(f'{n} {verdict}' for verdict, n in counted(judged).items())}.",
         settings_table(judged).markdown(),
         *in_all(judged),
+        "- *Width 16* and so on: *yes*, *reversed* or *not shown*, by the 95 % interval there and an effect of"
+        " interest, with the effect in the claim's unit; a dash where runs are missing, nothing where not asked.",
         "\n".join(f"- {line}" for line in verdicts.reading()),
         *verdicts.missing_runs(judged),
         *(lengths_section(evidence, LENGTH) if name == REGISTRY else []),
@@ -94,7 +98,7 @@ def _ordered(claims: Sequence[Claim]) -> list[Claim]:
 
     planned = [f"confirm_{group}" for group in GROUPS]
     places = {study: place for place, study in enumerate([*planned, *studies_of(claims)][::-1])}
-    return sorted(claims, key=lambda claim: -places[claim.study])
+    return sorted(claims, key=lambda claim: -places.get(claim.study, 0))
 
 
 def _obtained(judged: Sequence[Judged], evidence: Evidence) -> str:
@@ -107,9 +111,11 @@ def _obtained(judged: Sequence[Judged], evidence: Evidence) -> str:
     planned = studies_of([one.claim for one in judged])
     lacking = [f"`{study}`" for study in planned if study not in manifests]
     missing = f" Not trained yet: {listed(lacking)}." if lacking else ""
+    tested = sum(one.verdict.verdict != "not tested" for one in judged)
+    studies = "one study" if len(manifests) == 1 else f"{len(manifests)} studies"
     return (
-        f"{plural(len(judged), 'claim')}, registered before their runs and tested together, on {plural(runs, 'run')} of"
-        f" {'one study' if len(manifests) == 1 else f'{len(manifests)} studies'} on {machines}.{missing}"
+        f"{plural(len(judged), 'claim')}, registered before their runs, {tested} of them tested, on"
+        f" {plural(runs, 'run')} of {studies} on {machines}.{missing}"
     )
 
 

@@ -84,6 +84,8 @@ def test_what_holds_in_all_settings_is_counted() -> None:
     (said,) = in_all(decided("supported", asides=-2.0))
     assert f"Of the {asked} that are supported, 0 hold in all settings they were asked in." in said
     assert in_all(NOTHING) == []
+    (said,) = in_all([*decided("supported", asides=2.0)[:12], *NOTHING[12:]])
+    assert "asked in and are trained so far: " in said
 
 
 def test_a_finding_points_the_same_way_or_the_other() -> None:

@@ -28,11 +28,12 @@ def in_all(judged: Sequence[Judged]) -> list[str]:
         return []
     supported = [one for one in asked if one.verdict.verdict == "supported"]
     everywhere = [one for one in supported if all(standing == "holds" for standing in _standings(one).values())]
+    so_far = " and are trained so far" if any(_lacks(one) for one in judged) else ""
     named = "; ".join(one.claim.title or one.claim.id for one in everywhere)
     return [
         f"{plural(len(asked), 'claim')} were asked in other settings too, on fewer seeds: described there by intervals,"
         f" not tested. Of the {len(supported)} that are supported, {len(everywhere)} hold in all settings they were"
-        f" asked in{f': {named}' if named else ''}."
+        f" asked in{so_far}{f': {named}' if named else ''}."
     ]
 
 
@@ -40,6 +41,10 @@ def _standings(one: Judged) -> dict[str, str]:
     """How a claim stands in the other settings that it has runs of."""
     found = {aside.comparison.short: aside.standing for aside in one.asides if aside.comparison.short in SETTINGS}
     return {setting: standing for setting, standing in found.items() if standing != "lacks runs"}
+
+
+def _lacks(one: Judged) -> bool:
+    return any(aside.comparison.short in SETTINGS and aside.standing == "lacks runs" for aside in one.asides)
 
 
 def _cell(one: Judged, setting: str) -> str:

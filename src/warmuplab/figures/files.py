@@ -1,6 +1,5 @@
 """From the index of figures to files: PNG and SVG, small enough to be committed."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,9 +43,7 @@ def draw_of_claims(files: Sequence[str], judged: Sequence[Judged], evidence: Evi
         else:
             figure = CLAIM_FIGURES[file].draw(evidence)
         if figure is not None:
-            png, svg = _write(figure, folder / file)
-            svg.write_text(compact(svg.read_text()))
-            drawn.append(png)
+            drawn.append(_write(figure, folder / file)[0])
     return drawn
 
 
@@ -56,9 +53,7 @@ def draw_of_registry(judged: Sequence[Judged], folder: Path) -> list[Path]:
     figure = draw_forest(judged)
     if figure is None:
         return []
-    png, svg = _write(figure, folder / FOREST.file)
-    svg.write_text(compact(svg.read_text()))
-    return [png]
+    return [_write(figure, folder / FOREST.file)[0]]
 
 
 def _write(figure: Figure, path: Path, few_colours: bool = True) -> list[Path]:
@@ -79,13 +74,3 @@ def keep_256_colours(png: Path) -> None:
         reduced = rgb.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         resolution = image.info.get("dpi", (100, 100))
     reduced.save(png, optimize=True, dpi=resolution)
-
-
-def compact(svg: str) -> str:
-    """An SVG with a quarter less bytes and the same picture.
-
-    Coordinates are cut to a hundredth of a point, letters get short names, lines no indentation. Numbers below 1 stay
-    as they are: those that scale letters are among them.
-    """
-    shorter = re.sub(r"\n +", "\n", svg.replace("DejaVuSans-", "g-"))
-    return re.sub(r"(?<![\w.])(-?0*[1-9]\d*\.\d\d)\d+", r"\1", shorter)

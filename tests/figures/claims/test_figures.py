@@ -75,7 +75,7 @@ from warmuplab.figures.claims.three_arms import (
     drift_by_layer,
     layers_of,
 )
-from warmuplab.figures.files import compact, draw_of_claims
+from warmuplab.figures.files import draw_of_claims
 from warmuplab.figures.index import CLAIM_FIGURES, DIFFERENCES
 from warmuplab.figures.parts import LOOKS, estimated_sum, mean_and_interval, on_steps, warmup_of
 
@@ -159,7 +159,7 @@ def test_no_figure_is_drawn_without_runs(tmp_path: Path) -> None:
 
 def test_an_svg_keeps_what_scales_its_letters() -> None:
     given = '<g>\n  <use href="#DejaVuSans-6c" transform="scale(0.015625) translate(-12.345678 100.5)"/>'
-    assert compact(given) == '<g>\n<use href="#g-6c" transform="scale(0.015625) translate(-12.34 100.5)"/>'
+    assert style.compact(given) == '<g>\n<use href="#g-6c" transform="scale(0.015625) translate(-12.34 100.5)"/>'
 
 
 def test_the_interval_is_that_of_students_t_over_the_seeds_that_are_there() -> None:

@@ -69,7 +69,7 @@ def test_short_series_are_the_recorded_ones(collected: tuple[Path, results.Study
         for name, series in curves.groupby("metric", observed=True):
             recorded = metrics[name].dropna()
             assert series["step"].tolist() == recorded.index.tolist()
-            np.testing.assert_array_equal(series["value"], recorded.astype(float))
+            np.testing.assert_array_equal(series["value"], recorded.astype("float32").astype(float))
 
 
 def test_a_spike_of_a_long_run_is_kept(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def plainly(outputs: Path) -> dict[str, pd.DataFrame]:
             tips = [near for rise in found.get(name, ()) for near in (rise[0], rise[1] - 1, rise[1], rise[1] + 1)]
             marked = measured.index.isin(tips).nonzero()[0]
             part = measured.iloc[kept_positions(measured[name].to_numpy(), *most_kept(len(runs)), always=marked)]
-            values = {"step": part["step"].to_numpy(), "value": part[name].to_numpy(dtype="float64")}
+            values = {"step": part["step"].to_numpy(), "value": part[name].to_numpy(dtype="float32").astype("float64")}
             curves.append(pd.DataFrame({"run_id": run.run_id, "metric": str(name)} | values))
         if (run.path / "layers.parquet").exists():
             layers.append(pd.read_parquet(run.path / "layers.parquet").assign(run_id=run.run_id))

@@ -25,7 +25,7 @@ from warmuplab.series.thinning import KEPT, UNTHINNED, kept_positions
 
 # Results are committed: the curves of a study with thousands of runs must stay a few megabytes. So many measurements
 # of a study, about nine series a run, and never fewer of a series than show its shape.
-MOST_MEASUREMENTS, SERIES_OF_A_RUN, FEWEST_KEPT = 400_000, 9, 40
+MOST_MEASUREMENTS, SERIES_OF_A_RUN, FEWEST_KEPT = 300_000, 9, 40
 ALWAYS_WHOLE = 64  # measurements: what probes took at some steps only, which thinned could not be summed up any more
 
 _CURVES = {"run_id": "category", "metric": "category", "step": "int32", "value": "float64"}
@@ -91,7 +91,7 @@ def most_kept(runs: int) -> Most:
 
 
 def curves_table(parts: Sequence[Measured]) -> pd.DataFrame:
-    """`curves.parquet`: every series of every run, where measured.
+    """`curves.parquet`: every series of every run, where measured, to the seven digits that a training computes with.
 
     Long ones, and all in a study of very many runs, are thinned with their extremes kept; starts and peaks of rises,
     and the steps beside a peak, are never thinned away.
@@ -158,7 +158,7 @@ def _thinned(
             tips = [near for rise in rises.get(name, ()) for near in _tip(rise)]
             marked = np.isin(at, tips).nonzero()[0] if tips else ()
             kept = at[kept_positions(values[at], *most, always=marked)]
-            yield name, step[kept], values[kept].astype(np.float64)
+            yield name, step[kept], values[kept].astype(np.float32).astype(np.float64)
 
 
 def _tip(spike: Spike) -> tuple[int, ...]:

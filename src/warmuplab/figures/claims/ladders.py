@@ -37,6 +37,8 @@ def draw_ladders(evidence: Evidence) -> Figure | None:
         _draw_panel(panel, sorted((one for one in at_rate if belongs(one.situation)), key=_order), name)
         panel.set_title(title, fontsize=9)
         panel.set_xlabel("warmup [steps]")
+    low, high = axes[0].get_ylim()
+    axes[0].set_ylim(low, high + (high - low) / 3)  # the legends lie above the bars
     axes[0].set_ylabel("final loss above that of the best [nats]")
     add_head(figure, "Final loss over the length of the warmup")
     kind = " Tuning seeds of the pilot." if place == PILOT else ""
@@ -56,7 +58,7 @@ def _draw_panel(panel: Axes, ladders: Sequence[Ladder], name: Callable[[Situatio
     panel.xaxis.set_major_locator(FixedLocator(list(TICKS)))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    panel.set_xlim(-3, None)
+    panel.set_xlim(-3, 1.3 * max((max(one.steps) for one in ladders), default=TICKS[-1]))
     panel.legend(fontsize=7.5, loc="upper right", frameon=False)
 
 

@@ -16,7 +16,9 @@ def decay_claims(place: Place, at: Chosen, of_rates: Place | None = None) -> lis
     def decaying(name: str, keys: Keys, rate: float | None, **more: float) -> Arm:
         options = {f"schedule.decay.{key}": value for key, value in more.items()}
         rates = () if rate is None else (rate,)
-        return place.arm(name, POST, keys, {"schedule.decay.name": name} | options, rates=rates)
+        called = f"a fall over {100 * more['fall_fraction']:g} %" if "fall_fraction" in more else name
+        called += ", no warmup" if keys == NONE else ""
+        return place.arm(called, POST, keys, {"schedule.decay.name": name} | options, rates=rates)
 
     linear = (of_rates or place).arm("linear", POST, WARM, rates=LADDER_RATES)
     whole, sudden = (decaying("trapezoid", keys, low, fall_fraction=0.4) for keys in (WARM, NONE))

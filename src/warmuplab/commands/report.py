@@ -17,6 +17,9 @@ def main() -> int:
     """Read the command line, write `results/<study>/` and print the result table."""
     parser = Parser(__doc__)
     parser.add_study("or in results/ where the runs are missing")
+    parser.add_argument(
+        "--opening", action="store_true", help="the README's opening too, of the registry `confirmatory`"
+    )
     arguments = parser.parse_args()
     from warmuplab.config.messages import one_line_errors
 
@@ -31,15 +34,16 @@ def report(name: str, outputs: Path, results: Path) -> None:
 
     from warmuplab.base.arguments import check_study, usable_folder
     from warmuplab.claims.registration import hashes
+    from warmuplab.claims.registries import registries
     from warmuplab.outcome.publishing import publish
     from warmuplab.report.page import judged_of, obtained, write_report
-    from warmuplab.report.registry.page import registries
     from warmuplab.report.verdicts import terminal_lines
     from warmuplab.study import collect
     from warmuplab.study.frozen import frozen
 
     check_study(name)
     if name in registries():
+        check_has_no_runs(name, outputs, results)
         report_registry(name, results)
         return
     with usable_folder("--results", results / name):
@@ -65,6 +69,18 @@ def report(name: str, outputs: Path, results: Path) -> None:
         print(published)  # the W&B run of the study
     for note in notes:
         print(f"note: {note}")
+
+
+def check_has_no_runs(registry: str, outputs: Path, results: Path) -> None:
+    """Raise `ConfigError` where a study has the name of a registry: one report would be written over the other."""
+    from warmuplab.base.errors import ConfigError
+    from warmuplab.record.directory import ended
+    from warmuplab.study.results import RUNS
+
+    trained, collected = any(map(ended, (outputs / registry).glob("*/"))), (results / registry / RUNS).exists()
+    if trained or collected:
+        problem = f"a registry, but {(outputs if trained else results) / registry} has runs of a study of that name"
+        raise ConfigError("STUDY", registry, problem, "move that folder to another name")
 
 
 def report_registry(name: str, results: Path) -> None:

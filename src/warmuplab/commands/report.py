@@ -1,7 +1,9 @@
 """Collect the runs of a study into results/STUDY/ and write its tables and figures.
 
-The name of a registry, such as `confirmatory`, writes the report on all of its claims, from what is collected."""
+The name of a registry, such as `confirmatory`, writes the report on all of its claims, from what is collected. With
+--opening, README.md and CITATION.cff of this folder open with what it says."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +26,11 @@ def main() -> int:
     from warmuplab.config.messages import one_line_errors
 
     with one_line_errors():
-        report(arguments.study, arguments.outputs, arguments.results)
+        report(arguments.study, arguments.outputs, arguments.results, arguments.opening)
     return 0
 
 
-def report(name: str, outputs: Path, results: Path) -> None:
+def report(name: str, outputs: Path, results: Path, opening: bool = False) -> None:
     """Collect, write the report and print what a user wants to know."""
     from rich.console import Console
 
@@ -42,9 +44,11 @@ def report(name: str, outputs: Path, results: Path) -> None:
     from warmuplab.study.frozen import frozen
 
     check_study(name)
+    if opening:
+        check_opens(name)
     if name in registries():
         check_has_no_runs(name, outputs, results)
-        report_registry(name, results)
+        report_registry(name, results, opening)
         return
     with usable_folder("--results", results / name):
         because = frozen(results / name)
@@ -83,15 +87,30 @@ def check_has_no_runs(registry: str, outputs: Path, results: Path) -> None:
         raise ConfigError("STUDY", registry, problem, "move that folder to another name")
 
 
-def report_registry(name: str, results: Path) -> None:
+def check_opens(name: str) -> None:
+    """Raise `ConfigError` unless the README opens with the report of this name."""
+    from warmuplab.base.errors import ConfigError
+    from warmuplab.claims.planned.claims import REGISTRY
+
+    if name != REGISTRY:
+        problem = f"the README opens with the registry {REGISTRY} and no other report"
+        raise ConfigError("STUDY", name, problem, f"leave --opening out, or use {REGISTRY}")
+
+
+def report_registry(name: str, results: Path, opening: bool = False) -> None:
     """Judge all claims of a registry on the studies in `results`, write its report and print the verdicts."""
     from warmuplab.base.arguments import usable_folder
+    from warmuplab.claims.planned.confirm import LENGTH
+    from warmuplab.report.registry.opening import write_opening
     from warmuplab.report.registry.page import judged_registry, write_registry
     from warmuplab.report.verdicts import terminal_lines
 
     with usable_folder("--results", results):
         judged, evidence = judged_registry(name, results)
         written = write_registry(name, judged, evidence, results)
+    if opening:
+        seen = Path(os.path.relpath(results / name)).as_posix()
+        written += write_opening(judged, evidence, LENGTH, seen, Path())
     print("\n".join(terminal_lines(judged)))
     for path in written:
         print(path)

@@ -173,7 +173,7 @@ SAID: dict[str, list[tuple[str, str, str, Callable[[float], float]]]] = {
     ],
     "pre-ln-does-not": [("refuted", "nats", f"Pre-LN gains {RANGE}", lambda effect: -effect)],
     "decoder-alone-is-best": [("supported", "nats", f"beats warming up everything by {RANGE}", lambda effect: effect)],
-    "rate-must-fall": [("supported", "nats", f"fall of the rate at the end is worth {RANGE}", lambda effect: effect)],
+    "rate-must-fall": [("supported", "nats", f"A falling rate at the end is worth {RANGE}", lambda effect: effect)],
 }
 
 

@@ -91,7 +91,7 @@ SAYINGS = (
     ),
     Saying(
         "rate-must-fall",
-        supported=lambda one: f"A fall of the rate at the end is worth {_amount(one)}.",
+        supported=lambda one: f"A falling rate at the end is worth {_amount(one)}.",
     ),
 )
 

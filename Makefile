@@ -75,7 +75,7 @@ retrain: $(VENV)/.installed  ## train a collected run again, in its population, 
 	@$(BIN)/python scripts/retrain.py "$$STUDY" "$$RUN" $(ARGS)
 
 report: $(VENV)/.installed  ## collect a study's runs and write its tables and figures (STUDY=quick)
-	@$(BIN)/python scripts/report.py "$$STUDY"
+	@$(BIN)/python scripts/report.py "$$STUDY" $(ARGS)
 
 figures: $(VENV)/.installed  ## draw all figures again from results/ (`python scripts/figures.py --list` names them)
 	@$(BIN)/python scripts/figures.py all

@@ -1,50 +1,39 @@
 """The committed results of the confirmatory studies: every number of their reports, from the tables anew.
 
 Differences and p-values are those of `support.claims_again`, which shares no code with the project beyond what a
-comparison is; verdicts follow from them by Holm's rule, written out here.
+comparison is; verdicts follow from them by the rules, written out in `support.verdicts_again`.
 """
 
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
-from support.claims_again import Tables, loss_of, sign_flip_p
+from support.claims_again import Tables, sign_flip_p
 from support.composing import ROOT
+from support.confirmed import REGISTERED, RESULTS, STUDIES, P, differences_again, runs_of_all, told
+from support.ladders_again import ladder, ladder_runs, length_of, rows_of
+from support.verdicts_again import verdicts_again
 from warmuplab.claims.claim import Claim
 from warmuplab.claims.evidence import Evidence
-from warmuplab.claims.judge import Judged, collected, judge_all, studies_of
+from warmuplab.claims.judge import Judged, collected, judge_all
 from warmuplab.claims.planned.claims import REGISTRY
-from warmuplab.claims.registry import CLAIMS
 from warmuplab.study.results import Study
-
-RESULTS = ROOT / "results"
-REGISTERED = [claim for claim in CLAIMS if claim.registry == REGISTRY]
-STUDIES = [study for study in studies_of(REGISTERED) if (RESULTS / study / "claims.json").exists()]
 
 
 @pytest.fixture(scope="module")
 def tables() -> Tables:
-    return Tables.of(RESULTS, STUDIES)
+    return runs_of_all()
 
 
 @pytest.fixture(scope="module")
-def again(tables: Tables) -> dict[str, list[list[float]]]:
-    """The differences of every part of the claims that have all their runs, by claim."""
-    whole = [claim for claim in REGISTERED if all(tables.complete(part) for part in claim.contrasts)]
-    return {claim.id: [tables.difference(part) for part in claim.contrasts] for claim in whole}
-
-
-def told(place: str) -> dict[str, Any]:
-    """What `claims.json` of a study or of the registry says, by claim."""
-    claims = json.loads((RESULTS / place / "claims.json").read_text())["claims"]
-    return {claim["id"]: claim for claim in claims}
+def again() -> dict[str, list[list[float]]]:
+    return differences_again()
 
 
 @pytest.mark.parametrize("place", [*STUDIES, REGISTRY])
@@ -67,8 +56,16 @@ def test_p_values_are_shares_of_sign_patterns(again: dict[str, list[list[float]]
     ]
     for name, part, differences in parts:
         up, down = part["at_ceiling"]
-        expected = 1.0 if down and not up else sign_flip_p(differences, part["margin"])
-        assert part["p_for"] == pytest.approx(expected, rel=0.05, abs=2.0**-31), (name, part["name"])
+        mirrored, smallest = [-d for d in differences], part["smallest_effect"]
+        expected = {
+            "p_for": 1.0 if down and not up else sign_flip_p(differences, part["margin"]),
+            "p_against": 1.0 if up and not down else sign_flip_p(mirrored, -min(part["margin"], 0.0)),
+            "p_equivalent": 1.0
+            if up or down or not smallest
+            else max(sign_flip_p(differences, -smallest), sign_flip_p(mirrored, -smallest)),
+        }
+        for key, p in expected.items():
+            assert part[key] == pytest.approx(p, rel=0.05, abs=2.0**-31), (name, part["name"], key)
         low, high = part["interval"]
         for limit, side in ((low, 1), (high, -1)):  # an interval ends where a test at 0.025 begins to reject
             rejected = [sign_flip_p([side * d for d in differences], side * limit - moved) for moved in (0.002, -0.002)]
@@ -78,32 +75,12 @@ def test_p_values_are_shares_of_sign_patterns(again: dict[str, list[list[float]]
 
 def test_verdicts_follow_by_the_stated_rules(again: dict[str, list[list[float]]]) -> None:
     claims = told(REGISTRY)
-    p = {
-        name: [(part["p_for"], part["p_against"], part["p_equivalent"]) for part in claims[name]["parts"]]
-        for name in again
+    p = {name: [tuple(part[key] for key in P) for part in claims[name]["parts"]] for name in again}
+    seeds = {name: len(differences[0]) for name, differences in again.items()}
+    expected = verdicts_again(p, seeds, len(REGISTERED))
+    assert {name: claim["verdict"] for name, claim in claims.items()} == {
+        claim.id: expected.get(claim.id, "not tested") for claim in REGISTERED
     }
-    largest = sorted(max(one[0] for one in parts) for parts in p.values())
-    supported = holm(largest, len(REGISTERED))
-    for name, parts in p.items():
-        if all(one[2] <= 0.05 for one in parts):
-            expected = {"no difference"}
-        elif max(one[0] for one in parts) <= supported:
-            expected = {"supported"}
-        elif min(one[1] for one in parts) * len(parts) <= 0.025 / len(REGISTERED):
-            expected = {"refuted"}
-        else:  # between the first step of Holm's rule and its last: which of these depends on the other claims
-            expected = {"refuted", "supported in part", "inconclusive"}
-        assert claims[name]["verdict"] in expected, name
-
-
-def holm(largest: Sequence[float], claims: int, alpha: float = 0.025) -> float:
-    """The largest of sorted p-values that Holm's rule rejects; claims beyond these have a p of 1."""
-    passed = 0.0
-    for place, p in enumerate(largest):
-        if p > alpha / (claims - place):
-            break
-        passed = p
-    return passed
 
 
 @pytest.mark.parametrize("place", [*STUDIES, REGISTRY])
@@ -157,59 +134,16 @@ def gone(one: Judged, tables: Tables) -> int:
     return sum(seed % 2 for arm in arms.values() for seed, _ in tables.by_place(arm))
 
 
-def ladder(steps: int, rate: float, beta2: float, batch: int) -> dict[float, list[float]]:
-    """Final losses of a situation by the share of its warmup, from the tables with plain loops.
-
-    On the first six seeds of `confirm_length`; where that is not trained, those of the pilot on its validation split.
-    """
-    study, seeds, column = "confirm_length", range(10, 16), "test/loss"
-    if study not in STUDIES:
-        study, seeds, column = "pilot", range(100, 104), "val/loss"
-    found: dict[float, dict[int, float]] = {}
-    for row in Tables.of(RESULTS, [study]).rows:
-        betas = row["optimizer.betas"]
-        betas = json.loads(betas) if isinstance(betas, str) else betas
-        here = (row["training.steps"], row["schedule.peak_lr"], betas, row["training.batch_size"])
-        kind = (row["model.norm"], row["optimizer.name"], row["schedule.decay.name"], row["schedule.warmup.shape"])
-        whole = row.get("schedule.warmup.layers", "all") == "all" and row["data.name"] == "multi30k"
-        network = row["model.width"] == 32 and kind == ("post", "adam", "linear", "linear")
-        if here == (steps, rate, [0.9, beta2], batch) and network and whole and row["seed"] in seeds:
-            share = row["schedule.warmup.fraction"]
-            if share == share:
-                found.setdefault(share, {})[row["seed"]] = loss_of(row, column)
-    return {share: list(losses.values()) for share, losses in sorted(found.items()) if len(losses) == len(seeds)}
-
-
-def length_of(rule: str, steps: int, rate: float, beta2: float) -> float:
-    """What the words of a rule say of a situation, at most 30 % of the run."""
-    number = float(rule.split()[0].replace(",", "")) if rule[0].isdigit() else 0.0
-    said = number
-    if "%" in rule:
-        said = number / 100 * steps
-    elif "beta2" in rule:
-        said = 2 / (1 - beta2)
-    elif "times" in rule:
-        said = number * rate
-    return min(said, 0.3 * steps)
-
-
-def takeaway(text: str) -> list[list[str]]:
-    """The rows of the table, its header first."""
-    section = text.split("## Takeaway\n")[1].split("\n## ")[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    rows = [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in lines]
-    return [rows[0], *rows[2:]]
-
-
 def test_the_takeaway_is_that_of_the_runs() -> None:
     """Losses, the shortest warmup that suffices and the regret of the rule, situation by situation."""
     text = (RESULTS / REGISTRY / "report.md").read_text()
-    header, *rows = takeaway(text)
+    header, *rows = rows_of(text, "Takeaway")
+    runs = ladder_runs(RESULTS, STUDIES)
     rule = header[-1].removeprefix("Extra loss at ")
     regrets = []
     for row in rows:
         steps, rate, beta2, batch = int(row[0].replace(",", "")), float(row[1]), float(row[2]), int(row[3])
-        means = {share: float(np.mean(losses)) for share, losses in ladder(steps, rate, beta2, batch).items()}
+        means = {share: float(np.mean(losses)) for share, losses in ladder(runs, steps, rate, beta2, batch).items()}
         best = min(means, key=lambda share: means[share])
         enough = min(share for share in means if means[share] <= means[best] + 0.05)
         for cell, share in ((row[4], best), (row[5], enough)):
@@ -229,29 +163,40 @@ def test_the_takeaway_is_that_of_the_runs() -> None:
     assert float(said[3]) == pytest.approx(max(regrets), abs=6e-3)
 
 
-# Numbers of the sentences of the takeaway: claim, part, and what the number is of its mean.
-SAID: dict[
-    str, tuple[str, int, Callable[[float], float]]
-] = {  # numbers of the takeaway's sentences: claim, part, and the number from its mean
-    r"takes ([\d.]+) nats off post-LN": ("warmup-helps", 0, lambda effect: effect),
-    r"Post-LN trains at ([\d.]+) times the peak rate": ("larger-rates", 1, lambda effect: 2**effect),
-    r"Pre-LN gains ([\d.]+) nats at": ("pre-ln-does-not", 0, lambda effect: -effect),
-    r"beats warming up everything by ([\d.]+) nats": ("decoder-alone-is-best", 0, lambda effect: effect),
-    r"rate fall at the end: it is worth ([\d.]+) nats": ("rate-must-fall", 0, lambda effect: effect),
+RANGE = r"([\d.]+)(?: to ([\d.]+))? nats"
+# Sentences of the takeaway with numbers: the verdict and unit that they are of, and what they say of an effect.
+SAID: dict[str, list[tuple[str, str, str, Callable[[float], float]]]] = {
+    "warmup-helps": [("supported", "nats", f"10 % of warmup takes {RANGE} off post-LN's loss", lambda effect: effect)],
+    "larger-rates": [
+        ("supported", "nats", rf"\. Warmup takes {RANGE} off post-LN's loss", lambda effect: effect),
+        ("supported", "doublings", r"Post-LN trains at ([\d.]+)() times the peak rate", lambda effect: 2**effect),
+    ],
+    "pre-ln-does-not": [("refuted", "nats", f"Pre-LN gains {RANGE}", lambda effect: -effect)],
+    "decoder-alone-is-best": [("supported", "nats", f"beats warming up everything by {RANGE}", lambda effect: effect)],
+    "rate-must-fall": [("supported", "nats", f"A falling rate at the end is worth {RANGE}", lambda effect: effect)],
 }
 
 
-def test_the_sentences_of_the_takeaway_say_what_was_measured(again: dict[str, list[list[float]]]) -> None:
-    text = (RESULTS / REGISTRY / "report.md").read_text()
-    for pattern, (claim, part, of_mean) in SAID.items():
+@pytest.mark.parametrize("name", SAID)
+def test_a_sentence_of_the_takeaway_quotes_the_parts_that_decided(
+    name: str, again: dict[str, list[list[float]]]
+) -> None:
+    """All parts of a supported claim, the reversed ones of a refuted claim, in the unit of the deciding part."""
+    text, one = (RESULTS / REGISTRY / "report.md").read_text(), told(REGISTRY)[name]
+    for verdict, unit, pattern, of_mean in SAID[name]:
         found = re.search(pattern, text)
+        assert bool(found) == ((one["verdict"], one["unit"]) == (verdict, unit))
         if found:
+            effects = [
+                of_mean(float(np.mean(differences)))
+                for part, differences in zip(one["parts"], again[name], strict=True)
+                if part["unit"] == unit and (verdict == "supported" or part["standing"] == "reversed")
+            ]
             digits = len(found[1].partition(".")[2])
-            assert float(found[1]) == pytest.approx(of_mean(np.mean(again[claim][part])), abs=0.51 * 10**-digits)
-        else:  # then its verdict is another, and the title says so
-            assert told(REGISTRY)[claim]["verdict"] not in (
-                ("refuted",) if claim == "pre-ln-does-not" else ("supported",)
-            )
+            ends = [float(end) for end in found.groups() if end]
+            expected = [min(effects), max(effects)][-len(ends) :]
+            assert ends == pytest.approx(expected, abs=0.51 * 10**-digits)
+            assert len(ends) == 2 or max(effects) - min(effects) < 10**-digits
 
 
 def test_the_readme_opens_with_the_takeaway_and_its_table() -> None:

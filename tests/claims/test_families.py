@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from support.verdicts_again import verdicts_again
 from warmuplab.claims.families import ALPHA, Adjusted, adjust, verdicts
 from warmuplab.claims.statistics import holm
 
@@ -128,3 +129,17 @@ def test_independent_or_shared_noise_keeps_the_names_of_parts_at_their_level() -
         nothing = np.ones_like(p)
         wrong = (adjust(p, nothing, nothing).shown <= ALPHA).any(axis=(1, 2)).mean()
         assert wrong == pytest.approx(ALPHA, abs=0.0012)
+
+
+def test_verdicts_are_those_of_the_rules_written_out_again() -> None:
+    """Whatever the p-values: each of the verdicts comes up, and no two are taken for each other."""
+    rng, found = np.random.default_rng(5), set()
+    for _ in range(200):
+        parts = rng.integers(1, 4, 8)
+        p = 10 ** -rng.uniform(0, 4, (3, 8, 3)) * np.where(rng.random((3, 8, 1)) < 0.4, 0.01, 1.0)
+        p[:, np.arange(3) >= parts[:, None]] = np.nan
+        told = {str(claim): p[:, claim, : parts[claim]].T.tolist() for claim in range(8)}
+        expected = verdicts_again(told, dict.fromkeys(told, 32), 8)
+        assert verdicts(adjust(*p)).tolist() == list(expected.values())
+        found |= set(expected.values())
+    assert found == set(VERDICTS)

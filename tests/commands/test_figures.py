@@ -68,7 +68,12 @@ def test_every_figure_states_study_runs_and_commit(study: Study, name: str) -> N
     ("arguments", "problem"),
     [
         (["nosuch"], "nosuch: there is no such figure"),
-        (["phase-diagram"], "wrong arguments; type python scripts/figures.py phase-diagram STUDY"),
+        (["phase-diagram"], "collected of a study or registry; type python scripts/figures.py phase-diagram STUDY"),
+        (["phase-diagram", "confirmatory"], "STUDY=confirmatory: a registry, which has a report and no runs; use "),
+        (["phase-diagram", "a", "b"], "too many arguments; type python scripts/figures.py phase-diagram STUDY"),
+        (["notes", "quick"], "it takes no study; type python scripts/figures.py notes"),
+        (["forest"], "type python scripts/figures.py forest confirmatory"),
+        (["forest", "quick"], "this is none; type python scripts/figures.py forest confirmatory"),
         (["phase-diagram", "nosuch"], "make sweep STUDY=nosuch"),
         (["phase-diagram", "../tiny"], "STUDY=../tiny: not the name of a study"),
         (["phase-diagram", ""], "STUDY=: not the name of a study"),

@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from support.composing import QUICK, composed
+from support.composing import QUICK, ROOT, composed
 from warmuplab import worker
 from warmuplab.commands import retrain
+from warmuplab.config.schema import RunConfig
+from warmuplab.record.identity import identify
 from warmuplab.study import collect, results
 from warmuplab.study.recorded import configuration_of, population_of
 
@@ -111,3 +113,21 @@ def test_a_row_is_the_configuration_that_was_trained(collected: Path) -> None:
         assert (config.seed, config.model.norm) == (row["seed"], row["model.norm"])
         assert config.training == composed(*QUICK).training
         assert config.hardware.compile is False
+
+
+CONFIRMED = sorted(path.parent.name for path in (ROOT / "results").glob("confirm_*/runs.parquet"))
+
+
+@pytest.mark.parametrize("name", [*CONFIRMED, "pilot"])
+def test_every_committed_run_reads_back_to_its_name(name: str) -> None:
+    """Whatever its table holds, as lists of layers: what a run was told names it again. Seeds share all the rest."""
+    study = results.load(name, ROOT / "results")
+    of_arms: dict[str, RunConfig] = {}
+    for row in study.runs.to_dict("records"):
+        arm = repr([row[key] for key in study.manifest["varying"] if key != "seed"])
+        if arm not in of_arms:
+            of_arms[arm] = configuration_of(study, row)
+        config = replace(of_arms[arm], seed=int(row["seed"]))
+        assert identify(config, row["corpus"]).run_id == row["run_id"]
+        assert config.study == name
+    assert len(of_arms) < len(study.runs) / 3

@@ -6,7 +6,6 @@ Of the project's own it takes what a contrast is (arms, measure, margin) and not
 import json
 import math
 import statistics
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from warmuplab.claims.claim import Comparison
 from warmuplab.claims.terms import AtReadRate, LargestTrained, Mean, SmallestSufficient, Value
 
 Row = dict[str, Any]
+MOST_SUMS = 2_000_000
 
 
 class Tables:
@@ -144,16 +144,22 @@ def loss_of(row: Row, column: str = "val/loss") -> float:
 
 
 def sign_flip_p(differences: Sequence[float], above: float = 0.0, places: int = 4) -> float:
-    """One-sided p of a mean above a value: the share of sign patterns with a sum as large, on rounded differences."""
+    """One-sided p of a mean above a value: the share of sign patterns with a sum as large, on rounded differences.
+
+    The number of patterns with each sum, difference by difference: exact, as they are below 2^53.
+    """
     whole = [round((d - above) * 10**places) for d in differences]
-    sums: dict[int, int] = {0: 1}
+    if sum(map(abs, whole)) > MOST_SUMS:
+        return sign_flip_p(differences, above, places - 1)
+    ways = np.zeros(2 * sum(map(abs, whole)) + 1)
+    middle = len(ways) // 2
+    ways[middle] = 1.0
     for one in map(abs, whole):
-        longer: dict[int, int] = defaultdict(int)
-        for total, ways in sums.items():
-            longer[total + one] += ways
-            longer[total - one] += ways
-        sums = longer
-    return sum(ways for total, ways in sums.items() if total >= sum(whole)) / 2 ** len(whole)
+        longer = np.zeros_like(ways)
+        longer[one:] += ways[: len(ways) - one]
+        longer[: len(ways) - one] += ways[one:]
+        ways = longer
+    return float(ways[middle + sum(whole) :].sum()) / 2.0 ** len(whole)
 
 
 def same(value: Any, wanted: Any) -> bool:

@@ -17,8 +17,8 @@ def main() -> int:
     from warmuplab.config.messages import one_line_errors
 
     with one_line_errors():
+        from warmuplab.claims.registries import check_is_study
         from warmuplab.dashboard.page import write_dashboard
-        from warmuplab.report.registry.page import check_is_study
         from warmuplab.study import results
 
         check_is_study(arguments.study)

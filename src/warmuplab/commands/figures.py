@@ -16,6 +16,7 @@ HELP = f"""usage: {{command}} NAME [STUDY]
 
   {{command}} --list                 every NAME, and what its figure shows
   {{command}} phase-diagram quick    one figure of a study
+  {{command}} forest confirmatory    the one figure of a registry
   {{command}} notes                  {NOTES}
   {{command}} all                    {ALL}"""
 
@@ -31,8 +32,8 @@ def draw_notes() -> None:
 def draw_all(results: Path) -> None:
     """Draw the figures of the notes and those of every collected study, from what is collected alone."""
     from warmuplab.base.arguments import usable_folder
+    from warmuplab.claims.registries import registries
     from warmuplab.report.page import draw_figures
-    from warmuplab.report.registry.page import registries
     from warmuplab.study import results as collected
 
     draw_notes()
@@ -59,23 +60,25 @@ def draw_of_study(name: str, study_name: str, results: Path) -> None:
     """Draw one figure of a collected study: that of its claims where there is one, else that of any study."""
     from warmuplab.base.arguments import usable_folder
     from warmuplab.base.errors import ConfigError
+    from warmuplab.claims.registries import check_is_study, registries
     from warmuplab.figures.files import draw_of_claims, draw_of_study
     from warmuplab.figures.index import CLAIM_FIGURES, FOREST, PILOT_FIGURES, STUDY_FIGURES, names
     from warmuplab.report.page import judged_of
-    from warmuplab.report.registry.page import registries
     from warmuplab.study import results as collected
     from warmuplab.study.frozen import frozen
     from warmuplab.study.roles import arrange
 
     if name == FOREST.name:
         if study_name not in registries():
-            raise ConfigError("STUDY", study_name, "not a registry", f"use {' or '.join(registries())}")
+            remedy = f"type {called_as()} {name} {_of(name)}"
+            raise ConfigError("STUDY", study_name, f"{name} is drawn of a registry, and this is none", remedy)
         drawn = draw_forest(study_name, results)
         if not drawn:
             remedy = "collect one with `make report STUDY=...`"
             raise ConfigError("STUDY", study_name, f"none of its studies is in {results}", remedy)
         _say(drawn[0])
         return
+    check_is_study(study_name)
     study = collected.load(study_name, results)
     judged, evidence = judged_of(study)
     claimed = judged or frozen(study.folder)
@@ -91,6 +94,14 @@ def draw_of_study(name: str, study_name: str, results: Path) -> None:
         shows = names()[name].rstrip(".")
         raise ConfigError("NAME", name, f"{study.folder} has nothing for it ({shows})", "choose another figure")
     _say(drawn[0])
+
+
+def _of(name: str) -> str:
+    """What is typed after the name of a figure."""
+    from warmuplab.claims.registries import registries
+    from warmuplab.figures.index import FOREST
+
+    return "|".join(registries()) if name == FOREST.name else "STUDY"
 
 
 def _say(png: Path) -> None:
@@ -111,12 +122,12 @@ def draw(arguments: list[str], results: Path) -> int:
     from warmuplab.figures.index import names
 
     captions = names()
+    from warmuplab.config.messages import one_line_errors
+
     if name == "--list":
-        listed = [
-            ("all", ALL),
-            ("notes", NOTES),
-            *((f"{typed} STUDY", caption) for typed, caption in captions.items()),
-        ]
+        with one_line_errors():
+            of_studies = [(f"{typed} {_of(typed)}", caption) for typed, caption in captions.items()]
+        listed = [("all", ALL), ("notes", NOTES), *of_studies]
         print("\n".join(f"{figure:<26} {shows}" for figure, shows in listed))
         return 0
     whole = name in ("notes", "all")
@@ -125,12 +136,15 @@ def draw(arguments: list[str], results: Path) -> int:
         print(in_one_line(f"error: {name}: there is no such figure; choose one of {known}"), file=sys.stderr)
         return 2
     if len(rest) != (not whole):
-        usage = name if whole else f"{name} STUDY"
-        told = f"error: {' '.join(arguments)}: wrong arguments; type {called_as()} {usage}"
+        if whole:
+            problem, usage = "it takes no study", name
+        else:
+            problem = "too many arguments" if rest else f"{name} is drawn from what is collected of a study or registry"
+            with one_line_errors():
+                usage = f"{name} {_of(name)}"
+        told = f"error: {' '.join(arguments)}: {problem}; type {called_as()} {usage}"
         print(in_one_line(told), file=sys.stderr)
         return 2
-    from warmuplab.config.messages import one_line_errors
-
     with one_line_errors():
         if name == "notes":
             draw_notes()

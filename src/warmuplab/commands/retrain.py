@@ -57,8 +57,8 @@ def retrain(
     study_name: str, run_id: str, data_path: str | None, outputs: Path, results: Path, say: Any
 ) -> list[Compared]:
     """Train the population of a run again and say what came out. Raises `ConfigError` for wrong input."""
+    from warmuplab.claims.registries import check_is_study
     from warmuplab.record.environment import describe_hardware
-    from warmuplab.report.registry.page import check_is_study
     from warmuplab.study import recorded
     from warmuplab.study.results import load
 

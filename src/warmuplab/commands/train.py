@@ -23,6 +23,7 @@ SECONDS_BETWEEN_LOOKS = 1.0  # at what another process trains
 def train_one(composed: DictConfig) -> None:
     """Train the composed run in this process, unless it is finished."""
     from warmuplab import worker
+    from warmuplab.claims.registries import check_free
     from warmuplab.launch import recorded
     from warmuplab.launch.launch import check_fits
     from warmuplab.record import writing
@@ -30,6 +31,7 @@ def train_one(composed: DictConfig) -> None:
 
     sweeps = HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN  # with another launcher than ours
     config = keeping.decided(from_mapping(composed), single=not sweeps)
+    check_free(config.study)
     run = worker.prepare(config)
     if run.is_complete and not config.overwrite:
         status = (run.summary or {})["status"]

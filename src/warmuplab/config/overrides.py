@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
 
 def flat(nested: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
     """A nested mapping by dotted keys, as typed on a command line."""
@@ -28,6 +30,20 @@ def nested(flat_keys: Mapping[str, Any]) -> dict[str, Any]:
 def as_cell(value: Any) -> Any:
     """A value of a configuration as one cell of a table: lists as typed on a command line, the rest as it is."""
     return as_typed(value) if isinstance(value, list) else value
+
+
+def from_cell(cell: Any) -> Any:
+    """What `as_cell` made one: text that begins as a list is read as one; None for a cell without a value."""
+    if isinstance(cell, str):
+        return _read_list(cell) if cell.startswith("[") else cell
+    return None if cell is None or str(cell) in ("nan", "<NA>") else cell  # NaN, and what pandas has for it
+
+
+def _read_list(text: str) -> list[Any]:
+    """A list as `as_typed` writes it: `[0.9,0.98]`, `[decoder.*.cross,encoder]`."""
+    value = OverridesParser.create().parse_override(f"key={text}").value()
+    assert isinstance(value, list)
+    return value
 
 
 def as_typed(value: Any) -> str:

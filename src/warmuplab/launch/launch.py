@@ -10,6 +10,7 @@ from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import say
 from warmuplab.base.memory import available_gpu_memory, available_memory
 from warmuplab.base.words import plural
+from warmuplab.claims.registries import check_free
 from warmuplab.config import keeping
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import devices, display, fitting, planning, queue, recorded, saying
@@ -140,6 +141,8 @@ def _named(configs: Sequence[RunConfig], launcher: LauncherConfig) -> dict[str, 
             raise ConfigError(
                 f"hydra.launcher.{name}", number, "must be at least 1", f"use hydra.launcher.{name}=1 or more"
             )
+    for study in {config.study for config in configs}:
+        check_free(study)
     named: dict[str, Run] = {}
     for run in (prepare(keeping.decided(config, single=False)) for config in configs):
         named.setdefault(run.run_id, run)

@@ -1,6 +1,5 @@
 """From a collected table back to configurations: a run, and the population that it was trained in."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ import pandas as pd
 
 from warmuplab.base.errors import ConfigError
 from warmuplab.config.mapping import from_mapping
-from warmuplab.config.overrides import nested
+from warmuplab.config.overrides import from_cell, nested
 from warmuplab.config.schema import RunConfig
 from warmuplab.study.results import MEMBER, Study
 
@@ -37,13 +36,6 @@ def population_of(study: Study, run_id: str) -> list[dict[Any, Any]]:
 
 def configuration_of(study: Study, row: Mapping[Any, Any]) -> RunConfig:
     """What the run of a row was told, its hardware settings as recorded, and with no place of a corpus."""
-    told = {**study.manifest["configuration"], **{key: _value(row[key]) for key in study.manifest["varying"]}}
+    told = {**study.manifest["configuration"], **{key: from_cell(row[key]) for key in study.manifest["varying"]}}
     kept = {key: value for key, value in told.items() if value is not None or not key.startswith(DECAY)}
     return from_mapping(nested(kept | NOT_KEPT | {"study": study.name}))
-
-
-def _value(cell: Any) -> Any:
-    """What a cell stands for: a table holds lists as text."""
-    if isinstance(cell, str):
-        return json.loads(cell) if cell.startswith("[") else cell
-    return None if pd.isna(cell) else cell

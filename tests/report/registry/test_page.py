@@ -8,25 +8,29 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from support.composing import ROOT
 from warmuplab.base.errors import ConfigError
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.judge import Aside, Judged, judge_all
+from warmuplab.claims.lengths.ladders import Ladder, Situation
+from warmuplab.claims.lengths.rules import families, scored
 from warmuplab.claims.parts import VerdictName
 from warmuplab.claims.planned.claims import REGISTRY
 from warmuplab.claims.planned.confirm import LENGTH
+from warmuplab.claims.planned.place import PILOT
 from warmuplab.claims.planned.plan import GROUPS
 from warmuplab.claims.planned.settings import SETTINGS
 from warmuplab.claims.registry import CLAIMS
 from warmuplab.commands import figures
-from warmuplab.figures.claims.forest import END, draw_forest, in_units
+from warmuplab.figures.claims.forest import END, TOPICS, draw_forest, in_units
 from warmuplab.report.registry import page
 from warmuplab.report.registry.abstract import ABOUT, abstract
 from warmuplab.report.registry.literature import FINDINGS, direction
 from warmuplab.report.registry.settings import in_all, settings_table
-from warmuplab.report.registry.takeaway import SAYINGS, sentences, takeaway_text
+from warmuplab.report.registry.takeaway import SAYINGS, rule_sentence, sentences, takeaway_text
 
 NOTHING = judge_all([claim for claim in CLAIMS if claim.registry == REGISTRY], Evidence({}))
 
@@ -48,19 +52,65 @@ def one_decided(one: Judged, verdict: VerdictName, effect: float, asides: float)
 
 
 @pytest.mark.parametrize("verdict", ["supported", "refuted", "no difference", "supported in part", "inconclusive"])
-def test_a_takeaway_has_at_most_120_words_whatever_the_verdicts(verdict: VerdictName) -> None:
-    text = takeaway_text(decided(verdict), Evidence({}), LENGTH)
-    longest_rule = 50  # words of the sentence on the length
-    assert 20 < len(text.split()) <= 120 - longest_rule
+def test_every_saying_has_a_sentence_whatever_the_verdicts(verdict: VerdictName) -> None:
     assert len(sentences(decided(verdict))) == len(SAYINGS)
+    assert takeaway_text(decided(verdict), Evidence({}), LENGTH) == " ".join(sentences(decided(verdict)))
+
+
+def test_the_longest_takeaway_has_at_most_120_words() -> None:
+    """Of every claim the longest sentence that its verdict can give, and of the rules that with the most words."""
+    of_verdicts = [sentences(various(verdict)) for verdict in ("supported", "refuted", "supported in part")]
+    longest = " ".join(max(said, key=lambda text: len(text.split())) for said in zip(*of_verdicts, strict=True))
+    losses = np.array([[3.0, 2.5, 2.0]])
+    ladders = [Ladder(Situation(steps, 8e-3), (0.0, 0.1, 0.3), losses, ()) for steps in (200, 800, 3200)]
+    rules = [
+        rule_sentence(scored(rule, ladders), ladders, place)
+        for family in families() for rule in family for place in (LENGTH, PILOT)
+    ]  # fmt: skip
+    rule = max(rules, key=lambda text: len(text.split()))
+    assert 90 < len(f"{longest} {rule}".split()) <= 120
+
+
+def various(verdict: VerdictName, reversed_: tuple[int, ...] = (0, 1)) -> list[Judged]:
+    """Every claim with one verdict, its parts with effects of 0.1, 0.2 and so on, those named reversed if refuted."""
+    found = []
+    for one in NOTHING:
+        p_against = [0.001 if place in reversed_ else 1.0 for place in range(len(one.verdict.parts))]
+        parts = tuple(
+            dataclasses.replace(
+                part,
+                effect=0.1 * place + 0.1,
+                adjusted_p_for=1.0,
+                adjusted_p_against=p_against[place],
+                adjusted_p_equivalent=1.0,
+            )
+            for place, part in enumerate(one.verdict.parts)
+        )
+        deciding = parts[min(reversed_[-1] if verdict == "refuted" else len(parts) - 1, len(parts) - 1)]
+        judged = dataclasses.replace(one.verdict, verdict=verdict, parts=parts, deciding=deciding, p=0.001)
+        found.append(dataclasses.replace(one, verdict=judged))
+    return found
 
 
 def test_a_sentence_says_what_its_verdict_is() -> None:
-    assert "Post-LN trains at 1.3 times the peak rate, or more." in sentences(decided("supported"))
-    assert any("takes 0.40 nats off post-LN's loss" in said for said in sentences(decided("supported")))
     assert "Pre-LN gains 0.40 nats at 1.6e-2." in sentences(decided("refuted", effect=-0.4))
+    assert "Pre-LN trains as well without." in sentences(decided("supported"))
     assert "Pre-LN trains as well without warmup: inconclusive." in sentences(decided("inconclusive"))
     assert sentences(NOTHING) == []
+
+
+def test_a_sentence_quotes_the_parts_that_decided() -> None:
+    """All parts of a supported claim, the reversed ones of a refuted claim; of other units that of the p-value."""
+    said = sentences(various("supported"))
+    assert said[0] == "10 % of warmup takes 0.10 to 0.20 nats off post-LN's loss, depending on the rate."
+    assert "Post-LN trains at 1.1 times the peak rate, or more." in said  # of 0.2 doublings, the deciding part
+    assert "Warmup takes 0.40 nats off post-LN's loss at 1.13e-2." in sentences(decided("supported"))
+    for reversed_, expected in (
+        ((0,), "Pre-LN gains -0.10 nats at 1.6e-2."),
+        ((1,), "Pre-LN gains -0.20 nats at 1.6e-2 against 8e-3 without."),
+        ((0, 1), "Pre-LN gains -0.20 to -0.10 nats, depending on the rate."),
+    ):
+        assert expected in sentences(various("refuted", reversed_))
 
 
 def test_every_setting_has_a_column_that_says_how_a_claim_stands_there() -> None:
@@ -132,6 +182,14 @@ def test_a_forest_plot_has_a_row_per_claim_and_marks_where_effects_lie() -> None
     assert figure is not None
     (panel,) = figure.axes
     assert [label.get_text() for label in panel.get_yticklabels()] == [one.claim.title for one in judged]
+    topics = {text.get_text(): text.get_position()[1] for text in panel.texts if text.get_text() in TOPICS.values()}
+    assert len(topics) == len({one.claim.study for one in judged})
+    rows = dict(
+        zip([one.claim.study for one in judged][::-1], panel.get_yticks()[::-1], strict=True)
+    )  # the first of each
+    assert [rows[study] - topics[TOPICS[study]] for study in rows] == pytest.approx(
+        [0.92] * len(rows)
+    )  # right below it
     diamonds = [line for line in panel.get_lines() if line.get_marker() == "D"]
     assert len(diamonds) == sum(len(one.claim.contrasts) for one in judged)
     expected = [min(max(in_units(comparison, 0.4), -END), END) for one in judged for comparison in one.claim.contrasts]
@@ -150,7 +208,7 @@ def test_effects_are_counted_in_what_is_of_interest_or_the_margin() -> None:
 
 
 def test_a_forest_plot_is_drawn_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ConfigError, match=f"not a registry; use {REGISTRY}"):
+    with pytest.raises(ConfigError, match=f"this is none; type .* forest {REGISTRY}"):
         figures.draw_of_study("forest", "quick", tmp_path)
     with pytest.raises(ConfigError, match="none of its studies is in"):
         figures.draw_of_study("forest", REGISTRY, tmp_path)
@@ -160,9 +218,3 @@ def test_a_forest_plot_is_drawn_by_name(tmp_path: Path, capsys: pytest.CaptureFi
     assert png == tmp_path / REGISTRY / "figures" / "forest.png"
     assert png.exists()
     assert svg.exists()
-
-
-def test_a_registry_has_no_runs_of_its_own() -> None:
-    with pytest.raises(ConfigError, match="a registry, which has a report and no runs; use confirm_"):
-        page.check_is_study(REGISTRY)
-    page.check_is_study("quick")

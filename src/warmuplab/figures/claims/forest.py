@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.transforms import blended_transform_factory
 
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.judge import Judged
@@ -27,7 +28,19 @@ COLOURS = {
     "not tested": "#bbbbbb",
 }
 MARKS = dict(zip(SETTINGS, ("v", "^", "s", "P"), strict=True))
-ROW, GAP = 0.205, 0.45  # inches of a claim; rows between the claims of two studies
+TOPICS = {
+    "confirm_rates": "Loss and jumps over peak rates",
+    "confirm_decays": "How the rate falls at the end",
+    "confirm_early": "What happens in the first steps",
+    "confirm_overfitting": "Overfitting to the first batches",
+    "confirm_layers": "Warmup of one part alone",
+    "confirm_length": "How long a warmup",
+    "confirm_optimizers": "Other optimizers instead",
+    "confirm_width": "A wider network",
+    "confirm_jitter": "Finding the peak rate",
+}
+"""What the claims of a study are about, the heading of its rows; of other studies their name."""
+ROW, HEADING, GAP = 0.205, 1.0, 0.2  # inches of a claim; rows of a heading, and between two groups
 END = 30.0  # of the axis: what lies beyond is drawn there
 TICKS = (-10, -3, -1, 0, 1, 3, 10)
 SMALL, BAND = "#e8e0c8", "less than the smallest effect of interest"
@@ -39,14 +52,16 @@ def in_units(comparison: Comparison, value: float) -> float:
 
 
 def draw_forest(judged: Sequence[Judged]) -> Figure | None:
-    """A row per claim, by study: all its parts with 95 % intervals, the deciding one bold, a mark per other setting.
+    """A row per claim, by study under its topic: all its parts with 95 % intervals, and a mark per other setting.
 
-    None where nothing has been tested.
+    The deciding part is bold. None where nothing has been tested.
     """
     if all(math.isnan(one.verdict.deciding.effect) for one in judged):
         return None
-    rows, place = [], 0.0
-    for _, claims in groupby(judged, key=lambda one: one.claim.study):
+    rows, headings, place = [], [], 0.0
+    for study, claims in groupby(judged, key=lambda one: one.claim.study):
+        headings.append((place, TOPICS.get(study, study)))
+        place += HEADING
         for one in claims:
             rows.append((place, one))
             place += 1
@@ -55,6 +70,7 @@ def draw_forest(judged: Sequence[Judged]) -> Figure | None:
     for place, one in rows:
         _draw_claim(panel, place, one)
     _draw_axes(panel, rows)
+    _draw_headings(figure, panel, headings)
     _add_legend(figure, judged)
     note = (
         "Effects in units of the smallest effect of interest, fixed beforehand; 0 is no difference. Right of 0, or of"
@@ -97,18 +113,28 @@ def _draw_part(panel: Axes, place: float, comparison: Comparison, part: Part, co
                markeredgecolor="white", alpha=1 if bold else 0.7, zorder=order)  # fmt: skip
 
 
+def _draw_headings(figure: Figure, panel: Axes, headings: Sequence[tuple[float, str]]) -> None:
+    """Each from the left edge of the figure, on a white stripe that parts the groups."""
+    across = blended_transform_factory(figure.transFigure, panel.transData)
+    for place, topic in headings:
+        panel.axhspan(place - 0.5, place + 0.5, color="white", linewidth=0, zorder=2.5)
+        heading = panel.text(0.01, place + 0.08, topic, fontsize=8, fontweight="bold", va="center", transform=across)
+        heading.set_in_layout(False)  # the column of titles is wide enough
+
+
 def _draw_axes(panel: Axes, rows: Sequence[tuple[float, Judged]]) -> None:
     places = [place for place, _ in rows]
     panel.set_yticks(places, [one.claim.title or one.claim.id for _, one in rows], fontsize=7.5)
     panel.tick_params(axis="y", length=0)
-    panel.set_ylim(places[-1] + 0.6, -0.6)
+    panel.set_ylim(places[-1] + 0.6, -0.5)
     panel.set_xscale("symlog", linthresh=1, linscale=0.8)
     panel.set_xlim(-END, END)
     panel.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS], fontsize=8)
     panel.minorticks_off()
     panel.axvline(0, color="black", linewidth=0.8, zorder=1)
     panel.grid(axis="y", visible=False)
-    panel.set_xlabel("effect [smallest effects of interest]", fontsize=8)
+    panel.spines["left"].set_visible(False)
+    panel.set_xlabel("← against the claim      effect [smallest effects of interest]      for the claim →", fontsize=8)
 
 
 def _add_legend(figure: Figure, judged: Sequence[Judged]) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import write_text
 from warmuplab.base.words import listed, plural
 from warmuplab.claims.claim import Claim
@@ -24,18 +23,6 @@ from warmuplab.report.registry.settings import in_all, settings_table
 from warmuplab.report.registry.takeaway import lengths_section, takeaway_section
 
 REPORT, FIGURES = "report.md", "figures"
-
-
-def registries() -> list[str]:
-    """The names of all registries."""
-    return list(dict.fromkeys(claim.registry for claim in CLAIMS if claim.registry))
-
-
-def check_is_study(name: str) -> None:
-    """Raise `ConfigError` for the name of a registry, where a study is asked for."""
-    if name in registries():
-        studies = studies_of([claim for claim in CLAIMS if claim.registry == name])
-        raise ConfigError("STUDY", name, "a registry, which has a report and no runs", f"use {' or '.join(studies)}")
 
 
 def judged_registry(name: str, results: Path) -> tuple[list[Judged], Evidence]:

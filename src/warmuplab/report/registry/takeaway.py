@@ -4,14 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from warmuplab.base.words import number, plural, rate_label
+from warmuplab.claims.claim import Comparison
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.judge import Judged
 from warmuplab.claims.lengths.ladders import ENOUGH, Ladder, Situation, collected
 from warmuplab.claims.lengths.rules import LONGEST, NO_WARMUP, Scored, best_of_families, simplest
+from warmuplab.claims.parts import Part
 from warmuplab.claims.planned.place import PILOT, Place
 from warmuplab.report.tables import ResultTable
 
 Say = Callable[[Judged], str]
+WARMUP = "schedule.warmup.fraction"
 
 
 @dataclass(frozen=True)
@@ -23,47 +26,72 @@ class Saying:
     refuted: Say | None = None
 
 
-def _nats(part: int, sign: float = 1.0) -> Callable[[Judged], str]:
-    return lambda one: f"{number(sign * one.verdict.parts[part].effect)} nats"
+def decisive(one: Judged) -> list[tuple[Comparison, Part]]:
+    """The parts that a verdict rests on, in the unit of the one whose p-value it has.
+
+    All parts of a claim that is supported, those that are reversed of one that is refuted.
+    """
+    deciding = one.verdict.deciding.contrast
+    return [
+        (comparison, part)
+        for comparison, part in zip(one.claim.contrasts, one.verdict.parts, strict=True)
+        if comparison.name == deciding.name
+        or (comparison.unit == deciding.unit and (one.verdict.verdict != "refuted" or part.standing == "reversed"))
+    ]
 
 
-def _times(part: int) -> Callable[[Judged], str]:
-    """A number of doublings as a factor."""
-    return lambda one: f"{2 ** one.verdict.parts[part].effect:.1f} times"
+def _amount(one: Judged, sign: float = 1.0) -> str:
+    """`0.39 nats`; of several decisive parts, from the smallest to the largest."""
+    effects = [sign * part.effect for _, part in decisive(one)]
+    least, most = number(min(effects)), number(max(effects))
+    return f"{least} nats" if least == most else f"{least} to {most} nats"
 
 
-def _rate(one: Judged) -> str:
-    """The peak rate of the first part."""
-    return rate_label(one.claim.contrasts[0].arms[0].rates[0])
+def _at(one: Judged) -> str:
+    """` at 1.6e-2`, or that several decisive parts are of several rates."""
+    (first, _), *others = decisive(one)
+    return ", depending on the rate" if others else _rates(first)
+
+
+def _rates(comparison: Comparison) -> str:
+    """` at 1.6e-2`, ` at 1.6e-2 against 8e-3 without`."""
+    none, warm = (
+        next((rate_label(arm.rates[0]) for arm in comparison.arms if (arm.where.get(WARMUP) == 0) is without), "")
+        for without in (True, False)
+    )
+    return f" at {warm}" if none in ("", warm) else f" at {warm} against {none} without"
+
+
+def _larger_rates(one: Judged) -> str:
+    if one.verdict.deciding.contrast.unit == "doublings":
+        return f"Post-LN trains at {2**one.verdict.deciding.effect:.1f} times the peak rate, or more."
+    return f"Warmup takes {_amount(one)} off post-LN's loss{_at(one)}."
 
 
 SAYINGS = (
     Saying(
         "warmup-helps",
-        supported=lambda one: f"At {_rate(one)}, 10 % of warmup takes {_nats(0)(one)} off post-LN's loss.",
+        supported=lambda one: f"10 % of warmup takes {_amount(one)} off post-LN's loss{_at(one)}.",
     ),
-    Saying(
-        "larger-rates",
-        supported=lambda one: f"Post-LN trains at {_times(1)(one)} the peak rate, or more.",
-    ),
+    Saying("larger-rates", supported=_larger_rates),
     Saying(
         "pre-ln-does-not",
         supported=lambda one: "Pre-LN trains as well without.",
-        refuted=lambda one: f"Pre-LN gains {_nats(0, -1.0)(one)} at {_rate(one)}.",
+        refuted=lambda one: f"Pre-LN gains {_amount(one, -1.0)}{_at(one)}.",
     ),
     Saying(
         "decoder-alone-is-best",
         supported=lambda one: (
-            f"At large rates warming up post-LN's decoder alone beats warming up everything by {_nats(0)(one)}."
+            f"At large rates warming up post-LN's decoder alone beats warming up everything by {_amount(one)}."
         ),
     ),
     Saying(
         "pre-ln-encoder-needs-it",
-        supported=lambda one: "Pre-LN has all its gain from warmup of its encoder.",
+        supported=lambda one: "Pre-LN has its gain from warmup of its encoder.",
     ),
     Saying(
         "rate-must-fall",
-        supported=lambda one: f"Let the rate fall at the end: it is worth {_nats(0)(one)}.",
+        supported=lambda one: f"A falling rate at the end is worth {_amount(one)}.",
     ),
 )
 
@@ -185,7 +213,7 @@ def _about(where: Place, ladders: Sequence[Ladder]) -> str:
         f"*Post-LN of width 32, Adam, linear decay, Multi30k; final loss on the {split} split, mean over"
         f" {plural(seeds, 'seed')} ({kind}). Bold: the better rate where two were tried. Losses between lengths that"
         " were trained are interpolated, as 30 % of 400 steps is; the rule is chosen on these very settings."
-        " Described, not tested.*"
+        " Described, not tested. For pre-LN no such ladder of lengths was planned.*"
     )
 
 

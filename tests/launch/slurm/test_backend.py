@@ -1,10 +1,13 @@
 """Sweeps over a stand-in for SLURM that trains in this process, and does as it is told: fail, fill up, fall silent."""
 
+import itertools
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 from support.composing import QUICK, composed
@@ -12,11 +15,13 @@ from warmuplab import training, worker
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import display, queue
 from warmuplab.launch.launch import LauncherConfig, launch
-from warmuplab.launch.slurm import backend, states, submission
+from warmuplab.launch.slurm import backend, states, submission, tries
 from warmuplab.launch.slurm.arrays import Array
 from warmuplab.launch.slurm.settings import Settings
 from warmuplab.launch.slurm.states import Ended, Key, SilentError, Task
 from warmuplab.launch.slurm.submission import FullError
+from warmuplab.population import checkpoint
+from warmuplab.population.checkpoint import Checkpoint
 from warmuplab.record.progress import Progress
 from warmuplab.record.writing import failures
 from warmuplab.worker import BUSY, PopulationFile, train_population
@@ -30,7 +35,9 @@ class Slurm:
     """Every time that it is asked, all of its tasks get on by one state."""
 
     fate: dict[int, tuple[str, int]] = field(default_factory=dict)
-    """State and exit status in which the tasks of these indices of the first array end, without any training."""
+    """State and exit status in which the tasks of these indices of the first arrays end, without any training."""
+    fated: int = 1
+    """How many arrays those are."""
     room: int = 100
     """Tasks that it takes."""
     silent_at: int = 0
@@ -66,7 +73,7 @@ class Slurm:
 
     def _end(self, key: Key, task: Task) -> Task:
         array = next(array for array in self.arrays if array.name == key[0])
-        if array is self.arrays[0] and task.index in self.fate:
+        if array in self.arrays[: self.fated] and task.index in self.fate:
             state, status = self.fate[task.index]
         else:
             file = PopulationFile(array.populations[task.index])
@@ -135,6 +142,56 @@ def test_what_others_had_is_trained_when_it_is_free(tmp_path: Path, slurm: Slurm
     runs = launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
     assert failures(runs) == []
     assert len(slurm.arrays) == 2
+
+
+class Dying:
+    """Tasks that are killed on another machine: no exit status, and their leases live on until nobody looks."""
+
+    def __init__(self, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, kept: Iterator[int]) -> None:
+        self.kept = kept
+        monkeypatch.setattr(slurm, "_end", self.end)
+        monkeypatch.setattr(states, "ended", lambda _: None)
+        monkeypatch.setattr(backend, "owner_of", lambda _: "node7, process 12")
+        monkeypatch.setattr(queue, "SECONDS_BETWEEN_LOOKS", 0.0)
+        self.statuses, self.arrays = slurm.statuses, slurm.arrays
+
+    def end(self, key: Key, task: Task) -> Task:
+        array = next(array for array in self.arrays if array.name == key[0])
+        state = {"population.members.clock": torch.tensor(next(self.kept))}
+        checkpoint.write(array.populations[task.index].with_suffix(".checkpoint"), Checkpoint(state, {}))
+        return replace(task, state="FAILED")
+
+
+def test_a_population_whose_tasks_die_without_a_word_is_given_up(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on a node without memory: submitted again and again it would die again and again."""
+    with monkeypatch.context() as patched:
+        Dying(slurm, patched, itertools.repeat(0))
+        (run,) = launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    assert len(slurm.arrays) == tries.MOST
+    (said,) = failures([run])
+    file = slurm.arrays[0].populations[0]
+    assert f"given up after {tries.MOST} jobs that ended without getting further; see {file.with_suffix('.log')}" in said
+    assert capsys.readouterr().out.count("given up") == 1
+    assert failures(launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)) == []  # the same command tries again
+
+
+def test_a_population_that_gets_further_is_not_given_up(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Dying(slurm, monkeypatch, iter([1, 2, 3, 4, 5, *[5] * 9]))
+    launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    assert len(slurm.arrays) == 5 + tries.MOST
+
+
+def test_what_others_train_at_last_is_no_try(tmp_path: Path, slurm: Slurm) -> None:
+    """A job that finds its runs in other hands did not die."""
+    slurm.fate = {0: ("FAILED", BUSY)}
+    slurm.fated = tries.MOST + 2
+    runs = launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    assert failures(runs) == []
+    assert len(slurm.arrays) == tries.MOST + 3
 
 
 def test_the_lease_of_a_cancelled_task_is_not_that_of_another(
@@ -221,7 +278,7 @@ def test_the_same_command_takes_up_the_jobs_that_go_on(
             launch(configs(tmp_path, 3), ON_SLURM, lambda _: None)
     said = capsys.readouterr().out
     assert "3 jobs of this sweep are with SLURM and go on" in said
-    assert "`scancel 101` cancels them" in said
+    assert "`scancel '101_[0-2]'` cancels them" in said
     slurm.stopped = False
     runs = launch(configs(tmp_path, 4), ON_SLURM, lambda _: None)  # one more than before
     assert failures(runs) == []

@@ -209,20 +209,20 @@ def test_a_person_says_what_becomes_of_the_jobs(
             raise KeyboardInterrupt
         return answer
 
-    question.ask([12, 12, 9], 3, read)
+    question.ask([(12, 4), (12, 0), (9, 3), (12, 1), (12, 2)], read)  # others have the tasks between them
     said = capsys.readouterr().out
     assert ("Cancelled." in said) is cancelled
-    assert ("the same command shows them again, `scancel 9 12` cancels them" in said) is not cancelled
+    assert ("the same command shows them again, `scancel 9_3 '12_[0-2,4]'` cancels them" in said) is not cancelled
     assert (tools / "scancel.calls").exists() is cancelled
     if cancelled:
-        assert called(tools, "scancel") == ["9 12"]
+        assert called(tools, "scancel") == ["9_3 12_[0-2,4]"]
 
 
 def test_without_a_terminal_nobody_is_asked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
-    question.ask([12], 1, lambda _: pytest.fail("asked"))
+    question.ask([(12, 0)], lambda _: pytest.fail("asked"))
     assert "1 job of this sweep is with SLURM and goes on" in capsys.readouterr().out
 
 

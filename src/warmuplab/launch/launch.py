@@ -92,9 +92,9 @@ def launch(
     if kept:
         say(f"{plural(kept, 'population')} of them {'has' if kept == 1 else 'have'} a checkpoint to go on from.")
     saying.what_is_recorded(packed.begun, named, say)
-    sweep = queue.plan(packed.populations, packed.gpus)
+    sweep = queue.plan(packed.populations, packed.gpus, here=launcher.cluster != SLURM, printed=launcher.dry)
     if launcher.dry:
-        print("\n".join(job_files(sweep, packed.workers, launcher.slurm)))
+        saying.job_files(job_files(sweep, packed.workers, launcher.slurm))
         raise SystemExit(0)
     try:
         with display.shown(sweep) as show:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from rich.console import Console
 
 from support.composing import QUICK, composed
+from support.records import numbers_of
 from warmuplab import training, worker
+from warmuplab.base.files import read_json
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import display, queue
 from warmuplab.launch.launch import LauncherConfig, launch
@@ -27,6 +30,7 @@ from warmuplab.record.writing import failures
 from warmuplab.worker import BUSY, PopulationFile, train_population
 
 ON_SLURM = LauncherConfig("slurm", workers=None, members=1)
+DEBUG = LauncherConfig("debug", workers=None, members=1)
 LOOKS = 3  # until a task is over: it waits, it runs
 
 
@@ -172,7 +176,8 @@ def test_a_population_whose_tasks_die_without_a_word_is_given_up(
     assert len(slurm.arrays) == tries.MOST
     (said,) = failures([run])
     file = slurm.arrays[0].populations[0]
-    assert f"given up after {tries.MOST} jobs that ended without getting further; see {file.with_suffix('.log')}" in said
+    assert f"given up after {tries.MOST} jobs that ended without getting further" in said
+    assert f"; see {file.with_suffix('.log')} and " in said
     assert capsys.readouterr().out.count("given up") == 1
     assert failures(launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)) == []  # the same command tries again
 
@@ -219,6 +224,37 @@ def test_a_dry_run_prints_the_job_file_alone_whatever_is_finished(
         assert bool(heard.out) == printed
         assert "1 run of" in heard.err
     assert len(slurm.arrays) == 1
+
+
+def test_a_dry_run_fixes_no_packing(tmp_path: Path, slurm: Slurm) -> None:
+    """What it wrote was printed only: a later sweep packs as it is told."""
+    with pytest.raises(SystemExit):
+        launch(configs(tmp_path, 4), replace(ON_SLURM, dry=True), lambda _: None)
+    assert len(list(tmp_path.glob("single/populations/*.json"))) == 4
+    runs = launch(configs(tmp_path, 4), replace(ON_SLURM, members=4), lambda _: None)
+    assert {len((run.summary or {})["population"]["members"]) for run in runs} == {4}
+
+
+def test_the_machine_that_trains_decides_what_is_left_to_it(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The login node may have no GPU and another compiler; the names are those of every other backend."""
+    listed: list[object] = []
+    submit = slurm.submit
+
+    def seen(array: Array, text: str, settings: Settings) -> int:
+        listed.extend(run["hardware"]["compile"] for path in array.populations for run in read_json(path)["runs"])
+        return submit(array, text, settings)
+
+    monkeypatch.setattr(submission, "submit", seen)
+    auto = configs(tmp_path, 2, "hardware.compile=auto")
+    runs = launch(auto, ON_SLURM, lambda _: None)
+    assert listed == ["auto", "auto"]
+    written = [yaml.safe_load((run.directory / "config.yaml").read_text())["hardware"]["compile"] for run in runs]
+    assert written == [False, False]
+    here = launch([replace(config, outputs=str(tmp_path / "here")) for config in auto], DEBUG, lambda _: None)
+    assert [run.run_id for run in here] == [run.run_id for run in runs]
+    assert [numbers_of(run.directory) for run in here] == [numbers_of(run.directory) for run in runs]
 
 
 def test_a_task_without_memory_is_tried_again_in_halves(tmp_path: Path, slurm: Slurm) -> None:

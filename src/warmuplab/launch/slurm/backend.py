@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from warmuplab.base.files import say
 from warmuplab.base.words import plural
@@ -87,6 +88,7 @@ class _Watch:
                 if population is not None:
                     self._follow(array, task.array, index, population)
                     self.jobs[-1].last = task
+                    population.before = Progress.read(population.file.progress_path) or population.before
                     _show_state(population, task)
         if self.jobs:
             running = sum(job.population.state == TRAINING for job in self.jobs)
@@ -129,7 +131,8 @@ class _Watch:
             return False
         population.state = FAILED
         log = population.file.log_path
-        why = f"given up after {MOST} jobs that ended without getting further; see {log} and {log.parent / arrays.FOLDER}"
+        more = log.parent / arrays.FOLDER
+        why = f"given up after {MOST} jobs that ended without getting further; see {log} and {more}"
         say(f"{population.file.name}: {why}")
         for run in unfinished(population.runs):
             if not (run.is_complete and _is_new(run, self.tries.since(population))):
@@ -216,15 +219,15 @@ def run(populations: Sweep, slots: int, show: Show, settings: Settings) -> None:
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def job_files(populations: Sweep, slots: int, settings: Settings) -> list[str]:
-    """What `run` would hand to `sbatch`, written down beside the populations, and nothing is submitted.
+def job_files(populations: Sweep, slots: int, settings: Settings) -> dict[Path, str]:
+    """The files that `run` would hand to `sbatch`, written down beside the populations, and nothing is submitted.
 
     A person may submit these files: `run` takes up their jobs.
     """
     plans = submission.planned(populations.populations, settings, slots, states.largest_array())
     for array, text in plans:
         array.write(text)
-    return [text for _, text in plans]
+    return {array.script: text for array, text in plans}
 
 
 def _show_state(population: QueuedPopulation, task: Task) -> None:
@@ -233,7 +236,7 @@ def _show_state(population: QueuedPopulation, task: Task) -> None:
 
 
 def _look_at(population: QueuedPopulation) -> None:
-    population.progress = Progress.read(population.file.progress_path) or population.progress
+    population.hear(Progress.read(population.file.progress_path))
     writes = population.progress is not None and population.progress.writing
     population.state = WRITING if writes else TRAINING
 

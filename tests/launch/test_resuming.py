@@ -180,30 +180,6 @@ def test_a_kill_loses_the_steps_of_one_interval_at_most(
     assert trained - steps == at - before <= interval
 
 
-@pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")
-def test_a_worker_that_is_killed_loses_about_an_interval_at_most(tmp_path: Path) -> None:
-    """Measured, with real workers: what they had said to have trained, and what their checkpoints hold."""
-    interval = 2.0
-    more = ("training.steps=100000", "training.validate_every=100000", "probes=none")
-    process = sweep(tmp_path, *more, f"hardware.checkpoint_seconds={interval}", "hydra.launcher.workers=1")
-    wait_for(lambda: checkpoints(tmp_path))
-    (path,) = checkpoints(tmp_path)
-    first = path.stat().st_mtime_ns
-    wait_for(lambda: path.stat().st_mtime_ns != first)
-    time.sleep(0.8 * interval)  # most of the next interval
-    for number in workers_of(tmp_path):
-        os.kill(number, signal.SIGKILL)
-    process.kill()
-    process.communicate()
-    wait_for(lambda: not list(workers_of(tmp_path)))
-    said, kept = Progress.read(path.with_suffix(".progress.json")), checkpoint.read(path)
-    assert said is not None
-    assert kept is not None
-    lost = said.step - int(kept.state["population.members.clock"])
-    assert lost <= 2 * interval * said.step / said.seconds  # twice: a busy machine has slow moments
-    assert said.seconds - kept.facts["seconds"] <= 2 * interval
-
-
 def test_a_population_keeps_its_threads_and_compiler(tmp_path: Path) -> None:
     worker.write_population(prepared(tmp_path, "hardware.threads=2"))
     ((first, *_),), new = unfinished(prepared(tmp_path, "hardware.compile=auto"))

@@ -10,10 +10,7 @@ import json
 import os
 import shlex
 import shutil
-import signal
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -46,6 +43,7 @@ CHECKPOINT = ".checkpoint"
 CACHE = ".cache"  # of tokenized corpora and compiled code, beside the studies
 OUT_OF_MEMORY = 3  # exit status of a worker whose population may fit when it is divided
 BUSY = 4  # exit status of a worker that found a run of its population in other hands
+PRINTED = "printed"  # in the file of a population that a dry run wrote, until a worker begins with it
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,14 @@ class PopulationFile:
         """Whether the file is there and lists `runs` with these very settings."""
         return bool(read_json(self.path) == json.loads(json.dumps(_listing(runs))))
 
+    def begin(self, runs: Sequence[Run]) -> list[Run]:
+        """`runs`, which it lists, as they train here; it says so from now on, so that they go on in the same way."""
+        settled, content = decided(runs), read_json(self.path)
+        if settled != runs or (isinstance(content, dict) and PRINTED in content):
+            with suppress(OSError):  # they train all the same
+                write_json(self.path, _listing(settled))
+        return settled
+
     def forget(self) -> None:
         """Remove what its training kept. The file stays: a worker of another sweep may be about to read it."""
         with suppress(OSError):
@@ -89,19 +95,19 @@ class PopulationFile:
         return [prepare(config) for config in configs]
 
 
-def write_population(runs: Sequence[Run]) -> PopulationFile:
+def write_population(runs: Sequence[Run], *, printed: bool = False) -> PopulationFile:
     """The file for `runs`, under the folder of their study; its name says which runs they are.
 
-    Decides `hardware.compile=auto` for them.
-
-    Raises `ConfigError` where it cannot be written.
+    Where it is only `printed`, by a dry run, and was not there, a later sweep may pack its runs otherwise. Raises
+    `ConfigError` where it cannot be written.
     """
-    runs = decided(runs)
     config = runs[0].config
     file = PopulationFile(Path(config.outputs) / config.study / "populations" / f"{population_name(runs)}.json")
     with usable_outputs(config):
         check_folder(file.path.parent)
-        write_json(file.path, _listing(runs))
+        there = read_json(file.path) if printed else None
+        mark = {PRINTED: True} if printed and (not isinstance(there, dict) or PRINTED in there) else {}
+        write_json(file.path, mark | _listing(runs))
     return file
 
 
@@ -245,14 +251,6 @@ def checkpoint_path(config: RunConfig, name: str) -> Path:
     return Path(config.outputs) / config.study / "populations" / f"{name}{CHECKPOINT}"
 
 
-def _end_with_standard_input() -> None:
-    while os.read(sys.stdin.fileno(), 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(SECONDS_TO_SAVE)
-    os._exit(1)  # its runs stay unfinished, as when it is killed
-
-
 def main(arguments: Sequence[str]) -> int:
     """Train the population in the file that `arguments` name; returns the exit status."""
     from warmuplab.config.messages import RunFailedError, one_line_errors
@@ -263,13 +261,14 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     attended = ATTENDED in arguments
     if attended:
-        threading.Thread(target=_end_with_standard_input, daemon=True).start()
+        interrupts.end_with_standard_input(SECONDS_TO_SAVE)
     file = PopulationFile(Path(files[0]))
     with one_line_errors():
         runs = file.read()
         if not unfinished(runs):
             say(f"{file.name}: all runs are finished already; set overwrite to true in the file to train them again")
             return 0
+        runs = file.begin(runs)
 
         def report(progress: Progress) -> None:
             for tell in (partial(progress.write, file.progress_path), partial(say, progress)):

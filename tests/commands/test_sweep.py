@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from warmuplab.commands import report, sweep, train
+from warmuplab.launch import launch
 
 
 @pytest.fixture
@@ -32,6 +33,15 @@ def test_it_trains_the_study_and_reports_it(typed: list[list[str]], monkeypatch:
         ["train", "-m", "+study=quick", "training.steps=5", "seed=0,1"],
         ["report", "quick", "--outputs=outputs"],
     ]
+
+
+def test_the_plan_that_it_names_has_the_same_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
+    named: list[str] = []
+    monkeypatch.setattr(launch, "launch", lambda *_, plan_command: named.append(plan_command))
+    monkeypatch.setattr(train, "main", lambda launched: launched([], None))
+    monkeypatch.setattr(report, "main", lambda: 0)
+    assert run(monkeypatch, "quick") == run(monkeypatch, "quick", "training.steps=5", "seed=0,1") == 0
+    assert named == ["make plan STUDY=quick", "make plan STUDY=quick ARGS='training.steps=5 seed=0,1'"]
 
 
 @pytest.mark.parametrize("override", ["outputs=elsewhere", "++outputs=elsewhere", "outputs='elsewhere'"])

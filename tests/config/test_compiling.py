@@ -39,6 +39,9 @@ def test_auto_is_decided_once_and_stands_in_the_file_and_in_the_record(
     run = worker.prepare(composed(*QUICK, f"outputs={tmp_path}", "hardware.compile=auto"))
     file = worker.write_population([run])
     (listed,) = read_json(file.path)["runs"]
+    assert listed["hardware"]["compile"] == "auto"  # where it trains there may be another device
+    file.begin(file.read())
+    (listed,) = read_json(file.path)["runs"]
     assert listed["hardware"]["compile"] is long
     if not long:  # compiling takes minutes
         assert worker.train_population([run], "p", lambda _: None)

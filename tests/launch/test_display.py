@@ -42,12 +42,35 @@ def test_time_left_follows_from_the_pace_of_all_members(tmp_path: Path, monkeypa
     half = a_sweep(tmp_path)
     monkeypatch.setattr(queue.time, "monotonic", lambda: half.began + 60.0)
     assert sum(population.member_steps for population in half.populations) == 48
-    assert half.member_steps_per_second == pytest.approx((12 + 12 + 6) / 60)
-    done = (12 + 12 + 0.75 * 12) / 48  # the early half of the third takes three quarters of its time
-    assert half.seconds_left == pytest.approx(60 * (1 - done) / done)
+    assert half.member_steps_per_second == pytest.approx((12 + 6) / 60)
+    done = 12 + 0.75 * 12  # the early half of the third takes three quarters of its time; the second failed at once
+    assert half.seconds_left == pytest.approx(60 * (0.25 * 12 + 12) / done)
     third = half.populations[2].progress
     assert third is not None
     assert third.seconds_left == pytest.approx(2.0)
+
+
+def test_what_was_trained_before_says_nothing_about_the_pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four equal populations one goes on from 80 %, and others have trained one: a minute for 0.3 of the work."""
+    now = 1000.0
+    monkeypatch.setattr(queue.time, "monotonic", lambda: now)
+    sweep = a_sweep(tmp_path)
+    sweep.began = now - 3600.0  # jobs waited for an hour
+    theirs, resumed, new, waiting = sweep.populations
+    theirs.by_others, resumed.before = True, Progress(4, 6, 4.0, 0, 2, 0, 90.0, 0.7)
+    resumed.state = new.state = TRAINING
+    new.progress = None
+    assert sweep.seconds_left is None
+    resumed.hear(Progress(5, 6, 4.0, 0, 2, 0, 95.0, 0.8))  # its checkpoint was further than it had said
+    new.hear(Progress(1, 6, 4.0, 0, 2, 0, 0.0, 0.0))
+    now += 60.0
+    resumed.hear(Progress(6, 6, 4.0, 0, 2, 0, 155.0, 0.9))
+    new.hear(Progress(2, 6, 4.0, 0, 2, 0, 60.0, 0.2))
+    assert sweep.member_steps_per_second == pytest.approx((1 + 2) * 2 / 60)
+    assert sweep.seconds_left == pytest.approx(60 * (0.1 + 0.8 + 1) / (0.1 + 0.2))
+    waiting.state = DONE
+    waiting.by_others = True
+    assert sweep.seconds_left == pytest.approx(240.0)  # the pace of the new one: it ends last
 
 
 def test_the_table_fits_80_columns(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from support.composing import QUICK, composed
 from warmuplab import worker
+from warmuplab.base import words
 from warmuplab.commands import plan as command
 from warmuplab.launch import cost, launch, pace, planning
 from warmuplab.launch.launch import LauncherConfig
@@ -60,6 +62,12 @@ def test_a_plan_counts_what_the_runs_are(tmp_path: Path, known_pace: None) -> No
     said = planning.in_lines(plan, 8 * 2**30)
     assert any("2 workers at 1.0 billion operations/s, 2.0 s to start one" in line for line in said)
     assert any("8.0 GiB are free" in line for line in said)
+    on_three = replace(plan, workers=3)
+    memory = [planning.in_lines(on_three, 8 * 2**30, gpus)[2] for gpus in (0, 1, 2)]
+    three, two = words.amount(3 * plan.memory), words.amount(2 * plan.memory)
+    assert memory[0] == memory[1]
+    assert f"a worker, {three} in all; 8.0 GiB are free" in memory[1]
+    assert f"a worker, {two} on each of 2 GPUs; 8.0 GiB are free on the fullest" in memory[2]
     assert any("post-LN, width 32, depth 1, adam, batch 8, 12 steps: 3 runs in 2 populations" in line for line in said)
 
 
@@ -175,9 +183,10 @@ def test_the_command_refuses_what_a_sweep_refuses(
 def test_finished_runs_are_not_planned_and_a_sweep_says_its_plan_first(tmp_path: Path, known_pace: None) -> None:
     configs = [composed(*QUICK, f"outputs={tmp_path}", f"seed={seed}") for seed in (0, 1)]
     said: list[str] = []
-    launch.launch(configs[:1], DEBUG, said.append, planned=True)
+    launch.launch(configs[:1], DEBUG, said.append, plan_command="make plan STUDY=quick ARGS=seed=0")
     assert said[0].startswith("Planned: about 0:0")
     assert "tokens, up to" in said[0]
+    assert said[0].endswith("; `make plan STUDY=quick ARGS=seed=0` says more.")
     assert said[1].startswith("Training 1 run in 1 population")
     said.clear()
     assert launch.plan(configs, DEBUG, said.append) == []

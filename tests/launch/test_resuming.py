@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -15,10 +16,13 @@ import pytest
 from support.composing import QUICK, composed
 from support.sweeps import bytes_of, checkpoints, left_over, started, undisturbed_sweep, wait_for, workers_of
 from warmuplab import worker
+from warmuplab.base import interrupts
 from warmuplab.base.files import SECONDS_OF_A_HALF
 from warmuplab.base.processes import machine
-from warmuplab.launch import recorded
+from warmuplab.launch import queue, recorded
+from warmuplab.population import checkpoint, keeper
 from warmuplab.record import writing
+from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
 
 SEEDS = 5
@@ -116,6 +120,64 @@ def test_the_latest_record_of_a_run_counts(tmp_path: Path) -> None:
         path = worker.write_population(members).path
         os.utime(path, (time.time() - age,) * 2)
     assert unfinished(runs) == ([runs[3:]], runs[:3])
+
+
+def test_what_a_dry_run_printed_is_packed_anew_until_a_worker_begins_with_it(tmp_path: Path) -> None:
+    runs = prepared(tmp_path)
+    begun = worker.write_population(runs[3:])
+    for members in (runs[:3], runs[3:]):
+        printed = worker.write_population(members, printed=True)
+        assert printed.read() == members
+    assert unfinished(runs) == ([runs[3:]], runs[:3])
+    assert begun.lists(runs[3:])
+    file = worker.write_population(runs[:3], printed=True)
+    assert file.begin(file.read()) == runs[:3]
+    assert sorted(map(len, unfinished(runs)[0])) == [2, 3]
+
+
+def test_what_has_most_left_to_do_comes_first(tmp_path: Path) -> None:
+    """A population that goes on from nine tenths is soon over, though it is the longest."""
+    long = prepared(tmp_path, "training.steps=60")[:1]
+    short = prepared(tmp_path, "training.steps=20")[1:2]
+    planned = queue.plan([short, long])
+    assert [population.runs for population in planned.populations] == [long, short]
+    file = planned.populations[0].file
+    Progress(54, 60, 4.0, 0, 1, 0, 9.0, 0.9).write(file.progress_path)
+    assert [population.runs for population in queue.plan([short, long]).populations] == [long, short]  # nothing is kept
+    file.path.with_suffix(".checkpoint").write_bytes(b"kept")
+    assert [population.runs for population in queue.plan([short, long]).populations] == [short, long]
+
+
+class Killed(BaseException):
+    """In place of SIGKILL: nothing is saved."""
+
+
+@pytest.mark.parametrize("at", [3, 14, 25, 39])
+def test_a_kill_loses_the_steps_of_one_interval_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Counted: by a clock on which a step takes a second, and with a checkpoint every seven seconds."""
+    interval, steps = 7, 40
+    runs = prepared(tmp_path, f"training.steps={steps}", f"hardware.checkpoint_seconds={interval}", "hardware=cpu")[:2]
+    trained = 0
+
+    def after_a_step() -> bool:
+        nonlocal trained
+        trained += 1
+        if trained == at:
+            raise Killed
+        return False
+
+    monkeypatch.setattr(keeper, "time", SimpleNamespace(perf_counter=lambda: float(trained)))
+    monkeypatch.setattr(interrupts, "are_asked", after_a_step)
+    with pytest.raises(Killed):
+        worker.train_population(runs, "p", lambda _: None)
+    kept = checkpoint.read(worker.checkpoint_path(runs[0].config, "p"))
+    before = 0 if kept is None else int(kept.state["population.members.clock"])
+    assert at - interval <= before < at
+    assert worker.train_population(runs, "p", lambda _: None)
+    trained += 1  # nobody is asked after the last step
+    assert trained - steps == at - before <= interval
 
 
 def test_a_population_keeps_its_threads_and_compiler(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from support.sweeps import bytes_of, checkpoints, left_over, started, undisturbed_sweep, wait_for, workers_of
 from warmuplab.population import checkpoint
+from warmuplab.record.progress import Progress
 
 KILLS, SEEDS = 40, 7
 LONGER = ("training.steps=400",)  # so that kills meet training
@@ -76,6 +77,25 @@ def test_forty_kills_change_no_byte(tmp_path: Path) -> None:
     assert sweep.returncode == 0, said
     assert bytes_of(outputs) == expected
     assert left_over(outputs) == []
+
+
+def test_a_worker_that_is_killed_loses_about_an_interval_at_most(tmp_path: Path) -> None:
+    """Measured: what it had said to have trained, against what its checkpoint holds."""
+    interval = 5.0
+    endless = ("training.steps=100000", "training.validate_every=100000", "probes=none")  # one population
+    sweep = started(tmp_path, 3, *endless, f"hardware.checkpoint_seconds={interval}")
+    wait_for(lambda: checkpoints(tmp_path))
+    (path,) = checkpoints(tmp_path)
+    first = path.stat().st_mtime_ns
+    wait_for(lambda: path.stat().st_mtime_ns != first)
+    time.sleep(0.8 * interval)  # most of the next one
+    kill("worker", sweep, tmp_path)
+    said, kept = Progress.read(path.with_suffix(".progress.json")), checkpoint.read(path)
+    assert said is not None
+    assert kept is not None
+    lost = said.step - int(kept.state["population.members.clock"])
+    print(f"{lost} steps, {said.seconds - kept.facts['seconds']:.1f} s")
+    assert 0 < lost <= 1.5 * interval * said.step / said.seconds  # half more: a busy machine has slow moments
 
 
 def is_finished(outputs: Path, name: str) -> bool:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -80,3 +81,16 @@ def end_with_parent() -> None:
     if sys.platform.startswith("linux"):
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def end_with_standard_input(seconds: float) -> None:
+    """Be asked to end when the standard input does, and end so many `seconds` later: it is a pipe of the parent's."""
+
+    def wait() -> None:
+        while os.read(sys.stdin.fileno(), 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(seconds)
+        os._exit(1)  # what it does stays unfinished, as when it is killed
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from warmuplab.base.errors import ConfigError
 from warmuplab.bench.copies import multiply
 from warmuplab.bench.growth import SMALL, TYPED
 from warmuplab.bench.plan import MEMBERS, Plan
@@ -60,7 +61,13 @@ def efficiency(value: dict[str, Any], alone: dict[str, Any], seconds: str) -> fl
 
 
 def _call(*arguments: str) -> str:
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True).stdout
+    """What a Python process prints. Raises `ConfigError` where it fails."""
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        why = said[-1] if said else f"ended with status {done.returncode}"
+        raise ConfigError("--parts", "collecting", f"not measured: {why}", "change the settings of the run")
+    return done.stdout
 
 
 def _in_words(result: dict[str, Any]) -> str:

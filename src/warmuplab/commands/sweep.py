@@ -4,6 +4,7 @@ A study is a file in conf/study/. Overrides, key=value, change a group or settin
 """
 
 import sys
+from functools import partial
 from typing import Any
 
 from warmuplab.base.arguments import Parser, called_as
@@ -22,16 +23,17 @@ def main() -> int:
     with one_line_errors():
         name, outputs = place_of(arguments.study, arguments.overrides)
     sys.argv[1:] = ["-m", f"+study={arguments.study}", *arguments.overrides]
-    train.main(planned)  # ends the program where a run failed
+    train.main(partial(planned, arguments.study, arguments.overrides))  # ends the program where a run failed
     sys.argv[1:] = [name, f"--outputs={outputs}"]
     return report.main()
 
 
-def planned(*of_a_sweep: Any) -> Any:
-    """Train the runs of a sweep, and say beforehand what that will take."""
+def planned(study: str, overrides: list[str], *of_a_sweep: Any) -> Any:
+    """Train the runs of a sweep, and say beforehand what that will take, and which command says more of it."""
+    from warmuplab.config.rerun import again
     from warmuplab.launch.launch import launch
 
-    return launch(*of_a_sweep, planned=True)
+    return launch(*of_a_sweep, plan_command=again("plan", study, overrides))
 
 
 def place_of(study: str, overrides: list[str]) -> tuple[str, str]:

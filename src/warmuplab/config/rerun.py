@@ -73,15 +73,15 @@ def sweep_command(study: str, shared: Mapping[str, Any], varying: Mapping[str, S
         for key, values in {**{key: [value] for key, value in shared.items()}, **varying}.items()
         if not is_among(key, LEAVES_NUMBERS) and not _follows(key, values, grids, composed)
     ]
-    if not CHECKOUT:
-        return " ".join([again("sweep", study), *map(shlex.quote, overrides)])
-    arguments = f" ARGS={_for_make(overrides)}" if overrides else ""
-    return f"{again('sweep', study)}{arguments}"
+    return again("sweep", study, overrides)
 
 
-def again(command: str, study: str) -> str:
+def again(command: str, study: str, overrides: Sequence[str] = ()) -> str:
     """What to type to `sweep` or `report` a study: `make sweep STUDY=...`, or without a checkout `warmuplab sweep`."""
-    return f"make {command} STUDY={study}" if CHECKOUT else f"warmuplab {command} {study}"
+    if not CHECKOUT:
+        return " ".join(["warmuplab", command, study, *map(shlex.quote, overrides)])
+    arguments = f" ARGS={_for_make(overrides)}" if overrides else ""
+    return f"make {command} STUDY={study}{arguments}"
 
 
 def retrain_command(study: str, run_id: str) -> str:

@@ -212,7 +212,7 @@ class HardwareConfig:
     """`float32`, `float64`, or `bfloat16` (of the matrix products; weights stay float32)."""
     compile: Any
     """Whether to compile training and losses with `torch.compile`; `auto`: where a training is long enough for it to
-    pay, decided once, when its population is written, so that the record says true or false."""
+    pay, decided once, where its population trains, so that the record says true or false."""
     threads: int
     """CPU threads of a training process."""
     replay: bool = added(False)

@@ -42,7 +42,7 @@ def run(populations: Sweep, slots: int, show: Show) -> None:
 
 def _reporter(population: QueuedPopulation, populations: Sweep, show: Show) -> Report:
     def report(progress: Progress) -> None:
-        population.progress = progress
+        population.hear(progress)
         show(populations)
 
     return report

@@ -22,7 +22,7 @@ def gpus() -> list[str]:
     return list(map(str, range(count))) if told is None else [name.strip() for name in told.split(",")][:count]
 
 
-def per_gpu(workers: int, gpus: Sequence[str]) -> int:
+def per_gpu(workers: int, gpus: Sequence[object]) -> int:
     """Most workers that share a GPU, or the memory of the machine where there is none."""
     return -(-workers // max(1, len(gpus)))
 

@@ -62,12 +62,13 @@ class Packed:
 
 
 def launch(
-    configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = say, *, planned: bool = False
+    configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = say, *, plan_command: str | None = None
 ) -> list[Run]:
     """Train every run of `configs` that is not finished; returns all of them, repeated ones once.
 
     Of configurations that name the same run, as they differ in probes alone, the first is trained: a study lists what
-    it measures closely before the grid that contains it. With `planned` it says beforehand what that will take.
+    it measures closely before the grid that contains it. With `plan_command`, which says more, it says beforehand what
+    that will take.
 
     Raises `ConfigError` before any run is trained where a setting or a corpus cannot be used. Ends the program with
     status 0 when job files are printed.
@@ -85,16 +86,16 @@ def launch(
             raise SystemExit(0)
         return runs
     packed = _packed(named, to_train, launcher)
-    if planned and launcher.cluster != SLURM:
-        say(planning.in_one_line(_plan(packed, most_measured=1), to_train[0].config.study))
+    if plan_command and launcher.cluster != SLURM:
+        say(planning.in_one_line(_plan(packed, most_measured=1), plan_command))
     say(f"Training {packed}.")
     kept = sum(checkpoint_path(runs[0].config, population_name(runs)).exists() for runs in packed.populations)
     if kept:
         say(f"{plural(kept, 'population')} of them {'has' if kept == 1 else 'have'} a checkpoint to go on from.")
     saying.what_is_recorded(packed.begun, named, say)
-    sweep = queue.plan(packed.populations, packed.gpus)
+    sweep = queue.plan(packed.populations, packed.gpus, here=launcher.cluster != SLURM, printed=launcher.dry)
     if launcher.dry:
-        print("\n".join(job_files(sweep, packed.workers, launcher.slurm)))
+        saying.job_files(job_files(sweep, packed.workers, launcher.slurm))
         raise SystemExit(0)
     try:
         with display.shown(sweep) as show:
@@ -121,7 +122,8 @@ def plan(configs: Sequence[RunConfig], launcher: LauncherConfig, say: Say = say,
     if to_train:
         packed = _packed(named, to_train, launcher)
         say(f"To train: {packed}.")
-        for line in planning.in_lines(_plan(packed, again=again), _available(bool(packed.gpus))):
+        free = _available(bool(packed.gpus))
+        for line in planning.in_lines(_plan(packed, again=again), free, len(packed.gpus)):
             say(line)
     return []
 

@@ -118,7 +118,7 @@ def _next_gpu(gpus: Sequence[str], workers: Sequence[_Worker]) -> str | None:
 
 
 def _look_at(population: QueuedPopulation) -> None:
-    population.progress = Progress.read(population.file.progress_path)
+    population.hear(Progress.read(population.file.progress_path))
     if population.progress is not None and population.progress.writing:
         population.state = WRITING
 
@@ -139,6 +139,7 @@ def _start(population: QueuedPopulation, gpu: str | None) -> _Worker:
     if not population.file.lists(population.runs):  # removed, or written by a sweep with another overwrite or tracker
         write_population(population.runs)
     population.file.progress_path.unlink(missing_ok=True)
+    population.progress = None
     left = unfinished(population.runs)
     before = {run.run_id: run.summary for run in left if run.is_complete}
     log = population.file.log_path.open("ab")  # behind what another sweep's worker may be writing there

@@ -9,9 +9,8 @@ from functools import cached_property
 
 from warmuplab.base.words import amount, duration, norm_label, plural
 from warmuplab.config.compiling import estimated_weights
-from warmuplab.config.rerun import again
 from warmuplab.config.schema import RunConfig
-from warmuplab.launch import cost, fitting
+from warmuplab.launch import cost, devices, fitting
 from warmuplab.launch.pace import Pace, pace_of
 from warmuplab.record.run import Run
 from warmuplab.tracking.settings import mode_of
@@ -184,18 +183,23 @@ def _weights(config: RunConfig) -> int:
     return estimated_weights(config.model, load_corpus(config).vocabulary_size)
 
 
-def in_one_line(plan: Plan, study: str) -> str:
-    """The plan before a sweep begins."""
+def in_one_line(plan: Plan, command: str) -> str:
+    """The plan before a sweep begins, and the `command` that says more."""
     time = "" if plan.seconds is None else f"about {duration(plan.seconds)} on a machine to itself, "
     return (
         f"Planned: {time}{_large(plan.tokens)} tokens, up to {amount(plan.memory)} of memory a worker, about "
-        f"{amount(plan.disk)} on disk; `{again('plan', study)}` says more."
+        f"{amount(plan.disk)} on disk; `{command}` says more."
     )
 
 
-def in_lines(plan: Plan, available: int | None) -> list[str]:
-    """The plan at length: what it takes in all, then each kind of population. `available` is the free memory."""
-    free = "" if available is None else f"; {amount(available)} are free"
+def in_lines(plan: Plan, available: int | None, gpus: int = 0) -> list[str]:
+    """The plan at length: what it takes in all, then each kind of population.
+
+    `available` is the memory that is free: of this machine, or with `gpus` of the fullest of those that are used.
+    """
+    sharing = devices.per_gpu(plan.workers, range(gpus)) * plan.memory
+    where = f"on each of {gpus} GPUs" if gpus > 1 else "in all"
+    free = "" if available is None else f"; {amount(available)} are free{' on the fullest' if gpus > 1 else ''}"
     time = "not measured"
     if plan.seconds is not None:
         pace = plan.kinds[0].pace
@@ -209,7 +213,7 @@ def in_lines(plan: Plan, available: int | None) -> list[str]:
     return [
         f"  tokens  {_large(plan.tokens)}, source and target, without padding",
         f"  time    {time}",
-        f"  memory  up to {amount(plan.memory)} a worker, {amount(plan.workers * plan.memory)} in all{free}",
+        f"  memory  up to {amount(plan.memory)} a worker, {amount(sharing)} {where}{free}",
         f"  disk    about {amount(plan.disk)}, and up to {amount(plan.checkpoints)} of checkpoints while it trains",
         *(f"  {_in_words(kind)}" for kind in plan.kinds),
     ]

@@ -13,7 +13,7 @@ from warmuplab.launch import cost
 from warmuplab.record.leases import owner_of
 from warmuplab.record.progress import Progress
 from warmuplab.record.run import Run
-from warmuplab.worker import PopulationFile, decided, unfinished, write_population
+from warmuplab.worker import PopulationFile, checkpoint_path, decided, unfinished, write_population
 
 WAITING, ELSEWHERE, TRAINING, WRITING = "waiting", "elsewhere", "training", "writing"
 QUEUED = "queued"  # by a cluster's scheduler, which starts it when it has room
@@ -31,6 +31,12 @@ class QueuedPopulation:
     state: str = WAITING
     progress: Progress | None = None
     """What its worker said last."""
+    before: Progress | None = None
+    """How far it was as this command found it, where it goes on from there."""
+    since: float | None = None
+    """When this command first heard of its training, or when that began."""
+    by_others: bool = False
+    """Whether another sweep or a single run trained all of it."""
     owner: str | None = None
     """Who trains a run of it, where that is another sweep or a single run."""
     job: str = ""
@@ -41,6 +47,16 @@ class QueuedPopulation:
         left = unfinished(self.runs)
         self.owner = next(filter(None, (owner_of(run.directory) for run in left)), None)
         self.state = DONE if not left else WAITING if self.owner is None else ELSEWHERE
+        self.by_others = not left
+
+    def hear(self, progress: Progress | None) -> None:
+        """Take what its worker says; nothing where it has said nothing yet."""
+        if progress is None:
+            return
+        if self.since is None:
+            self.since = time.monotonic() - (0.0 if self.before else progress.seconds)
+            self.before = progress if self.before else None
+        self.progress = progress
 
     @property
     def steps(self) -> int:
@@ -53,11 +69,12 @@ class QueuedPopulation:
         return self.steps * len(self.runs)
 
     @property
-    def member_steps_done(self) -> int:
-        """Those of them behind it; one whose training has ended, well or not, has none left."""
-        if self.state in TRAINED:
-            return self.member_steps
-        return self.progress.step * len(self.runs) if self.progress else 0
+    def member_steps_here(self) -> int:
+        """Those of them that were trained since this command found it."""
+        ended = self.state in (WRITING, DONE)
+        step = self.steps if ended else self.progress.step if self.progress else 0
+        before = self.steps if self.by_others else self.before.step if self.before else 0
+        return max(0, step - before) * len(self.runs)
 
     @cached_property
     def cost(self) -> float:
@@ -65,9 +82,16 @@ class QueuedPopulation:
         return cost.of_population(self.runs)
 
     @property
-    def work_done(self) -> float:
-        """Share of its work that is behind it."""
-        return 1.0 if self.state in TRAINED else self.progress.work if self.progress else 0.0
+    def work_left(self) -> float:
+        """Share of its work that is to be done; one whose training has ended, well or not, has none left."""
+        last = self.progress or self.before
+        return 0.0 if self.state in TRAINED else 1.0 - last.work if last else 1.0
+
+    @property
+    def work_here(self) -> float:
+        """Share of its work that was done since this command found it."""
+        work = 1.0 if self.state in (WRITING, DONE) else self.progress.work if self.progress else 0.0
+        return max(0.0, work - (1.0 if self.by_others else self.before.work if self.before else 0.0))
 
 
 @dataclass
@@ -95,15 +119,28 @@ class Sweep:
 
     @property
     def member_steps_per_second(self) -> float:
-        """Steps of single members per second, over all workers."""
-        return sum(population.member_steps_done for population in self.populations) / max(self.seconds, 1e-9)
+        """Steps of single members per second, over all workers, since this command saw the first of them."""
+        steps = sum(population.member_steps_here for population in self.populations)
+        return steps / max(self._seconds_of_training, 1e-9)
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimate from the pace so far, in operations; None before the first step."""
-        total = sum(population.cost for population in self.populations)
-        done = sum(population.cost * population.work_done for population in self.populations)
-        return self.seconds * (total / done - 1) if done else None
+        """Estimate from the pace that this command saw, in operations; None before there is one.
+
+        What earlier commands and others trained says nothing about the pace. Nor is a sweep over before the population
+        that takes longest at its own pace.
+        """
+        here = sum(population.cost * population.work_here for population in self.populations)
+        left = sum(population.cost * population.work_left for population in self.populations)
+        each = [population.progress for population in self.among(TRAINING)]
+        longest = max((one.seconds_left for one in each if one and one.work), default=0.0)
+        return max(self._seconds_of_training * left / here, longest) if here else None
+
+    @property
+    def _seconds_of_training(self) -> float:
+        """Since the first step that this command saw: jobs may wait for hours before it."""
+        seen = [self.began if each.since is None else each.since for each in self.populations if each.work_here]
+        return time.monotonic() - min(seen, default=self.began)
 
     def take(self, number: int) -> list[QueuedPopulation]:
         """At most so many populations to train now, the first ones first, that nobody else trains or has finished.
@@ -151,12 +188,18 @@ Show = Callable[[Sweep], None]
 """Called whenever there may be something new to see."""
 
 
-def plan(packed: Sequence[list[Run]], gpus: Sequence[str] = ()) -> Sweep:
-    """The sweep over `packed`, each population's file written, the costliest first.
+def plan(packed: Sequence[list[Run]], gpus: Sequence[str] = (), *, here: bool = True, printed: bool = False) -> Sweep:
+    """The sweep over `packed`, each population's file written, those with most left to do first.
 
     Then the last ones are short, and no worker goes on for long when the others have nothing left to do (longest
     processing time first: Graham 1969, at most a third above the shortest time that there is). Those of the same cost
-    keep their order.
+    keep their order. What is to be decided by the machine that trains is decided for those that train `here`. See
+    `write_population` for `printed`.
     """
-    populations = [QueuedPopulation(runs, write_population(runs)) for runs in map(decided, packed)]
-    return Sweep(sorted(populations, key=lambda population: -population.cost), gpus)
+    populations = []
+    for runs in map(decided, packed) if here else packed:
+        population = QueuedPopulation(runs, write_population(runs, printed=printed))
+        if checkpoint_path(runs[0].config, population.file.name).exists():
+            population.before = Progress.read(population.file.progress_path)
+        populations.append(population)
+    return Sweep(sorted(populations, key=lambda population: -population.cost * population.work_left), gpus)

@@ -15,7 +15,7 @@ from warmuplab.record import leases
 from warmuplab.record.identity import population_key
 from warmuplab.record.run import Run
 from warmuplab.record.verifying import is_complete
-from warmuplab.worker import CACHE, CHECKPOINT, checkpoint_path
+from warmuplab.worker import CACHE, CHECKPOINT, PRINTED, checkpoint_path
 
 RECORDED = ("compile", "threads")  # settings of the hardware that are decided for a population
 
@@ -67,12 +67,12 @@ def tidy(runs: Sequence[Run]) -> None:
 
 
 def _records(runs: Sequence[Run]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The readable population files beside the directories of `runs`, the latest first."""
+    """The readable population files beside the directories of `runs`, the latest first; none of a dry run's own."""
     folders = {run.directory.parent / "populations" for run in runs}
     paths = [path for folder in folders for path in population_files(folder)]
     for path in sorted(paths, key=_written, reverse=True):
         content = read(path)
-        if content is not None:
+        if content is not None and PRINTED not in content:
             yield path, content
 
 

@@ -1,7 +1,9 @@
 """What a sweep says before and after it trains: what was finished, damaged, recorded otherwise, not uploaded."""
 
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from warmuplab.base.words import plural
 from warmuplab.config.rerun import again
@@ -15,6 +17,16 @@ Say = Callable[[str], None]
 def aside(text: object) -> None:
     """On standard error: standard output has the job file alone."""
     print(text, file=sys.stderr)
+
+
+def job_files(files: Mapping[Path, str]) -> None:
+    """The text of a job file; of several the commands that submit them, as `sbatch` takes one array from a file."""
+    if len(files) == 1:
+        print("".join(files.values()), end="")
+        return
+    aside(f"{len(files)} job arrays, each with a file of its own. These commands submit them (pipe them into sh):")
+    for path in files:
+        print(shlex.join(["sbatch", str(path)]))
 
 
 def what_is_not_uploaded(runs: list[Run], say: Say) -> None:

@@ -1,27 +1,36 @@
 """Sweeps over a stand-in for SLURM that trains in this process, and does as it is told: fail, fill up, fall silent."""
 
+import itertools
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
 from rich.console import Console
 
 from support.composing import QUICK, composed
+from support.records import numbers_of
 from warmuplab import training, worker
+from warmuplab.base.files import read_json
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import display, queue
 from warmuplab.launch.launch import LauncherConfig, launch
-from warmuplab.launch.slurm import backend, states, submission
+from warmuplab.launch.slurm import backend, states, submission, tries
 from warmuplab.launch.slurm.arrays import Array
 from warmuplab.launch.slurm.settings import Settings
 from warmuplab.launch.slurm.states import Ended, Key, SilentError, Task
 from warmuplab.launch.slurm.submission import FullError
+from warmuplab.population import checkpoint
+from warmuplab.population.checkpoint import Checkpoint
 from warmuplab.record.progress import Progress
 from warmuplab.record.writing import failures
 from warmuplab.worker import BUSY, PopulationFile, train_population
 
 ON_SLURM = LauncherConfig("slurm", workers=None, members=1)
+DEBUG = LauncherConfig("debug", workers=None, members=1)
 LOOKS = 3  # until a task is over: it waits, it runs
 
 
@@ -30,7 +39,9 @@ class Slurm:
     """Every time that it is asked, all of its tasks get on by one state."""
 
     fate: dict[int, tuple[str, int]] = field(default_factory=dict)
-    """State and exit status in which the tasks of these indices of the first array end, without any training."""
+    """State and exit status in which the tasks of these indices of the first arrays end, without any training."""
+    fated: int = 1
+    """How many arrays those are."""
     room: int = 100
     """Tasks that it takes."""
     silent_at: int = 0
@@ -66,7 +77,7 @@ class Slurm:
 
     def _end(self, key: Key, task: Task) -> Task:
         array = next(array for array in self.arrays if array.name == key[0])
-        if array is self.arrays[0] and task.index in self.fate:
+        if array in self.arrays[: self.fated] and task.index in self.fate:
             state, status = self.fate[task.index]
         else:
             file = PopulationFile(array.populations[task.index])
@@ -137,6 +148,57 @@ def test_what_others_had_is_trained_when_it_is_free(tmp_path: Path, slurm: Slurm
     assert len(slurm.arrays) == 2
 
 
+class Dying:
+    """Tasks that are killed on another machine: no exit status, and their leases live on until nobody looks."""
+
+    def __init__(self, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, kept: Iterator[int]) -> None:
+        self.kept = kept
+        monkeypatch.setattr(slurm, "_end", self.end)
+        monkeypatch.setattr(states, "ended", lambda _: None)
+        monkeypatch.setattr(backend, "owner_of", lambda _: "node7, process 12")
+        monkeypatch.setattr(queue, "SECONDS_BETWEEN_LOOKS", 0.0)
+        self.statuses, self.arrays = slurm.statuses, slurm.arrays
+
+    def end(self, key: Key, task: Task) -> Task:
+        array = next(array for array in self.arrays if array.name == key[0])
+        state = {"population.members.clock": torch.tensor(next(self.kept))}
+        checkpoint.write(array.populations[task.index].with_suffix(".checkpoint"), Checkpoint(state, {}))
+        return replace(task, state="FAILED")
+
+
+def test_a_population_whose_tasks_die_without_a_word_is_given_up(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on a node without memory: submitted again and again it would die again and again."""
+    with monkeypatch.context() as patched:
+        Dying(slurm, patched, itertools.repeat(0))
+        (run,) = launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    assert len(slurm.arrays) == tries.MOST
+    (said,) = failures([run])
+    file = slurm.arrays[0].populations[0]
+    assert f"given up after {tries.MOST} jobs that ended without getting further" in said
+    assert f"; see {file.with_suffix('.log')} and " in said
+    assert capsys.readouterr().out.count("given up") == 1
+    assert failures(launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)) == []  # the same command tries again
+
+
+def test_a_population_that_gets_further_is_not_given_up(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Dying(slurm, monkeypatch, iter([1, 2, 3, 4, 5, *[5] * 9]))
+    launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    assert len(slurm.arrays) == 5 + tries.MOST
+
+
+def test_what_others_train_at_last_is_no_try(tmp_path: Path, slurm: Slurm) -> None:
+    """A job that finds its runs in other hands did not die."""
+    slurm.fate = {0: ("FAILED", BUSY)}
+    slurm.fated = tries.MOST + 2
+    runs = launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    assert failures(runs) == []
+    assert len(slurm.arrays) == tries.MOST + 3
+
+
 def test_the_lease_of_a_cancelled_task_is_not_that_of_another(
     tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +224,37 @@ def test_a_dry_run_prints_the_job_file_alone_whatever_is_finished(
         assert bool(heard.out) == printed
         assert "1 run of" in heard.err
     assert len(slurm.arrays) == 1
+
+
+def test_a_dry_run_fixes_no_packing(tmp_path: Path, slurm: Slurm) -> None:
+    """What it wrote was printed only: a later sweep packs as it is told."""
+    with pytest.raises(SystemExit):
+        launch(configs(tmp_path, 4), replace(ON_SLURM, dry=True), lambda _: None)
+    assert len(list(tmp_path.glob("single/populations/*.json"))) == 4
+    runs = launch(configs(tmp_path, 4), replace(ON_SLURM, members=4), lambda _: None)
+    assert {len((run.summary or {})["population"]["members"]) for run in runs} == {4}
+
+
+def test_the_machine_that_trains_decides_what_is_left_to_it(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The login node may have no GPU and another compiler; the names are those of every other backend."""
+    listed: list[object] = []
+    submit = slurm.submit
+
+    def seen(array: Array, text: str, settings: Settings) -> int:
+        listed.extend(run["hardware"]["compile"] for path in array.populations for run in read_json(path)["runs"])
+        return submit(array, text, settings)
+
+    monkeypatch.setattr(submission, "submit", seen)
+    auto = configs(tmp_path, 2, "hardware.compile=auto")
+    runs = launch(auto, ON_SLURM, lambda _: None)
+    assert listed == ["auto", "auto"]
+    written = [yaml.safe_load((run.directory / "config.yaml").read_text())["hardware"]["compile"] for run in runs]
+    assert written == [False, False]
+    here = launch([replace(config, outputs=str(tmp_path / "here")) for config in auto], DEBUG, lambda _: None)
+    assert [run.run_id for run in here] == [run.run_id for run in runs]
+    assert [numbers_of(run.directory) for run in here] == [numbers_of(run.directory) for run in runs]
 
 
 def test_a_task_without_memory_is_tried_again_in_halves(tmp_path: Path, slurm: Slurm) -> None:
@@ -221,7 +314,7 @@ def test_the_same_command_takes_up_the_jobs_that_go_on(
             launch(configs(tmp_path, 3), ON_SLURM, lambda _: None)
     said = capsys.readouterr().out
     assert "3 jobs of this sweep are with SLURM and go on" in said
-    assert "`scancel 101` cancels them" in said
+    assert "`scancel '101_[0-2]'` cancels them" in said
     slurm.stopped = False
     runs = launch(configs(tmp_path, 4), ON_SLURM, lambda _: None)  # one more than before
     assert failures(runs) == []

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -176,10 +177,42 @@ def test_dry_prints_the_job_file_and_nothing_else(
     assert "#SBATCH --array=0-2%2\n" in printed
     assert "#SBATCH --cpus-per-task=2\n" in printed
     (known,) = arrays.known([tmp_path / "single" / "populations"])
-    assert known.script.read_text() == printed.removesuffix("\n")
+    assert known.script.read_text() == printed
     assert all(str(worker.PopulationFile(path).path) in printed for path in known.populations)
     with pytest.raises(ConfigError, match=r"^hydra\.launcher\.dry=true"):
         launch(configs, LauncherConfig("local", None, None, dry=True), lambda _: None)
+
+
+def test_dry_prints_of_several_arrays_what_submits_each(
+    tools: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`sbatch` takes one array from a file, the first."""
+    stands_in(tools, "scontrol", "echo 'MaxArraySize = 2'")
+    configs = [composed(*QUICK, f"outputs={tmp_path}", f"seed={seed}") for seed in range(3)]
+    with pytest.raises(SystemExit):
+        launch(configs, LauncherConfig("slurm", None, 1, dry=True), lambda _: None)
+    heard = capsys.readouterr()
+    assert "2 job arrays, each with a file of its own" in heard.err
+    stands_in(tools, "sbatch", r'grep "^#SBATCH --array" "$1" >> "$0.arrays"')
+    subprocess.run(["sh"], input=heard.out, text=True, check=True)
+    assert (tools / "sbatch.arrays").read_text() == "#SBATCH --array=0-1%2\n#SBATCH --array=0-0%1\n"
+    assert {array.script for array in arrays.known([tmp_path / "single" / "populations"])} == {
+        Path(line.removeprefix("sbatch ")) for line in heard.out.splitlines()
+    }
+
+
+def test_populations_with_more_threads_have_an_array_of_their_own(tmp_path: Path) -> None:
+    told = [(seed, 1 + seed % 2) for seed in range(4)]
+    runs = [
+        worker.prepare(composed(*QUICK, f"outputs={tmp_path}", f"seed={seed}", f"hardware.threads={threads}"))
+        for seed, threads in told
+    ]
+    plans = submission.planned(queue.plan([[run] for run in runs]).populations, Settings(), 4, 5)
+    cores = [re.findall(r"--cpus-per-task=(\d+)", text) for _, text in plans]
+    assert [(len(array.populations), *found) for (array, _), found in zip(plans, cores, strict=True)] == [
+        (2, "1"),
+        (2, "2"),
+    ]
 
 
 def test_more_tasks_than_an_array_may_have_are_several_arrays(tmp_path: Path) -> None:
@@ -209,20 +242,20 @@ def test_a_person_says_what_becomes_of_the_jobs(
             raise KeyboardInterrupt
         return answer
 
-    question.ask([12, 12, 9], 3, read)
+    question.ask([(12, 4), (12, 0), (9, 3), (12, 1), (12, 2)], read)  # others have the tasks between them
     said = capsys.readouterr().out
     assert ("Cancelled." in said) is cancelled
-    assert ("the same command shows them again, `scancel 9 12` cancels them" in said) is not cancelled
+    assert ("the same command shows them again, `scancel 9_3 '12_[0-2,4]'` cancels them" in said) is not cancelled
     assert (tools / "scancel.calls").exists() is cancelled
     if cancelled:
-        assert called(tools, "scancel") == ["9 12"]
+        assert called(tools, "scancel") == ["9_3 12_[0-2,4]"]
 
 
 def test_without_a_terminal_nobody_is_asked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
-    question.ask([12], 1, lambda _: pytest.fail("asked"))
+    question.ask([(12, 0)], lambda _: pytest.fail("asked"))
     assert "1 job of this sweep is with SLURM and goes on" in capsys.readouterr().out
 
 

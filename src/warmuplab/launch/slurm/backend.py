@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from warmuplab.base.files import say
 from warmuplab.base.words import plural
@@ -28,6 +29,7 @@ from warmuplab.launch.slurm import arrays, question, states, submission
 from warmuplab.launch.slurm.settings import Settings
 from warmuplab.launch.slurm.states import Ended, Key, SilentError, Task
 from warmuplab.launch.slurm.submission import FullError
+from warmuplab.launch.slurm.tries import MOST, Tries
 from warmuplab.record import writing
 from warmuplab.record.leases import owner_of
 from warmuplab.record.progress import Progress
@@ -62,6 +64,7 @@ class _Watch:
     slots: int
     settings: Settings
     jobs: list[_Job] = field(default_factory=list)
+    tries: Tries = field(default_factory=Tries)
     asked: float = -SECONDS_BETWEEN_ASKS
     tried: float = -SECONDS_BETWEEN_TRIES
     full: str = ""
@@ -85,6 +88,7 @@ class _Watch:
                 if population is not None:
                     self._follow(array, task.array, index, population)
                     self.jobs[-1].last = task
+                    population.before = Progress.read(population.file.progress_path) or population.before
                     _show_state(population, task)
         if self.jobs:
             running = sum(job.population.state == TRAINING for job in self.jobs)
@@ -99,7 +103,10 @@ class _Watch:
         if not self.sweep.among(WAITING, ELSEWHERE):
             return
         largest, was_full = self._largest_array(), bool(self.full)
-        while waiting := self.sweep.take(largest):
+        while taken := self.sweep.take(largest):
+            waiting = [population for population in taken if not self._is_given_up(population)]
+            if not waiting:
+                continue
             for population in waiting:
                 population.file.progress_path.unlink(missing_ok=True)
             array, text = submission.planned(waiting, self.settings, self.slots, largest)[0]
@@ -118,6 +125,20 @@ class _Watch:
             for index, path in enumerate(array.populations):
                 self._follow(array, number, index, by_path[path])
 
+    def _is_given_up(self, population: QueuedPopulation) -> bool:
+        """Whether a population failed, as it was submitted often enough and does not get further."""
+        if not self.tries.are_over(population):
+            return False
+        population.state = FAILED
+        log = population.file.log_path
+        more = log.parent / arrays.FOLDER
+        why = f"given up after {MOST} jobs that ended without getting further; see {log} and {more}"
+        say(f"{population.file.name}: {why}")
+        for run in unfinished(population.runs):
+            if not (run.is_complete and _is_new(run, self.tries.since(population))):
+                writing.fail(run, why)
+        return True
+
     def _largest_array(self) -> int:
         """Asked once: what others train is looked at every two seconds."""
         self.largest = self.largest or states.largest_array()
@@ -125,6 +146,7 @@ class _Watch:
 
     def _follow(self, array: arrays.Array, number: int, index: int, population: QueuedPopulation) -> None:
         self.jobs.append(_Job(population, (array.name, index), number, array.listing.stat().st_mtime))
+        self.tries.note(population, self.jobs[-1].submitted)
         population.state = QUEUED
 
     def look(self) -> None:
@@ -152,7 +174,7 @@ class _Watch:
                 _show_state(job.population, task)
             elif self._is_over(job):
                 self.jobs.remove(job)
-                _end(job, self.sweep)
+                _end(job, self.sweep, self.tries)
 
     def _is_over(self, job: _Job) -> bool:
         """Whether a job that is not among the living is over: seen twice, and what it wrote is seen too."""
@@ -178,7 +200,7 @@ class _Watch:
 
     def when_interrupted(self) -> None:
         """Ask what is to become of the jobs."""
-        question.ask([job.array for job in self.jobs], len(self.jobs))
+        question.ask([(job.array, job.key[1]) for job in self.jobs])
 
 
 def run(populations: Sweep, slots: int, show: Show, settings: Settings) -> None:
@@ -197,15 +219,15 @@ def run(populations: Sweep, slots: int, show: Show, settings: Settings) -> None:
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def job_files(populations: Sweep, slots: int, settings: Settings) -> list[str]:
-    """What `run` would hand to `sbatch`, written down beside the populations, and nothing is submitted.
+def job_files(populations: Sweep, slots: int, settings: Settings) -> dict[Path, str]:
+    """The files that `run` would hand to `sbatch`, written down beside the populations, and nothing is submitted.
 
     A person may submit these files: `run` takes up their jobs.
     """
     plans = submission.planned(populations.populations, settings, slots, states.largest_array())
     for array, text in plans:
         array.write(text)
-    return [text for _, text in plans]
+    return {array.script: text for array, text in plans}
 
 
 def _show_state(population: QueuedPopulation, task: Task) -> None:
@@ -214,25 +236,25 @@ def _show_state(population: QueuedPopulation, task: Task) -> None:
 
 
 def _look_at(population: QueuedPopulation) -> None:
-    population.progress = Progress.read(population.file.progress_path) or population.progress
+    population.hear(Progress.read(population.file.progress_path))
     writes = population.progress is not None and population.progress.writing
     population.state = WRITING if writes else TRAINING
 
 
 def _left(job: _Job) -> list[Run]:
     """The runs of a job that it has not finished."""
-    return [run for run in unfinished(job.population.runs) if not (run.is_complete and _is_new(run, job))]
+    return [run for run in unfinished(job.population.runs) if not (run.is_complete and _is_new(run, job.submitted))]
 
 
-def _is_new(run: Run, job: _Job) -> bool:
-    """Whether its record is one that the job wrote: runs that are to be overwritten had one before."""
+def _is_new(run: Run, submitted: float) -> bool:
+    """Whether its record is one that a job of that time wrote: runs that are to be overwritten had one before."""
     try:
-        return (run.directory / "summary.json").stat().st_mtime >= job.submitted
+        return (run.directory / "summary.json").stat().st_mtime >= submitted
     except OSError:
         return False
 
 
-def _end(job: _Job, sweep: Sweep) -> None:
+def _end(job: _Job, sweep: Sweep, tries: Tries) -> None:
     population, left = job.population, _left(job)
     population.job = ""
     how = states.ended(job.last.job) if left and job.last is not None else None
@@ -240,6 +262,7 @@ def _end(job: _Job, sweep: Sweep) -> None:
     if not left:
         population.state = DONE
     elif how.status == BUSY:
+        tries.forgive(population)
         population.state = ELSEWHERE
     elif (how.status == OUT_OF_MEMORY or how.state == "OUT_OF_MEMORY") and sweep.halve(population):
         return
@@ -261,5 +284,5 @@ def _record(job: _Job, left: Sequence[Run], how: Ended) -> None:
     log = population.file.log_path
     why = f"its {name} ended {ended}{last_words(log)}; see {log} and {log.parent / arrays.FOLDER}"
     for run in left:
-        if run.summary is None or not _is_new(run, job):
+        if run.summary is None or not _is_new(run, job.submitted):
             writing.fail(run, why)

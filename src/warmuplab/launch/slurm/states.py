@@ -116,10 +116,26 @@ def partitions() -> list[str]:
         return []
 
 
-def cancel(arrays: Iterable[int]) -> str | None:
-    """Cancel the arrays with these job ids; what SLURM said where it refused."""
+def named(tasks: Iterable[tuple[int, int]]) -> list[str]:
+    """`tasks`, each the job id of an array and an index there, as SLURM's commands take them: `12_[0-2,5]`, `9_3`."""
+    by_array: dict[int, set[int]] = {}
+    for array, index in tasks:
+        by_array.setdefault(array, set()).add(index)
+    return [f"{array}_{_listed(indices)}" for array, indices in sorted(by_array.items())]
+
+
+def _listed(indices: set[int]) -> str:
+    """Each row of neighbours by its first and last one."""
+    firsts = sorted(index for index in indices if index - 1 not in indices)
+    lasts = sorted(index for index in indices if index + 1 not in indices)
+    rows = [str(first) if first == last else f"{first}-{last}" for first, last in zip(firsts, lasts, strict=True)]
+    return rows[0] if len(indices) == 1 else f"[{','.join(rows)}]"
+
+
+def cancel(tasks: Iterable[tuple[int, int]]) -> str | None:
+    """Cancel these tasks, each the job id of an array and an index there; what SLURM said where it refused."""
     try:
-        _answer(["scancel", *map(str, sorted(set(arrays)))])
+        _answer(["scancel", *named(tasks)])
     except SilentError as error:
         return str(error)
     return None

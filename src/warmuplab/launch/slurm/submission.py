@@ -32,13 +32,16 @@ class FullError(Exception):
 def planned(
     populations: Sequence[QueuedPopulation], settings: Settings, slots: int, largest: int
 ) -> list[tuple[Array, str]]:
-    """Arrays for `populations`, none of more than `largest` tasks and each of one study, with their job files."""
-    by_folder: dict[str, list[QueuedPopulation]] = {}
+    """Arrays for `populations`, none of more than `largest` tasks and each of one study, with their job files.
+
+    All tasks of an array get the same cores, so those that train with more threads than others have their own.
+    """
+    alike: dict[tuple[str, int], list[QueuedPopulation]] = {}
     for population in populations:
-        by_folder.setdefault(str(population.file.path.parent), []).append(population)
+        threads = population.runs[0].config.hardware.threads
+        alike.setdefault((str(population.file.path.parent), threads), []).append(population)
     plans = []
-    for together in by_folder.values():
-        threads = max(run.config.hardware.threads for population in together for run in population.runs)
+    for (_, threads), together in alike.items():
         for first in range(0, len(together), largest):
             part = together[first : first + largest]
             array = arrays.new(part[0].runs[0].config.study, [population.file.path for population in part])

@@ -84,12 +84,12 @@ def test_the_sentence_says_for_which_runs_and_the_limit_of_rules_that_are_no_sha
     ladders = [SHORT, LONG]
     said = rule_sentence(scored(Rule("100 steps", lambda _: 100.0), ladders), ladders, LENGTH)
     assert said.startswith(
-        "In 2 settings of 200 to 3,200 steps (2 seeds, not tested) a warmup of 100 steps, at most 30 %"
+        "In 2 settings of 200 to 3,200 steps (2 seeds, not tested) warmup for 100 steps, at most 30 %"
     )
     share = rule_sentence(scored(families()[1][0], ladders), ladders, PILOT)
     assert share == (
-        "In 2 settings of 200 to 3,200 steps (pilot, 2 seeds, not tested) a warmup of 10 % of the steps cost 0.11 nats"
-        " on average, and 0.20 at worst, against the best length tried, the longest in 2."
+        "In 2 settings of 200 to 3,200 steps (pilot, 2 seeds, not tested) warmup for 10 % of the steps cost 0.11 nats"
+        " on average, 0.20 at worst, against the best length tried, the longest in 2."
     )
 
 

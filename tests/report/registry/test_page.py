@@ -30,7 +30,7 @@ from warmuplab.report.registry import page
 from warmuplab.report.registry.abstract import ABOUT, abstract
 from warmuplab.report.registry.literature import FINDINGS, direction
 from warmuplab.report.registry.settings import in_all, settings_table
-from warmuplab.report.registry.takeaway import SAYINGS, rule_sentence, sentences, takeaway_text
+from warmuplab.report.registry.takeaway import SAYINGS, fitting, rule_sentence, sentences, takeaway_text
 
 NOTHING = judge_all([claim for claim in CLAIMS if claim.registry == REGISTRY], Evidence({}))
 
@@ -57,10 +57,17 @@ def test_every_saying_has_a_sentence_whatever_the_verdicts(verdict: VerdictName)
     assert takeaway_text(decided(verdict), Evidence({}), LENGTH) == " ".join(sentences(decided(verdict)))
 
 
-def test_the_longest_takeaway_has_at_most_120_words() -> None:
-    """Of every claim the longest sentence that its verdict can give, and of the rules that with the most words."""
-    of_verdicts = [sentences(various(verdict)) for verdict in ("supported", "refuted", "supported in part")]
-    longest = " ".join(max(said, key=lambda text: len(text.split())) for said in zip(*of_verdicts, strict=True))
+def test_a_takeaway_that_is_too_long_lacks_its_last_sentences() -> None:
+    said = ["one two three.", "four five.", "six seven eight nine.", "ten."]
+    assert fitting(said, 5) == said[:2]
+    assert fitting(said, 9) == said[:3]
+    assert fitting(said, 100) == said
+    assert fitting(said, 0) == []
+
+
+@pytest.mark.parametrize("verdict", ["supported", "refuted", "supported in part"])
+def test_a_takeaway_has_at_most_120_words(verdict: VerdictName, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the sentence on rules that has the most words."""
     losses = np.array([[3.0, 2.5, 2.0]])
     ladders = [Ladder(Situation(steps, 8e-3), (0.0, 0.1, 0.3), losses, ()) for steps in (200, 800, 3200)]
     rules = [
@@ -68,7 +75,12 @@ def test_the_longest_takeaway_has_at_most_120_words() -> None:
         for family in families() for rule in family for place in (LENGTH, PILOT)
     ]  # fmt: skip
     rule = max(rules, key=lambda text: len(text.split()))
-    assert 90 < len(f"{longest} {rule}".split()) <= 120
+    monkeypatch.setattr("warmuplab.report.registry.takeaway.collected", lambda *_: (LENGTH, ladders))
+    monkeypatch.setattr("warmuplab.report.registry.takeaway.rule_sentence", lambda *_: rule)
+    text = takeaway_text(various(verdict), Evidence({}), LENGTH)
+    assert text.endswith(rule)
+    assert text.startswith(sentences(various(verdict))[0])
+    assert 90 < len(text.split()) <= 120
 
 
 def various(verdict: VerdictName, reversed_: tuple[int, ...] = (0, 1)) -> list[Judged]:
@@ -102,13 +114,14 @@ def test_a_sentence_says_what_its_verdict_is() -> None:
 def test_a_sentence_quotes_the_parts_that_decided() -> None:
     """All parts of a supported claim, the reversed ones of a refuted claim; of other units that of the p-value."""
     said = sentences(various("supported"))
-    assert said[0] == "10 % of warmup takes 0.10 to 0.20 nats off post-LN's loss, depending on the rate."
-    assert "Post-LN trains at 1.1 times the peak rate, or more." in said  # of 0.2 doublings, the deciding part
+    assert said[0] == "10 % of warmup takes 0.10 to 0.20 nats off post-LN's loss at 2 rates."
+    assert "With it post-LN tolerates at least 1.1 times the peak rate." in said  # of 0.2 doublings, the deciding part
     assert "Warmup takes 0.40 nats off post-LN's loss at 1.13e-2." in sentences(decided("supported"))
+    assert "10 % is too short for 200 steps at 4e-3: 30 % ends -0.10 nats lower." in sentences(various("refuted", (0,)))
     for reversed_, expected in (
         ((0,), "Pre-LN gains -0.10 nats at 1.6e-2."),
         ((1,), "Pre-LN gains -0.20 nats at 1.6e-2 against 8e-3 without."),
-        ((0, 1), "Pre-LN gains -0.20 to -0.10 nats, depending on the rate."),
+        ((0, 1), "Pre-LN gains -0.20 to -0.10 nats at 2 rates."),
     ):
         assert expected in sentences(various("refuted", reversed_))
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
-from warmuplab.base.words import number, plural, rate_label
+from warmuplab.base.words import listed, number, plural, rate_label
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.judge import Judged
@@ -15,6 +16,7 @@ from warmuplab.report.tables import ResultTable
 
 Say = Callable[[Judged], str]
 WARMUP = "schedule.warmup.fraction"
+MOST_WORDS = 120
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,9 @@ def _amount(one: Judged, sign: float = 1.0) -> str:
 
 
 def _at(one: Judged) -> str:
-    """` at 1.6e-2`, or that several decisive parts are of several rates."""
+    """` at 1.6e-2`, or at how many rates where several parts are decisive."""
     (first, _), *others = decisive(one)
-    return ", depending on the rate" if others else _rates(first)
+    return f" at {1 + len(others)} rates" if others else _rates(first)
 
 
 def _rates(comparison: Comparison) -> str:
@@ -64,34 +66,47 @@ def _rates(comparison: Comparison) -> str:
 
 def _larger_rates(one: Judged) -> str:
     if one.verdict.deciding.contrast.unit == "doublings":
-        return f"Post-LN trains at {2**one.verdict.deciding.effect:.1f} times the peak rate, or more."
+        return f"With it post-LN tolerates at least {2**one.verdict.deciding.effect:.1f} times the peak rate."
     return f"Warmup takes {_amount(one)} off post-LN's loss{_at(one)}."
 
 
-SAYINGS = (
+def _too_short(one: Judged) -> str:
+    runs = listed(comparison.name.partition(",")[0] for comparison, _ in decisive(one))
+    return f"10 % is too short for {runs}{_at(one)}: 30 % ends {_amount(one, -1.0)} lower."
+
+
+def _short_of(one: Judged) -> str:
+    """`10 % of 3,200 steps`: the smaller share, and the run that it is enough for."""
+    return one.claim.contrasts[0].name.partition(" against ")[0]
+
+
+SAYINGS = (  # the most important ones first
     Saying(
         "warmup-helps",
         supported=lambda one: f"10 % of warmup takes {_amount(one)} off post-LN's loss{_at(one)}.",
     ),
     Saying("larger-rates", supported=_larger_rates),
     Saying(
+        "ten-percent",
+        supported=lambda one: "10 % is nearly as good as 30 %.",
+        refuted=_too_short,
+    ),
+    Saying(
+        "steps-not-fraction",
+        supported=lambda one: f"Longer runs need a smaller share: {_short_of(one)} suffices.",
+    ),
+    Saying(
         "pre-ln-does-not",
         supported=lambda one: "Pre-LN trains as well without.",
         refuted=lambda one: f"Pre-LN gains {_amount(one, -1.0)}{_at(one)}.",
     ),
     Saying(
-        "decoder-alone-is-best",
-        supported=lambda one: (
-            f"At large rates warming up post-LN's decoder alone beats warming up everything by {_amount(one)}."
-        ),
-    ),
-    Saying(
-        "pre-ln-encoder-needs-it",
-        supported=lambda one: "Pre-LN has its gain from warmup of its encoder.",
-    ),
-    Saying(
         "rate-must-fall",
-        supported=lambda one: f"A falling rate at the end is worth {_amount(one)}.",
+        supported=lambda one: f"A final fall is worth {_amount(one)}.",
+    ),
+    Saying(
+        "decoder-alone-is-best",
+        supported=lambda one: f"Warming up post-LN's decoder alone beats warming up all by {_amount(one)}{_at(one)}.",
     ),
 )
 
@@ -107,10 +122,16 @@ def takeaway_section(judged: Sequence[Judged], evidence: Evidence, place: Place 
 
 
 def takeaway_text(judged: Sequence[Judged], evidence: Evidence, place: Place | None) -> str:
-    """What follows from the verdicts, and with a `place` how long a warmup: at most 120 words."""
+    """What follows from the verdicts, and with a `place` how long a warmup, as far as it fits into `MOST_WORDS`."""
     where, ladders = collected(evidence, place) if place else (PILOT, [])
     rule = [rule_sentence(simplest(best_of_families(ladders)), ladders, where)] if ladders else []
-    return " ".join([*sentences(judged), *rule])
+    return " ".join([*fitting(sentences(judged), MOST_WORDS - sum(len(text.split()) for text in rule)), *rule])
+
+
+def fitting(said: Sequence[str], words: int) -> list[str]:
+    """The first sentences, which are the most important ones, that have at most so many words together."""
+    together = accumulate(len(text.split()) for text in said)
+    return [text for text, so_far in zip(said, together, strict=True) if so_far <= words]
 
 
 def sentences(judged: Sequence[Judged]) -> list[str]:
@@ -132,10 +153,10 @@ def rule_sentence(rule: Scored, ladders: Sequence[Ladder], where: Place) -> str:
     runs = f"{plural(len(ladders), 'setting')} of {steps[0]:,} to {steps[-1]:,} steps"
     words = rule.rule.words
     limit = "" if "%" in words else f", at most {100 * LONGEST:g} % of the run,"
-    warmup = words if words == NO_WARMUP else f"a warmup of {words}{limit}"
+    warmup = words if words == NO_WARMUP else f"warmup for {words}{limit}"
     seeds = f"{'pilot, ' if where == PILOT else ''}{len(ladders[0].losses_SxL)} seeds, not tested"
     return (
-        f"In {runs} ({seeds}) {warmup} cost {number(rule.mean)} nats on average, and {number(rule.most)} at worst,"
+        f"In {runs} ({seeds}) {warmup} cost {number(rule.mean)} nats on average, {number(rule.most)} at worst,"
         f" against the best length tried, the longest in {_longest_best(ladders)}."
     )
 

@@ -102,4 +102,6 @@ def _draw_losses(panel: Axes, found: Sequence[Read]) -> None:
     panel.set_xlim(-0.5, len(found) - 0.5)
     panel.set_title("what that costs", fontsize=9)
     panel.set_ylabel("loss above the best rate [nats]")
-    panel.legend(fontsize=7.5, frameon=False)
+    low, high = panel.get_ylim()
+    panel.set_ylim(low, high + (high - low) / 4)  # the legend lies above the bars
+    panel.legend(fontsize=7.5, loc="upper left", frameon=False)

@@ -260,3 +260,17 @@ def test_the_readme_counts_the_runs_the_claims_and_their_verdicts(again: dict[st
     assert counts == {verdict: verdicts.count(verdict) for verdict in set(verdicts)}
     manifests = [json.loads((RESULTS / study / "manifest.json").read_text()) for study in STUDIES]
     assert sum(manifest["runs"]["total"] for manifest in manifests) == runs
+
+
+def test_the_readme_says_how_large_the_networks_are_and_on_which_texts() -> None:
+    opening = " ".join((ROOT / "README.md").read_text().split("\n## ")[0].split())
+    runs = pd.concat([pd.read_parquet(RESULTS / study / "runs.parquet") for study in STUDIES])
+    weights = runs["weights"].dropna().astype(int)
+    said = re.search(r"\(about ([\d,]+) weights, a few of ([\d,]+) to ([\d,]+)\) on translation \((.*?)\)", opening)
+    assert said
+    for number, exactly in zip(said.groups()[:3], (weights.median(), weights.min(), weights.max()), strict=True):
+        assert float(number.replace(",", "")) == pytest.approx(exactly, rel=0.05)
+    largest, *others = runs["corpus"].value_counts().items()
+    assert said[4].startswith("`multi30k`")
+    assert [int(count) for count in re.findall(r"(\d+) runs on", said[4])] == [count for _, count in others]
+    assert largest[1] > 0.9 * len(runs)

@@ -12,7 +12,7 @@ from warmuplab.base.words import listed, plural
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.judge import Judged, counted
 from warmuplab.claims.planned.place import Place
-from warmuplab.report.registry.abstract import abstract, runs_of
+from warmuplab.report.registry.abstract import abstract, corpora_of, runs_of, sizes_of
 from warmuplab.report.registry.takeaway import takeaway_section
 
 README, CITATION = "README.md", "CITATION.cff"
@@ -46,7 +46,7 @@ def opening(judged: Sequence[Judged], evidence: Evidence, place: Place, report: 
     came_to = [f"{count[verdict]} {verdict}" for verdict in VERDICTS if verdict in count]
     yet = " yet" if "not tested" in count else ""
     about = (
-        "*Small transformers (about 150,000 weights) of 4+4 layers on translation (Multi30k),"
+        f"*Small transformers of 4+4 layers ({sizes_of(evidence)}) on translation ({corpora_of(evidence)}),"
         f" {plural(runs_of(evidence), 'run')} besides the pilot. {plural(len(judged), 'claim')} were written down, with"
         f" their smallest effects of interest, before any of these runs: {listed(came_to)}{yet}. For all claims"
         " together, the chance that any is falsely called supported or refuted is at most 5 %. Nothing is said of large"

@@ -253,7 +253,9 @@ def test_the_readme_counts_the_runs_the_claims_and_their_verdicts(again: dict[st
     assert f" {runs:,} runs besides the pilot." in opening
     assert f"{len(CLAIMS)} claims were written down" in opening
     verdicts = list(recomputed(again).values())
-    said = opening.split("before any of these runs: ")[1].split(". For all")[0]
+    seeds = [len(parts[0]) for parts in again.values()]
+    assert f"Each was tested on {min(seeds)} to {max(seeds)} seeds." in opening
+    said = opening.split("before any of these runs: ")[1].split(". Each was")[0]
     counts = {
         words.removesuffix(" yet"): int(number) for number, words in re.findall(r"(\d+) ([a-z ]+?)(?:, | and |$)", said)
     }

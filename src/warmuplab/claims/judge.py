@@ -85,6 +85,11 @@ class Judged:
     planned: int
     """Runs that the verdict needs."""
 
+    @property
+    def seeds(self) -> int:
+        """Those that the deciding part has a difference of."""
+        return int((~np.isnan(self.verdict.deciding.contrast.differences)).sum())
+
 
 def studies_of(claims: Sequence[Claim]) -> list[str]:
     """The studies that train the arms of some claims."""
@@ -210,7 +215,7 @@ def record(judged: Judged) -> dict[str, Any]:
         "smallest_effect": deciding.contrast.smallest_effect,
         "p": _number(verdict.p),
         "p_of": verdict.p_of,
-        "seeds": int((~np.isnan(deciding.contrast.differences)).sum()),
+        "seeds": judged.seeds,
         "measure": claim.measure,
         "holds": where(judged),
         "caveats": list(claim.caveats),

@@ -36,6 +36,17 @@ def test_regret_is_the_loss_above_the_best_length_and_straight_between_lengths()
 def test_the_shortest_that_is_as_good_may_be_shorter_than_the_best() -> None:
     assert (SHORT.best, SHORT.enough) == (2, 2)
     assert (LONG.best, LONG.enough) == (2, 1)
+    assert ladder(Situation(200, 8e-3), 4.03, 4.2, 4.0).enough == 2  # 0.03 above, but a longer one is 0.2 above
+
+
+def test_a_loss_that_is_interpolated_is_marked() -> None:
+    ladders = [SHORT, LONG]
+    tried, between = (
+        scored(Rule(words, length), ladders)
+        for words, length in (("tried", lambda at: 0.1 * at.steps), ("between", lambda at: 0.2 * at.steps))
+    )
+    assert [row[-1] for row in length_table(ladders, tried).rows] == ["0.200", "0.020"]
+    assert all(row[-1].startswith("~0.") for row in length_table(ladders, between).rows)
 
 
 def test_a_rule_gives_at_most_the_longest_share_that_was_tried_everywhere() -> None:
@@ -84,12 +95,12 @@ def test_the_sentence_says_for_which_runs_and_the_limit_of_rules_that_are_no_sha
     ladders = [SHORT, LONG]
     said = rule_sentence(scored(Rule("100 steps", lambda _: 100.0), ladders), ladders, LENGTH)
     assert said.startswith(
-        "In 2 settings of 200 to 3,200 steps (2 seeds, not tested) warmup for 100 steps, at most 30 %"
+        "Described, not tested: in 2 settings of 200 to 3,200 steps warmup for 100 steps, at most 30 % of the run, ends"
     )
     share = rule_sentence(scored(families()[1][0], ladders), ladders, PILOT)
     assert share == (
-        "In 2 settings of 200 to 3,200 steps (pilot, 2 seeds, not tested) warmup for 10 % of the steps cost 0.11 nats"
-        " on average, 0.20 at worst, against the best length tried, the longest in 2."
+        "Described on the pilot, not tested: in 2 settings of 200 to 3,200 steps warmup for 10 % of the steps ends 0.11"
+        " nats (at worst 0.20) above the best length tried, always the longest."
     )
 
 

@@ -92,6 +92,7 @@ def various(verdict: VerdictName, reversed_: tuple[int, ...] = (0, 1)) -> list[J
             dataclasses.replace(
                 part,
                 effect=0.1 * place + 0.1,
+                interval=(0.1 * place + 0.05, 0.1 * place + 0.2),
                 adjusted_p_for=1.0,
                 adjusted_p_against=p_against[place],
                 adjusted_p_equivalent=1.0,
@@ -105,25 +106,27 @@ def various(verdict: VerdictName, reversed_: tuple[int, ...] = (0, 1)) -> list[J
 
 
 def test_a_sentence_says_what_its_verdict_is() -> None:
-    assert "Pre-LN gains 0.40 nats at 1.6e-2." in sentences(decided("refuted", effect=-0.4))
+    refuted = sentences(decided("refuted", effect=-0.4))
+    assert "Pre-LN gains 0.40 nats, at half the largest rate that trains without." in refuted
     assert "Pre-LN trains as well without." in sentences(decided("supported"))
     assert "Pre-LN trains as well without warmup: inconclusive." in sentences(decided("inconclusive"))
     assert sentences(NOTHING) == []
 
 
-def test_a_sentence_quotes_the_parts_that_decided() -> None:
-    """All parts of a supported claim, the reversed ones of a refuted claim; of other units that of the p-value."""
+def test_a_sentence_quotes_a_part_that_decided() -> None:
+    """Any of a supported claim; of a refuted one never a part that was not reversed."""
     said = sentences(various("supported"))
-    assert said[0] == "10 % of warmup takes 0.10 to 0.20 nats off post-LN's loss at 2 rates."
-    assert "With it post-LN tolerates at least 1.1 times the peak rate." in said  # of 0.2 doublings, the deciding part
-    assert "Warmup takes 0.40 nats off post-LN's loss at 1.13e-2." in sentences(decided("supported"))
-    assert "10 % is too short for 200 steps at 4e-3: 30 % ends -0.10 nats lower." in sentences(various("refuted", (0,)))
+    assert said[0] == "Warming up for 10 % of the steps takes 0.10 nats off post-LN's final loss at 4e-3."
+    assert "With it the largest rate that trains is 1.1 times as high (1.1 to 1.2)." in said  # of 0.2 doublings
+    assert "For 3,200 steps 10 % ends 0.10 nats below 30 %." in said
     for reversed_, expected in (
-        ((0,), "Pre-LN gains -0.10 nats at 1.6e-2."),
-        ((1,), "Pre-LN gains -0.20 nats at 1.6e-2 against 8e-3 without."),
-        ((0, 1), "Pre-LN gains -0.20 to -0.10 nats at 2 rates."),
+        ((0,), "Pre-LN gains 0.10 nats, at half the largest rate that trains without."),
+        ((1,), "Pre-LN gains 0.20 nats, each at its best rate."),
+        ((0, 1), "Pre-LN gains 0.20 nats, each at its best rate."),
     ):
         assert expected in sentences(various("refuted", reversed_))
+    assert "10 % is too short for 200 steps at 4e-3: 30 % ends 0.10 nats lower." in sentences(various("refuted", (0,)))
+    assert "10 % is too short for 800 steps at 8e-3: 30 % ends 0.20 nats lower." in sentences(various("refuted", (1,)))
 
 
 def test_every_setting_has_a_column_that_says_how_a_claim_stands_there() -> None:

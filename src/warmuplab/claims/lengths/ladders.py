@@ -63,8 +63,9 @@ class Ladder:
 
     @property
     def enough(self) -> int:
-        """The place of the shortest length whose mean is at most `ENOUGH` above the best."""
-        return int(np.flatnonzero(self.mean <= self.mean.min() + ENOUGH)[0])
+        """The place of the shortest length from which on all means are at most `ENOUGH` above the best."""
+        worse = np.flatnonzero(self.mean > self.mean.min() + ENOUGH)
+        return int(worse[-1]) + 1 if len(worse) else 0
 
     def regret(self, steps: float) -> Floats:
         """[seed]: how far above the best length a warmup of so many steps ends, in nats.

@@ -30,7 +30,7 @@ WORDS = {
         "a common belief: warmup is for Adam's second moment",
         f"{LOSS}: without warmup less than 0.1 nats above 10 % of it, each at its best rate of a grid. Pre-LN, 400"
         " steps.",
-        "Clipped SGD needs no warmup",
+        "Pre-LN by clipped SGD needs none",
         ("Rates of the grid differ by factors of 2.",),
     ),
 }

@@ -24,7 +24,7 @@ WORDS = {
         "Decimal logarithm of the largest rise of the loss on a fixed held-out batch above the lowest it had so far, in"
         " the first 40 % of the steps, and of the nat-steps spent above it. Pre-LN without a norm at its end, at nearly"
         " three times the best rate without warmup, every step probed.",
-        "Warmup prevents jumps of the loss",
+        "Warmup prevents jumps of pre-LN's loss",
         ("Measured on one held-out batch, at one peak rate.",),
         figure="rises",
     ),

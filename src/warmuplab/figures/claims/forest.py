@@ -75,7 +75,7 @@ def draw_forest(judged: Sequence[Judged]) -> Figure | None:
     note = (
         "Effects in units of the smallest effect of interest, fixed beforehand; 0 is no difference. Right of 0, or of"
         " the dotted line, supports the claim: there it is that an arm is worse by less than a margin. A claim with"
-        " several parts needs them all; bold is the part whose p-value the verdict has. Bars: 95 % intervals, exact"
+        " several parts needs them all; the large mark is the part that decided. Bars: 95 % intervals, exact"
         " sign-flip test. Supported: above 0, which may still be within the band. Inconclusive inside the band: runs at"
         f" their ceiling hide differences. Linear between -1 and 1, logarithmic beyond; beyond {END:g} drawn there."
     )

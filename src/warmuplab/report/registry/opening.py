@@ -48,9 +48,10 @@ def opening(judged: Sequence[Judged], evidence: Evidence, place: Place, report: 
     about = (
         f"*Small transformers of 4+4 layers ({sizes_of(evidence)}) on translation ({corpora_of(evidence)}),"
         f" {plural(runs_of(evidence), 'run')} besides the pilot. {plural(len(judged), 'claim')} were written down, with"
-        f" their smallest effects of interest, before any of these runs: {listed(came_to)}{yet}. For all claims"
-        " together, the chance that any is falsely called supported or refuted is at most 5 %. Nothing is said of large"
-        f" models. [Every claim with its numbers]({report}/report.md).*"
+        f" their smallest effects of interest, before any of these runs: {listed(came_to)}{yet}. {_seeds(judged)}"
+        " For all claims together, the chance that any is falsely called supported or refuted is at most 5 %; called"
+        " no difference, 5 % for each. Rates are learning rates. Nothing is said of large models."
+        f" [Every claim with its numbers]({report}/report.md).*"
     )
     shows = "The effect of every claim in units of its smallest effect of interest, with 95 % intervals and the verdict"
     parts = [
@@ -62,6 +63,12 @@ def opening(judged: Sequence[Judged], evidence: Evidence, place: Place, report: 
         table, note = lengths
         parts += ["**How long to warm up**", table, _wrapped(note)]
     return "\n\n".join(parts)
+
+
+def _seeds(judged: Sequence[Judged]) -> str:
+    """How many seeds a tested claim rests on."""
+    counts = [one.seeds for one in judged if one.verdict.verdict != "not tested"]
+    return f"Each was tested on {min(counts)} to {max(counts)} seeds." if counts else ""
 
 
 def _between_marks(path: Path, text: str) -> str:

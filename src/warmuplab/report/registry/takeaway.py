@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from warmuplab.base.words import listed, number, plural, rate_label
+import numpy as np
+
+from warmuplab.base.words import number, plural, rate_label
 from warmuplab.claims.claim import Comparison
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.judge import Judged
@@ -15,7 +17,6 @@ from warmuplab.claims.planned.place import PILOT, Place
 from warmuplab.report.tables import ResultTable
 
 Say = Callable[[Judged], str]
-WARMUP = "schedule.warmup.fraction"
 MOST_WORDS = 120
 
 
@@ -28,86 +29,63 @@ class Saying:
     refuted: Say | None = None
 
 
-def decisive(one: Judged) -> list[tuple[Comparison, Part]]:
-    """The parts that a verdict rests on, in the unit of the one whose p-value it has.
-
-    All parts of a claim that is supported, those that are reversed of one that is refuted.
-    """
-    deciding = one.verdict.deciding.contrast
-    return [
-        (comparison, part)
-        for comparison, part in zip(one.claim.contrasts, one.verdict.parts, strict=True)
-        if comparison.name == deciding.name
-        or (comparison.unit == deciding.unit and (one.verdict.verdict != "refuted" or part.standing == "reversed"))
-    ]
+def quoted(one: Judged, preferred: int = 0) -> tuple[Comparison, Part]:
+    """The part that a sentence quotes: the `preferred` one where the verdict rests on it, else the deciding one."""
+    parts = list(zip(one.claim.contrasts, one.verdict.parts, strict=True))
+    if one.verdict.verdict != "refuted" or parts[preferred][1].standing == "reversed":
+        return parts[preferred]
+    deciding = one.verdict.deciding.contrast.name
+    return next((comparison, part) for comparison, part in parts if comparison.name == deciding)
 
 
-def _amount(one: Judged, sign: float = 1.0) -> str:
-    """`0.39 nats`; of several decisive parts, from the smallest to the largest."""
-    effects = [sign * part.effect for _, part in decisive(one)]
-    least, most = number(min(effects)), number(max(effects))
-    return f"{least} nats" if least == most else f"{least} to {most} nats"
+def _nats(one: Judged, preferred: int = 0) -> str:
+    return f"{number(abs(quoted(one, preferred)[1].effect))} nats"
 
 
-def _at(one: Judged) -> str:
-    """` at 1.6e-2`, or at how many rates where several parts are decisive."""
-    (first, _), *others = decisive(one)
-    return f" at {1 + len(others)} rates" if others else _rates(first)
-
-
-def _rates(comparison: Comparison) -> str:
-    """` at 1.6e-2`, ` at 1.6e-2 against 8e-3 without`."""
-    none, warm = (
-        next((rate_label(arm.rates[0]) for arm in comparison.arms if (arm.where.get(WARMUP) == 0) is without), "")
-        for without in (True, False)
-    )
-    return f" at {warm}" if none in ("", warm) else f" at {warm} against {none} without"
+def _at(one: Judged, preferred: int = 0) -> str:
+    """` at 1.6e-2`."""
+    return f" at {rate_label(quoted(one, preferred)[0].arms[0].rates[0])}"
 
 
 def _larger_rates(one: Judged) -> str:
-    if one.verdict.deciding.contrast.unit == "doublings":
-        return f"With it post-LN tolerates at least {2**one.verdict.deciding.effect:.1f} times the peak rate."
-    return f"Warmup takes {_amount(one)} off post-LN's loss{_at(one)}."
+    _, part = quoted(one, 1)
+    factor, low, high = (f"{2**doublings:.1f}" for doublings in (part.effect, *part.interval))
+    return f"With it the largest rate that trains is {factor} times as high ({low} to {high})."
 
 
 def _too_short(one: Judged) -> str:
-    runs = listed(comparison.name.partition(",")[0] for comparison, _ in decisive(one))
-    return f"10 % is too short for {runs}{_at(one)}: 30 % ends {_amount(one, -1.0)} lower."
+    run = quoted(one)[0].name.partition(",")[0]
+    return f"10 % is too short for {run}{_at(one)}: 30 % ends {_nats(one)} lower."
 
 
-def _short_of(one: Judged) -> str:
-    """`10 % of 3,200 steps`: the smaller share, and the run that it is enough for."""
-    return one.claim.contrasts[0].name.partition(" against ")[0]
+def _long_enough(one: Judged) -> str:
+    """Of a part named `10 % of 3,200 steps against 30 %`."""
+    comparison, part = quoted(one)
+    share, _, rest = comparison.name.partition(" of ")
+    run, _, other = rest.partition(" against ")
+    return f"For {run} {share} ends {_nats(one)} {'above' if part.effect < 0 else 'below'} {other}."
 
 
 SAYINGS = (  # the most important ones first
     Saying(
         "warmup-helps",
-        supported=lambda one: f"10 % of warmup takes {_amount(one)} off post-LN's loss{_at(one)}.",
+        supported=lambda one: (
+            f"Warming up for 10 % of the steps takes {_nats(one)} off post-LN's final loss{_at(one)}."
+        ),
     ),
     Saying("larger-rates", supported=_larger_rates),
-    Saying(
-        "ten-percent",
-        supported=lambda one: "10 % is nearly as good as 30 %.",
-        refuted=_too_short,
-    ),
-    Saying(
-        "steps-not-fraction",
-        supported=lambda one: f"Longer runs need a smaller share: {_short_of(one)} suffices.",
-    ),
+    Saying("ten-percent", supported=lambda one: "10 % is nearly as good as 30 %.", refuted=_too_short),
+    Saying("steps-not-fraction", supported=_long_enough),
     Saying(
         "pre-ln-does-not",
         supported=lambda one: "Pre-LN trains as well without.",
-        refuted=lambda one: f"Pre-LN gains {_amount(one, -1.0)}{_at(one)}.",
+        refuted=lambda one: f"Pre-LN gains {_nats(one, 1)}, {quoted(one, 1)[0].name}.",
     ),
     Saying(
         "rate-must-fall",
-        supported=lambda one: f"A final fall is worth {_amount(one)}.",
+        supported=lambda one: f"A final fall of the rate is worth {_nats(one)}{_at(one)}.",
     ),
-    Saying(
-        "decoder-alone-is-best",
-        supported=lambda one: f"Warming up post-LN's decoder alone beats warming up all by {_amount(one)}{_at(one)}.",
-    ),
+    Saying("post-ln-decoder-needs-it", supported=lambda one: "Post-LN needs warmup in its decoder."),
 )
 
 
@@ -154,10 +132,11 @@ def rule_sentence(rule: Scored, ladders: Sequence[Ladder], where: Place) -> str:
     words = rule.rule.words
     limit = "" if "%" in words else f", at most {100 * LONGEST:g} % of the run,"
     warmup = words if words == NO_WARMUP else f"warmup for {words}{limit}"
-    seeds = f"{'pilot, ' if where == PILOT else ''}{len(ladders[0].losses_SxL)} seeds, not tested"
+    longest = _longest_best(ladders)
     return (
-        f"In {runs} ({seeds}) {warmup} cost {number(rule.mean)} nats on average, {number(rule.most)} at worst,"
-        f" against the best length tried, the longest in {_longest_best(ladders)}."
+        f"Described{' on the pilot' if where == PILOT else ''}, not tested: in {runs} {warmup} ends"
+        f" {number(rule.mean)} nats (at worst {number(rule.most)}) above the best length tried,"
+        f" {'always the longest' if longest == len(ladders) else f'the longest in {longest}'}."
     )
 
 
@@ -185,18 +164,23 @@ def length_table(ladders: Sequence[Ladder], rule: Scored) -> ResultTable:
                 _length(one, one.enough),
                 number(least, 3),
                 number(one.mean[0], 3) if one.shares[0] == 0 else "not run",
-                number(float(regret), 3),
+                f"{'' if is_tried(one, rule) else '~'}{number(float(regret), 3)}",
             ]
         )
     header = [
         "Run [steps]",
         "Peak rate",
         "beta2",
-        "Batch",
+        "Batch [sentences]",
         "Best warmup tried",
-        f"Shortest within {ENOUGH:g} nats of it",
+        f"Shortest tried within {ENOUGH:g} nats of it",
     ]
     return ResultTable([*header, "Loss, best warmup", "Loss, no warmup", f"Extra loss at {rule.rule.words}"], rows)
+
+
+def is_tried(one: Ladder, rule: Scored) -> bool:
+    """Whether the length that a rule says was trained there; else its loss is interpolated."""
+    return bool(np.isclose(one.steps, rule.rule.steps(one.situation)).any())
 
 
 def lengths_section(evidence: Evidence, place: Place) -> list[str]:
@@ -228,12 +212,17 @@ def said_of(at: Situation) -> str:
 
 def _about(where: Place, ladders: Sequence[Ladder]) -> str:
     seeds = len(ladders[0].losses_SxL)
-    kind = "the pilot's tuning seeds: the registered runs are not trained yet" if where == PILOT else "fresh seeds"
+    kind = (
+        "the pilot's tuning seeds: the registered runs are not trained yet"
+        if where == PILOT
+        else "none of them used before"
+    )
     split = "validation" if where == PILOT else "test"
     return (
         f"*Post-LN of width 32, Adam, linear decay, Multi30k; final loss on the {split} split, mean over"
-        f" {plural(seeds, 'seed')} ({kind}). Bold: the better rate where two were tried. Losses between lengths that"
-        " were trained are interpolated, as 30 % of 400 steps is; the rule is chosen on these very settings."
+        f" {plural(seeds, 'seed')} ({kind}). Bold: the better rate where two were tried. Shortest tried: of a few"
+        " lengths a row, it and all longer ones are that close. ~: not trained, interpolated between two lengths that"
+        " were. The rule is chosen on these very settings."
         " Described, not tested. For pre-LN no such ladder of lengths was planned.*"
     )
 

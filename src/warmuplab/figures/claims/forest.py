@@ -75,9 +75,10 @@ def draw_forest(judged: Sequence[Judged]) -> Figure | None:
     note = (
         "Effects in units of the smallest effect of interest, fixed beforehand; 0 is no difference. Right of 0, or of"
         " the dotted line, supports the claim: there it is that an arm is worse by less than a margin. A claim with"
-        " several parts needs them all; the large mark is the part that decided. Bars: 95 % intervals, exact"
-        " sign-flip test. Supported: above 0, which may still be within the band. Inconclusive inside the band: runs at"
-        f" their ceiling hide differences. Linear between -1 and 1, logarithmic beyond; beyond {END:g} drawn there."
+        " several parts needs them all; the large mark is the part that decided. Grey marks: other settings, described"
+        " and not tested. Bars: 95 % intervals, exact sign-flip test. Supported: above 0, which may still be within the"
+        " band. Inconclusive inside the band: runs at their ceiling hide differences. Linear between -1 and 1,"
+        f" logarithmic beyond; beyond {END:g} drawn there."
     )
     add_foot(figure, wrapped(note, WIDTH - 0.3))
     return figure
@@ -139,17 +140,29 @@ def _draw_axes(panel: Axes, rows: Sequence[tuple[float, Judged]]) -> None:
 
 def _add_legend(figure: Figure, judged: Sequence[Judged]) -> None:
     there = {aside.comparison.short for one in judged for aside in one.asides if not math.isnan(aside.effect)}
-    handles: list[Line2D | Patch] = [Patch(color=SMALL, label=BAND)]
+    handles: list[Line2D | Patch] = [
+        Patch(color=SMALL, label=BAND),
+        Line2D([], [], color="black", linewidth=1.1, linestyle=":", label="margin that is tested"),
+    ]
     handles += [
         Line2D([], [], linestyle="", marker=mark, color="#555555", markersize=4.5, label=setting)
         for setting, mark in MARKS.items()
         if setting in there
     ]
-    handles.append(Line2D([], [], color="black", linewidth=1.1, linestyle=":", label="margin that is tested"))
-    figure.suptitle("What the registered claims came to\n", x=0.01, ha="left", fontweight="bold", fontsize=10.5)
-    legend = figure.legend(handles=handles, loc="upper left", ncols=5, frameon=False, fontsize=7.5,
-                           bbox_to_anchor=(0.0, 1 - 0.25 / figure.get_figheight()), borderpad=0.2)  # fmt: skip
-    legend.set_in_layout(False)  # the empty line of the title keeps its place
+    lines = 1 if len(handles) <= 2 else 2
+    figure.suptitle(
+        "What the registered claims came to" + "\n" * lines, x=0.01, ha="left", fontweight="bold", fontsize=10.5
+    )
+    legend = figure.legend(
+        handles=handles,
+        loc="upper left",
+        ncols=-(-len(handles) // lines),
+        frameon=False,
+        fontsize=7.5,
+        bbox_to_anchor=(0.0, 1 - 0.25 / figure.get_figheight()),
+        borderpad=0.2,
+    )
+    legend.set_in_layout(False)  # the empty lines of the title keep its place
 
 
 def _within(value: float) -> float:

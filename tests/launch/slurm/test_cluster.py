@@ -19,6 +19,7 @@ import pytest
 from support import local_slurm
 from support.composing import ROOT
 from support.sweeps import OVERRIDES, TRAIN, bytes_of, checkpoints, left_over, wait_for, workers_of
+from warmuplab.launch.slurm import states
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(600)]
 
@@ -258,3 +259,19 @@ def test_a_printed_job_file_can_be_submitted_by_hand(tmp_path: Path) -> None:
     slurm("sbatch", str(path))
     assert "1 job of an earlier command" in ended(sweep(tmp_path, 2))
     assert len(bytes_of(tmp_path)) == 2 * 2
+
+
+def test_tasks_are_cancelled_and_the_others_of_their_arrays_go_on(tmp_path: Path) -> None:
+    log = f"--output={tmp_path}/%A_%a.log"
+    first, second = (
+        int(slurm("sbatch", "--parsable", f"--array=0-{last}", log, "--wrap=sleep 300")) for last in (4, 1)
+    )
+    assert states.cancel([(first, 0), (first, 1), (first, 3), (second, 1)]) is None
+
+    def left() -> set[str]:
+        return set(slurm("squeue", "--noheader", "--array", "--format=%i", "--states=PENDING,RUNNING").split())
+
+    expected = {f"{first}_2", f"{first}_4", f"{second}_0"}
+    wait_for(lambda: left() == expected, 60)
+    time.sleep(2)
+    assert left() == expected

@@ -16,7 +16,7 @@ import yaml
 
 from support.claims_again import Tables, sign_flip_p
 from support.composing import ROOT
-from support.confirmed import REGISTERED, RESULTS, STUDIES, P, differences_again, runs_of_all, told
+from support.confirmed import REGISTERED, RESULTS, STUDIES, P, told
 from support.ladders_again import ladder, ladder_runs, length_of, rows_of
 from support.verdicts_again import verdicts_again
 from warmuplab.claims.claim import Claim
@@ -24,16 +24,6 @@ from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.judge import Judged, collected, judge_all
 from warmuplab.claims.planned.claims import REGISTRY
 from warmuplab.study.results import Study
-
-
-@pytest.fixture(scope="module")
-def tables() -> Tables:
-    return runs_of_all()
-
-
-@pytest.fixture(scope="module")
-def again() -> dict[str, list[list[float]]]:
-    return differences_again()
 
 
 @pytest.mark.parametrize("place", [*STUDIES, REGISTRY])

@@ -15,7 +15,7 @@ import pytest
 
 from support.claims_again import Tables, sign_flip_p
 from support.composing import ROOT
-from support.confirmed import REGISTERED, RESULTS, STUDIES, P, differences_again, runs_of_all, told
+from support.confirmed import REGISTERED, RESULTS, STUDIES, P, told
 from support.ladders_again import ladder_runs, length_of, regret, rows_of
 from support.verdicts_again import verdicts_again
 from warmuplab.claims.arm import Arm
@@ -35,16 +35,6 @@ FAMILIES = [
     ["2 / (1 - beta2) steps"],
     [f"{times} times the peak rate, in steps" for times in ("2,500", "5,000", "10,000", "20,000", "40,000")],
 ]
-
-
-@pytest.fixture(scope="module")
-def tables() -> Tables:
-    return runs_of_all()
-
-
-@pytest.fixture(scope="module")
-def again() -> dict[str, list[list[float]]]:
-    return differences_again()
 
 
 @cache

@@ -1,5 +1,6 @@
 """The loop: step, probe, validate. Takes a population from its first step to the results of its members."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,6 +32,7 @@ from warmuplab.series.catalogue import LR, LR_ELSEWHERE
 
 WATCHED_STEPS = 100  # over which a report looks for a spike under way
 SECONDS_BETWEEN_REPORTS = 2.0  # a report waits for the device, so it must be rare
+SECONDS_OF_A_REPORT = 0.04  # where it takes longer, as it does with many members, the next comes later by that factor
 
 Result = tuple[pd.DataFrame, pd.DataFrame | None, dict[str, Any]]
 """Metrics, metrics of the layers (None where not measured) and summary of a member."""
@@ -117,8 +119,8 @@ class Trainer:
         `before` of them were spent before what was restored. `between_steps` is called after every step but the last,
         with the seconds so far.
         """
-        last_report = time.perf_counter()
-        began = last_report - before
+        next_report = -math.inf
+        began = time.perf_counter() - before
         for step in range(self._begin, self.steps):
             loss_M = self._train_step(step)
             validated = self._validate_after(step)
@@ -126,10 +128,10 @@ class Trainer:
             if ends and self._test:
                 self.metrics.record("test/loss", self.steps - 1, self.population.mean_losses(self._test))
             now = time.perf_counter()
-            if step in (self._begin, self.steps - 1) or now - last_report > SECONDS_BETWEEN_REPORTS:
+            if step == self.steps - 1 or now > next_report:
                 report(self._progress(step, loss_M, now - began))
-                last_report = now
                 self._hand_over_rows(step + 1)
+                next_report = _next_report(now, time.perf_counter())
             if ends:
                 break
             between_steps(self, now - began)
@@ -208,6 +210,11 @@ class Trainer:
         recent_TxM = self.metrics.rows(max(0, step + 1 - WATCHED_STEPS), step + 1)["train/loss"]
         last = [found[-1] for found in map(spikes.find_spikes, recent_TxM.T) if found]
         return sum(not spike.recovered and spike.end == len(recent_TxM) for spike in last)
+
+
+def _next_report(began: float, ended: float) -> float:
+    """When the next report is due, so that reports take 2 % of the time at most."""
+    return ended + SECONDS_BETWEEN_REPORTS * max(1.0, (ended - began) / SECONDS_OF_A_REPORT)
 
 
 def _result(

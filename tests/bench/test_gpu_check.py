@@ -1,5 +1,6 @@
 """The check of a GPU: at toy size, without what a bare interpreter lacks, and with a part that fails."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -17,7 +18,6 @@ from warmuplab.bench.page import report
 from warmuplab.bench.plan import Plan
 from warmuplab.bench.protocol import Spec
 from warmuplab.commands import gpu_check as command
-from warmuplab.record.progress import Progress
 
 BLOCKED = ("wandb", "datasets", "plotly")
 BLOCKER = f"""
@@ -81,17 +81,58 @@ def test_populations_grow_until_one_does_not_fit(monkeypatch: pytest.MonkeyPatch
     measured = device.over_members(Plan((), 1, 1, 1, "outputs", 1, lambda _: None), device.ON_GPU)
     assert [("failed" in value, value["members"]) for value in measured] == [
         (False, 1),
-        (False, 4),
-        (False, 16),
+        (False, 8),
         (True, 64),
     ]
 
 
-def test_a_pace_is_that_between_reports_after_the_warm_up_and_before_the_last_step() -> None:
-    pace = contender.Pace(Spec("tf32", steps=10_000, warm_up=3))
-    for step in (1, 3, 4, 9, 10):
-        pace(Progress(step, 10, 1.0, 0, 1, 0, 0.0, 0.0))
-    assert [step for step, _ in pace.reports] == [4, 9]
+class SlowDevice:
+    """Does what is launched in a tenth of a second each, and none of it before somebody waits; a clock."""
+
+    def __init__(self) -> None:
+        self.now, self.launched, self.done = 0.0, 0, 0
+        self.waits: list[int] = []
+
+    def clock(self) -> float:
+        """Seconds."""
+        return self.now
+
+    def wait(self) -> None:
+        """Do all that was launched."""
+        self.now += 0.1 * (self.launched - self.done)
+        self.done = self.launched
+        self.waits.append(self.done)
+
+
+def paced(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> tuple[contender.Pace, SlowDevice]:
+    device = SlowDevice()
+    monkeypatch.setattr(contender.time, "perf_counter", device.clock)
+    pace = contender.Pace(spec, device.wait, 50)
+    with contextlib.suppress(contender._EnoughError):
+        for _ in range(100):
+            device.launched += 1
+            pace("trainer", 0.0)
+    return pace, device
+
+
+def test_a_pace_is_that_of_the_steps_after_the_warm_up_and_the_device_is_waited_for_thrice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pace, device = paced(Spec("tf32", steps=20, warm_up=3), monkeypatch)  # two seconds
+    assert device.waits == [3, 3 + contender.FEW, 23]
+    assert (pace.steps, pace.seconds) == (20, pytest.approx(2.0))
+
+
+def test_a_pace_is_known_before_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    pace, device = paced(Spec("tf32", steps=1000, warm_up=3), monkeypatch)  # a hundred seconds
+    assert device.waits == [3, 3 + contender.FEW, 50]
+    assert (pace.steps, pace.seconds) == (47, pytest.approx(4.7))
+
+
+def test_a_pace_is_known_after_few_steps_that_take_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    pace, device = paced(Spec("tf32", steps=5, warm_up=1), monkeypatch)  # half a second
+    assert device.waits == [1, 1 + contender.FEW]
+    assert (pace.steps, pace.seconds) == (contender.FEW, pytest.approx(0.5))
 
 
 def test_the_report_of_a_device_has_ratios_and_shares(tmp_path: Path) -> None:

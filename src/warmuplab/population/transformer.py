@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from warmuplab.config.schema import ModelConfig
 from warmuplab.data.batches import Batch
@@ -19,6 +20,10 @@ from warmuplab.data.tokens import PADDING
 from warmuplab.population import parts
 from warmuplab.population.cross_entropy import cross_entropy, whole_cross_entropy
 from warmuplab.population.parameters import Parameter, normalised_stacks, parameters
+
+LONGEST_UNFUSED = 64
+"""Keys of an attention up to which a GPU computes it by plain products: its fused kernels work on tiles of 64 x 64,
+which sentences leave almost empty."""
 
 Weights = dict[str, torch.Tensor]
 
@@ -244,7 +249,7 @@ class _Attention:
         mask = None if mask is None else mask.to(query.dtype)
         if self.watch is not None:
             self.watch.attention(name, query, key, mask)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
+        mixed = _attend(query, key, value, mask)
         return _linear(self._weights, f"{name}.output", mixed.transpose(1, 2).reshape(query_from.shape))
 
     @staticmethod
@@ -256,6 +261,14 @@ class _Attention:
         """`(M, B*length, D)` to `(M*B, H, length, K)`."""
         members, _, width = state.shape
         return state.view(members * self._sentences, -1, self._heads, width // self._heads).transpose(1, 2)
+
+
+def _attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Scaled dot-product attention `(M*B, H, length, K)`; no mask means causal."""
+    if query.device.type == "cuda" and key.shape[-2] <= LONGEST_UNFUSED:
+        with sdpa_kernel(SDPBackend.MATH):
+            return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
 
 
 def sinusoidal_positions(length: int, width: int, device: torch.device | None = None) -> torch.Tensor:

@@ -20,7 +20,7 @@ SMALL = ("model.width=16", "model.heads=2", "model.depth=1", "model.feed_forward
 TOY_STUDY = (*SMALL, "training.steps=4", "seed=0,1", "schedule.peak_lr=2e-3", "probes.batch_size=8", "hardware=cpu")
 TYPED = "import sys; from warmuplab.commands.main import main; sys.exit(main())"
 MINUTES_OF_TESTS, MINUTES_OF_STUDY = 1.5, 5.0
-TENTHS_OF_A_SECOND, WARM_UP = 50, 100  # of a measurement on a GPU: every bucket comes three times in the warm-up
+TENTHS_OF_A_SECOND, WARM_UP = 20, 100  # of a measurement on a GPU: every bucket comes three times in the warm-up
 
 Say = Callable[[str], None]
 

@@ -7,7 +7,7 @@ from warmuplab.bench.plan import Plan
 from warmuplab.bench.protocol import Spec
 from warmuplab.bench.throughput import attempt
 
-REPLAYED = ("hardware.replay=true",)
+EAGER, REPLAYED = ("hardware.replay=false",), ("hardware.replay=true",)
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Scale:
     wide_members: int
 
 
-ON_GPU = Scale((1, 4, 16, 64, 256, 1024), (1, 16, 64), ("model.width=256", "model.feed_forward=1024"), 16)
+ON_GPU = Scale((1, 8, 64, 256, 1024), (1, 16, 64), ("model.width=256", "model.feed_forward=1024"), 16)
 DRY = Scale((1, 2), (1,), (), 2)
 
 
@@ -39,9 +39,9 @@ def over_members(plan: Plan, scale: Scale) -> list[dict[str, Any]]:
 def replayed(plan: Plan, scale: Scale) -> list[dict[str, Any]]:
     """The same with steps launched one kernel at a time and with recorded steps, in turn."""
     return [
-        {"members": members, "replay": bool(settings)} | _measured(plan, "tf32", members, settings)
+        {"members": members, "replay": settings == REPLAYED} | _measured(plan, "tf32", members, settings)
         for members in scale.replayed
-        for settings in ((), REPLAYED)
+        for settings in (EAGER, REPLAYED)
     ]
 
 

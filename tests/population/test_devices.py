@@ -23,7 +23,11 @@ def trained(
 
 
 @pytest.mark.gpu
-def test_a_step_on_a_gpu_is_that_of_the_cpu(small_corpus: TokenizedCorpus) -> None:
+@pytest.mark.parametrize("fewest", [1, transformer.FEWEST_UNFUSED], ids=["plain", "fused"])
+def test_a_step_on_a_gpu_is_that_of_the_cpu(
+    small_corpus: TokenizedCorpus, fewest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transformer, "FEWEST_UNFUSED", fewest)  # of the attention: these populations are tiny
     here, there = (trained(small_corpus, device, MEMBERS, "training.steps=2") for device in ("cpu", "cuda"))
     for mine, other in zip(here, there, strict=True):
         np.testing.assert_allclose(mine["train/loss"], other["train/loss"], rtol=2e-5)
@@ -66,7 +70,8 @@ def test_every_probe_measures_on_a_gpu_what_it_measures_on_the_cpu(
 ) -> None:
     """With the same positions: those are float32 always, and their last digit differs from device to device.
 
-    That digit alone is 1e-4 of the preconditioned sharpness, as eps is nearly all that some weights are divided by.
+    That digit alone is 1e-4 of the preconditioned sharpness, as eps is nearly all that some weights are divided by. For
+    the same reason rounding in float64 is up to 3e-6 of it.
     """
     positions = transformer.sinusoidal_positions
     monkeypatch.setattr(
@@ -78,7 +83,8 @@ def test_every_probe_measures_on_a_gpu_what_it_measures_on_the_cpu(
         assert list(mine) == list(other)
         assert {"curvature/sharpness", "overfit/gap", "stability/kl", "probe/loss"} <= set(mine)
         for name in mine:
-            np.testing.assert_allclose(mine[name], other[name], rtol=1e-6, atol=1e-12, err_msg=name)
+            rtol = 1e-4 if name.startswith("curvature/preconditioned") else 1e-6
+            np.testing.assert_allclose(mine[name], other[name], rtol=rtol, atol=1e-12, err_msg=name)
 
 
 @pytest.mark.gpu

@@ -35,6 +35,8 @@ SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "warmuplab",  # the same figure gives the same file
 }
 
+PATH_COMMANDS = "MLHVCSQTAZz"  # of an SVG, as matplotlib writes them
+
 
 def apply() -> None:
     """Set matplotlib up for every figure drawn from here on, without a display."""
@@ -61,10 +63,27 @@ def save(figure: Figure, path: Path) -> list[Path]:
 
 
 def compact(svg: str) -> str:
-    """An SVG with a quarter less bytes and the same picture.
+    """An SVG with 40 % less bytes and the same picture.
 
-    Coordinates are cut to a hundredth of a point, letters get short names, lines no indentation. Numbers below 1 stay
-    as they are: those that scale letters are among them.
+    Coordinates are cut to a hundredth of a point, letters and marks get short names, lines no indentation; a path does
+    not repeat its commands; what is only shifted says so in its place. Numbers below 1 stay as they are: those that
+    scale letters are among them.
     """
     shorter = re.sub(r"\n +", "\n", svg.replace("DejaVuSans-", "g-"))
-    return re.sub(r"(?<![\w.])(-?0*[1-9]\d*\.\d\d)\d+", r"\1", shorter)
+    for number, name in enumerate(dict.fromkeys(re.findall(r'<path id="(m[0-9a-f]{10})"', shorter))):
+        shorter = shorter.replace(name, f"m{number}")
+    shorter = re.sub(r"(?<![\w.])(-?0*[1-9]\d*\.\d\d)\d+", r"\1", shorter)
+    shorter = re.sub(r'(<use xlink:href="#[^"]+") transform="translate\((-?[\d.]+) 0\)"/>', r'\1 x="\2"/>', shorter)
+    shorter = re.sub(r' style="[^"]*"', lambda found: re.sub(r"([:;]) ", r"\1", found[0]), shorter)
+    return re.sub(r' d="([^"]*)"', lambda found: f' d="{_path(found[1])}"', shorter)
+
+
+def _path(commands: str) -> str:
+    """The same path: a command is left out after one of its kind, and a line after the point that it begins at."""
+    shorter, last = "", ""
+    for command, numbers in re.findall(rf"([{PATH_COMMANDS}])([^{PATH_COMMANDS}]*)", commands):
+        there = " ".join(re.sub(r"(\.\d*?)0+$", r"\1", each).removesuffix(".") for each in numbers.split())
+        repeats = there and (command == last or (last, command) == ("M", "L"))
+        shorter += f" {there}" if repeats else f"{command}{there}"
+        last = command
+    return shorter

@@ -21,9 +21,10 @@ from warmuplab.population import parts
 from warmuplab.population.cross_entropy import cross_entropy, whole_cross_entropy
 from warmuplab.population.parameters import Parameter, normalised_stacks, parameters
 
-LONGEST_UNFUSED = 64
-"""Keys of an attention up to which a GPU computes it by plain products: its fused kernels work on tiles of 64 x 64,
-which sentences leave almost empty."""
+LONGEST_UNFUSED, FEWEST_UNFUSED = 32, 2**13
+"""A GPU's fused attention works on tiles of 64 x 64, which short sentences leave almost empty. Plain products took 0.7
+to 0.9 of its time with 16 and 24 keys, 1.4 to 1.8 with 64 (an H200): they are used up to so many keys, and from so many
+heads of all sentences on, below which the time is that of launching their many kernels."""
 
 Weights = dict[str, torch.Tensor]
 
@@ -265,7 +266,8 @@ class _Attention:
 
 def _attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     """Scaled dot-product attention `(M*B, H, length, K)`; no mask means causal."""
-    if query.device.type == "cuda" and key.shape[-2] <= LONGEST_UNFUSED:
+    heads, length = query.shape[0] * query.shape[1], key.shape[2]
+    if query.device.type == "cuda" and length <= LONGEST_UNFUSED and heads >= FEWEST_UNFUSED:
         with sdpa_kernel(SDPBackend.MATH):
             return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)

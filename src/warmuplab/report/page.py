@@ -18,12 +18,13 @@ from warmuplab.report.pilot import is_pilot, pilot_sections
 from warmuplab.report.registration import registration_section
 from warmuplab.report.tables import as_markdown, result_table
 from warmuplab.report.takeaway import takeaway
+from warmuplab.report.verdicts import FIGURES
 from warmuplab.series.instability import EPISODE_SHARE
 from warmuplab.study.frozen import frozen
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms, arrange
 
-REPORT, FIGURES = "report.md", "figures"
+REPORT = "report.md"
 
 
 def judged_of(study: Study) -> tuple[list[Judged], Evidence]:
@@ -78,18 +79,29 @@ def draw_figures(study: Study, claims: tuple[list[Judged], Evidence] | None = No
             old.unlink()
     if judged:
         names = dict.fromkeys(name for one in judged for name in claims_in_report.figure_names(one))
-        return draw_of_claims(list(names), judged, evidence, folder)
+        there = _drawn_elsewhere(study, judged)
+        return draw_of_claims([name for name in names if name not in there], judged, evidence, folder)
     figures = PILOT_FIGURES if is_pilot(study) else STUDY_FIGURES
     return draw_of_study(list(figures), study, arrange(study), folder)
 
 
+def _drawn_elsewhere(study: Study, judged: Sequence[Judged]) -> dict[str, str]:
+    """Where the differences of claims are that another study is the first of: its report has drawn the same figure."""
+    from warmuplab.figures.index import DIFFERENCES  # as in `draw_figures`
+
+    others = [one for one in judged if one.claim.study != study.name]
+    places = claims_in_report.figures_of_studies(others, study.folder)
+    return {name: place for name, place in places.items() if name.startswith(DIFFERENCES)}
+
+
 def compose_claims(study: Study, judged: Sequence[Judged], drawn: Sequence[str]) -> str:
     """The text of the report of a study that claims are about: verdicts first."""
+    places = {name: f"{FIGURES}/{name}.png" for name in drawn} | _drawn_elsewhere(study, judged)
     parts = [
         f"# Study `{study.name}`",
         obtained(study),
         *claims_in_report.verdict_section(judged),
-        *claims_in_report.claim_sections(judged, {name: f"{FIGURES}/{name}.png" for name in drawn}),
+        *claims_in_report.claim_sections(judged, places),
         *registration_section([one.claim for one in judged]),
         *_failures(study),
         "## How to reproduce it",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from warmuplab.base.words import MISSING, listed, plural
 from warmuplab.claims.families import ALPHA, EQUIVALENT
@@ -11,6 +12,7 @@ from warmuplab.config.rerun import again
 from warmuplab.report.registration import done_otherwise
 from warmuplab.report.tables import ResultTable
 
+FIGURES = "figures"  # the folder beside a report
 MARKS = {"holds": "yes", "is not shown": "not shown", "is reversed": "reversed", "lacks runs": "runs missing"}
 
 
@@ -71,6 +73,12 @@ def claim_sections(judged: Sequence[Judged], drawn: Mapping[str, str]) -> list[s
 def figure_names(one: Judged) -> list[str]:
     """The figures that show a claim: what it has of its own, and the differences of every seed."""
     return [*([one.claim.figure] if one.claim.figure else []), f"differences_{one.claim.id}"]
+
+
+def figures_of_studies(judged: Sequence[Judged], folder: Path) -> dict[str, str]:
+    """Where the figures of claims are that the reports of their own studies have drawn: by name, seen from `folder`."""
+    places = {name: f"../{one.claim.study}/{FIGURES}/{name}.png" for one in judged for name in figure_names(one)}
+    return {name: place for name, place in places.items() if (folder / place).resolve().exists()}
 
 
 def _claim(one: Judged, drawn: Mapping[str, str], shown: set[str]) -> list[str]:

@@ -162,6 +162,28 @@ def test_an_svg_keeps_what_scales_its_letters() -> None:
     assert style.compact(given) == '<g>\n<use href="#g-6c" transform="scale(0.015625) translate(-12.34 100.5)"/>'
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ('<path d="M 1.20 3.00 \nL 10.25 0 \nL 4.5 6 \n"/>', '<path d="M1.2 3 10.25 0 4.5 6"/>'),
+        (
+            '<path d="M 1 2 \nQ 3 4 5 6 \nQ 7 8 9 10 \nL 100 20 \nL 0 0 \nz\n"/>',
+            '<path d="M1 2Q3 4 5 6 7 8 9 10L100 20 0 0z"/>',
+        ),
+        ('<use xlink:href="#g-6c" transform="translate(-63.62 0)"/>', '<use xlink:href="#g-6c" x="-63.62"/>'),
+        ('<use xlink:href="#g-6c" transform="translate(0 39.06) scale(0.7)"/>', None),
+        ('<path d="M1 2" transform="translate(63.62 0)"/>', None),  # a path has no place of its own
+        (
+            '<path id="m0123456789" style="stroke: #000000; fill: none"/>',
+            '<path id="m0" style="stroke:#000000;fill:none"/>',
+        ),
+    ],
+)
+def test_an_svg_with_less_bytes_is_the_same_picture(given: str, kept: str | None) -> None:
+    assert style.compact(given) == (given if kept is None else kept)
+    assert style.compact(style.compact(given)) == style.compact(given)
+
+
 def test_the_interval_is_that_of_students_t_over_the_seeds_that_are_there() -> None:
     values = np.array([[1.0, 2.0, np.nan], [2.0, np.nan, np.nan], [4.0, np.nan, np.nan]])
     mean, low, high = mean_and_interval(values)

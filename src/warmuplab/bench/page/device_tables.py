@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from warmuplab.bench.page.markdown import table
+from warmuplab.bench.page.markdown import failure, table
 from warmuplab.population.flops import utilisation
 
 Values = list[dict[str, Any]]
@@ -20,7 +20,7 @@ def _members(values: Values) -> str:
     for value in values:
         rate = _rate(value)
         if rate is None:
-            rows.append([str(value["members"]), f"failed: {value['failed']}", "", "", ""])
+            rows.append([str(value["members"]), failure(value["failed"]), "", "", ""])
             continue
         (one,) = value["processes"]
         memory = "-" if one["device_memory"] is None else f"{one['device_memory'] / 1e9:.1f}"
@@ -42,7 +42,7 @@ def _replay(values: Values) -> str:
     for members in dict.fromkeys(value["members"] for value in values):
         eager, recorded = rates[members, False], rates[members, True]
         said = [
-            f"failed: {why[members, on]}" if rate is None else f"{rate:,.0f}"
+            failure(why[members, on]) if rate is None else f"{rate:,.0f}"
             for on, rate in ((False, eager), (True, recorded))
         ]
         rows.append([str(members), *said, f"{recorded / eager:.2f}" if eager and recorded else "-"])
@@ -57,7 +57,7 @@ def _precisions(values: Values) -> str:
     rows = []
     for value in values:
         if "failed" in value:
-            rows.append([value["precision"], f"failed: {value['failed']}", "", "", ""])
+            rows.append([value["precision"], failure(value["failed"]), "", "", ""])
             continue
         (one,) = value["processes"]
         share = utilisation(one["flops"], one["seconds"], one["peak"])

@@ -10,6 +10,11 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def failure(why: object) -> str:
+    """A measurement that failed, in a cell: the first sentence of why."""
+    return f"failed: {str(why).split('. ')[0]}"
+
+
 def failed(values: Sequence[dict[str, Any]], **picked: Any) -> str:
     """Why the first measurement with these keys failed."""
     for value in values:

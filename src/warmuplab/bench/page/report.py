@@ -9,7 +9,7 @@ from warmuplab.base.files import write_text
 from warmuplab.bench import growth, ratios, scale, throughput
 from warmuplab.bench.contenders import NAMES
 from warmuplab.bench.page.device_tables import DEVICE_SECTIONS
-from warmuplab.bench.page.markdown import failed, table
+from warmuplab.bench.page.markdown import failed, failure, table
 from warmuplab.population.flops import utilisation
 from warmuplab.record.environment import describe_hardware
 
@@ -56,7 +56,7 @@ def _contenders(values: Values) -> str:
     for name, words in NAMES.items():
         mine = all_rates[name]
         if not mine:
-            rows.append([words, f"failed: {failed(values, contender=name)}", "", "", ""])
+            rows.append([words, failure(failed(values, contender=name)), "", "", ""])
             continue
         start_up = [one["start_up"] for v in values if v["contender"] == name for one in v.get("processes", [])]
         rows.append(
@@ -99,7 +99,7 @@ def _mfu_row(width: int, values: Values, names: list[str]) -> list[str]:
     good = [value for value in mine if "processes" in value["sweep"] and "processes" in value["products"]]
     if not good:
         why = mine[0]["sweep"].get("failed") or mine[0]["products"]["failed"]
-        return [size, *["-"] * (1 + len(names)), f"failed: {why}"]
+        return [size, *["-"] * (1 + len(names)), failure(why)]
     useful = [ratios.rate(value["sweep"]["processes"], "flops") for value in good]
     peaks = [throughput.peaks(value["products"]) for value in good]
     shares = [utilisation(flops, 1.0, peak["large"]) for flops, peak in zip(useful, peaks, strict=True)]
@@ -113,7 +113,7 @@ def _members(values: Values) -> str:
     for value in values:
         members = value["members"]
         if "failed" in value:
-            rows.append([str(members), f"failed: {value['failed']}", ""])
+            rows.append([str(members), failure(value["failed"]), ""])
             continue
         (one,) = value["processes"]
         milliseconds = 1000 * growth.per_member_step(value)
@@ -129,7 +129,7 @@ def _steps(values: Values) -> str:
     rows = []
     for value in values:
         if "failed" in value:
-            rows.append([value["probes"], *["-"] * len(taken), f"failed: {value['failed']}"])
+            rows.append([value["probes"], *["-"] * len(taken), failure(value["failed"])])
             continue
         held = [bytes_held / 1e6 for bytes_held in value["processes"][0]["resident"].values()]
         rows.append([value["probes"], *(f"{megabytes:,.1f}" for megabytes in held), f"{held[-1] - held[0]:+,.1f}"])
@@ -145,7 +145,7 @@ def _runs(values: Values) -> str:
     rows = []
     for value in values:
         if "failed" in value:
-            rows.append([str(value["runs"]), f"failed: {value['failed']}", "", ""])
+            rows.append([str(value["runs"]), failure(value["failed"]), "", ""])
             continue
         seconds, runs = value["seconds"], value["runs"]
         times = f"{seconds / first / (runs / values[0]['runs']):.2f}" if first else "-"

@@ -21,8 +21,9 @@ from warmuplab.report.registry.abstract import abstract
 from warmuplab.report.registry.literature import literature_section
 from warmuplab.report.registry.settings import in_all, settings_table
 from warmuplab.report.registry.takeaway import lengths_section, takeaway_section
+from warmuplab.report.verdicts import FIGURES
 
-REPORT, FIGURES = "report.md", "figures"
+REPORT = "report.md"
 
 
 def judged_registry(name: str, results: Path) -> tuple[list[Judged], Evidence]:
@@ -70,7 +71,7 @@ def compose_registry(
         *verdicts.missing_runs(judged),
         *(lengths_section(evidence, LENGTH) if name == REGISTRY else []),
         *(literature_section(judged) if name == REGISTRY else []),
-        *verdicts.claim_sections(judged, _figures(judged, results / name)),
+        *verdicts.claim_sections(judged, verdicts.figures_of_studies(judged, results / name)),
         *registration_section([one.claim for one in judged]),
         *(["## Abstract", abstract(judged, evidence, LENGTH)] if name == REGISTRY else []),
         "## How to reproduce it",
@@ -109,14 +110,6 @@ def _obtained(judged: Sequence[Judged], evidence: Evidence) -> str:
 def _manifests(judged: Sequence[Judged], evidence: Evidence) -> dict[str, Mapping[str, Any]]:
     planned = studies_of([one.claim for one in judged])
     return {study: evidence.studies[study].manifest for study in planned if study in evidence.studies}
-
-
-def _figures(judged: Sequence[Judged], folder: Path) -> dict[str, str]:
-    """Where the figures of the claims are, which their studies' reports have drawn: by name, seen from `folder`."""
-    places = {
-        name: f"../{one.claim.study}/{FIGURES}/{name}.png" for one in judged for name in verdicts.figure_names(one)
-    }
-    return {name: place for name, place in places.items() if (folder / place).resolve().exists()}
 
 
 def _reproduction(name: str, judged: Sequence[Judged], evidence: Evidence) -> str:

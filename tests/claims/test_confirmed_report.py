@@ -7,6 +7,7 @@ import json
 import math
 import re
 from functools import cache
+from pathlib import Path
 from statistics import fmean
 
 import numpy as np
@@ -266,3 +267,15 @@ def test_the_readme_says_how_large_the_networks_are_and_on_which_texts() -> None
     assert said[4].startswith("`multi30k`")
     assert [int(count) for count in re.findall(r"(\d+) runs on", said[4])] == [count for _, count in others]
     assert largest[1] > 0.9 * len(runs)
+
+
+@pytest.mark.parametrize("text", sorted(RESULTS.glob("*/report.md")), ids=lambda text: text.parent.name)
+def test_every_figure_that_a_report_shows_is_there(text: Path) -> None:
+    shown = re.findall(r"\]\(([^)]*\.(?:png|svg))\)", text.read_text())
+    assert [figure for figure in shown if not (text.parent / figure).exists()] == []
+
+
+def test_the_differences_of_a_claim_are_drawn_once() -> None:
+    names = [figure.name for figure in RESULTS.glob("*/figures/differences_*")]
+    assert len(names) == 2 * len(REGISTERED)
+    assert len(set(names)) == len(names)

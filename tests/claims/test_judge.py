@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,26 @@ def test_report_file_and_terminal_say_the_same(study: Study, monkeypatch: pytest
     (line,) = claims_in_report.terminal_lines([one])
     effect = claims_in_report.value(one.verdict.deciding.effect, "+")
     assert line.split()[:3] == ["cosine-beats-line", "supported", effect]
+
+
+def test_a_figure_that_the_report_of_its_own_study_has_drawn_is_not_drawn_again(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "claims_about", lambda name: judge.claims_about(name, [MINE, OTHER]))
+    monkeypatch.setattr(page, "judge_for", lambda name, evidence: judge.judge_for(name, evidence, [MINE, OTHER]))
+    mine, other = (f"differences_{claim.id}.png" for claim in (MINE, OTHER))
+    there = study.folder.parent / OTHER.study / "figures" / other
+
+    def written() -> tuple[set[str], list[str]]:
+        text = page.write_report(study)[0].read_text()
+        return {path.name for path in study.folder.glob("figures/*.png")}, re.findall(r"\]\(([^)]*png)\)", text)
+
+    assert written() == ({mine, other}, [f"figures/{mine}", f"figures/{other}"])
+    there.parent.mkdir(parents=True)
+    there.touch()
+    assert written() == ({mine}, [f"figures/{mine}", f"../{OTHER.study}/figures/{other}"])
+    there.unlink()
+    assert written() == ({mine, other}, [f"figures/{mine}", f"figures/{other}"])
 
 
 def test_a_study_that_no_claim_is_about_has_no_file_of_claims(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from warmuplab.config.schema import ModelConfig
 
 # Forward and backward, per weight and token. A CPU: 55 ms a step of 64 pairs at width 64 and depth 4, one thread. A GPU
-# was not measured: 6 operations per weight and token at 10 tera-operations a second.
-SECONDS_PER_WEIGHT_AND_TOKEN = {"cpu": 9e-11, "cuda": 6e-13}
-# A CPU compiles for 90 to 250 s and then saves 11 % of a step: even at 14 to 38 minutes. A GPU compiles for 60 to 100 s
-# and saves more.
+# (an H200): 64 ms a step of 256 members of that size; at width 256 a third of it per weight and token.
+SECONDS_PER_WEIGHT_AND_TOKEN = {"cpu": 9e-11, "cuda": 3e-13}
+# A CPU compiles for 90 to 250 s and then saves 11 % of a step: even at 14 to 38 minutes. A GPU took more than 80 s;
+# what it saves then was not measured.
 LEAST_SECONDS = {"cpu": 45 * 60.0, "cuda": 10 * 60.0}
 
 

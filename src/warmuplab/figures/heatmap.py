@@ -9,6 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from warmuplab.figures import style
+from warmuplab.figures.heads import add_foot
 from warmuplab.study.roles import Arms
 
 
@@ -47,7 +48,7 @@ def draw_heatmap(arms: Arms, settings: list[str], footer: str) -> Figure:
     if pd.notna(ceiling):
         bar.ax.axhline(ceiling, color="black", linewidth=1)
     note = f"Stuck: no better than word frequencies (unigram entropy {ceiling:.2f}); a diverged run counts as that."
-    figure.supxlabel(f"{note}\n{footer}", x=0.01, ha="left", fontsize=7, color="dimgrey")
+    add_foot(figure, f"{note}\n{footer}")
     return figure
 
 

@@ -14,6 +14,7 @@ from matplotlib.ticker import LogLocator, PercentFormatter
 
 from warmuplab.base.words import plural
 from warmuplab.figures import style
+from warmuplab.figures.heads import add_foot
 from warmuplab.record.finding import ROWS, Finding
 from warmuplab.series import lr_range
 
@@ -51,7 +52,7 @@ def make_figure(finding: Finding) -> Figure:
     lower.set_ylim(0, 1)
     lower.yaxis.set_major_formatter(PercentFormatter(1))
     lower.set_xlabel("learning rate")
-    figure.supxlabel(_foot(finding), x=0.01, ha="left", fontsize=7, color="dimgrey")
+    add_foot(figure, _foot(finding))
     return figure
 
 

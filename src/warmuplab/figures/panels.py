@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from warmuplab.base.words import plural, warmup_phrase
-from warmuplab.figures import style
+from warmuplab.figures import heads, style
 from warmuplab.figures.lines import MOST_DRAWN, Line
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms
@@ -110,7 +110,7 @@ def logarithmic(axes: Axes, values: "pd.Series[float]") -> None:
 
 
 def add_legend(figure: Figure, grid: Grid, stopped: bool = False, entropy: bool = False) -> None:
-    """Name the colours, and what else is drawn, beside the title."""
+    """Name the colours, and what else is drawn, beside the title or under it."""
     lines = []
     if len(grid.colours) > 1:
         lines = [
@@ -122,13 +122,7 @@ def add_legend(figure: Figure, grid: Grid, stopped: bool = False, entropy: bool 
     if stopped:
         lines.append(Line2D([], [], color="grey", marker="X", linestyle="", label="diverged"))
     if lines:
-        beside_title = max(1, int((figure.get_figwidth() - 1.6) / 1.25))  # inches of the title, and of an entry
-        figure.legend(handles=lines, loc="outside upper right", ncols=min(len(lines), beside_title), fontsize=8)
-
-
-def add_foot(figure: Figure, text: str) -> None:
-    """Small print below the figure."""
-    figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color="dimgrey")
+        heads.add_legend(figure, lines)
 
 
 def footer(study: Study, arms: Arms) -> str:

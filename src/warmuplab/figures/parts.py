@@ -1,4 +1,4 @@
-"""What the figures of the claims are made of: means with intervals over seeds, titles with legends, small print."""
+"""What the figures of the claims are made of: means with intervals over seeds, looks of arms, small print."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
-from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
@@ -21,7 +18,7 @@ from warmuplab.claims.arm import Arm, once
 from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.statistics import Floats
 from warmuplab.figures import style
-from warmuplab.figures.panels import add_foot
+from warmuplab.figures.heads import add_foot
 
 WIDTH = 7.0  # inches: shown 700 pixels wide, small print of 7 points is still read
 LEVEL = 0.95  # of the intervals over seeds
@@ -160,47 +157,9 @@ def rate_axis(panel: Axes, rates: Sequence[float], vertical: bool = False) -> No
     axis.set_major_formatter(FuncFormatter(lambda value, _: rate_label(float(f"{value:.3g}"))))
 
 
-def add_head(figure: Figure, title: str, handles: Sequence[Artist] = (), columns: int = 4) -> None:
-    """Title at the left, and under it the legend."""
-    rows = -(-len(handles) // columns)
-    figure.suptitle(title + "\n" * rows, x=0.01, ha="left", fontweight="bold", fontsize=10.5)
-    if handles:
-        below_title = 1 - (0.25 + 0.17 * title.count("\n")) / figure.get_figheight()
-        legend = figure.legend(
-            handles=list(handles),
-            loc="upper left",
-            bbox_to_anchor=(0.0, below_title),
-            ncols=columns,
-            frameon=False,
-            fontsize=8,
-            columnspacing=1.6,
-            borderpad=0.2,
-            labelspacing=0.3,
-        )
-        legend.set_in_layout(False)  # the empty lines of the title keep its place
-
-
 def add_small_print(figure: Figure, evidence: Evidence, arms: Iterable[Arm], text: str) -> None:
     """What the figure does not say by itself, then the studies, runs, seeds and commits that it shows."""
-    add_foot(figure, wrapped(f"{text} {provenance(evidence, arms)}", figure.get_figwidth() - 0.3))
-
-
-def wrapped(text: str, inches: float, size: float = 7.0) -> str:
-    """`text` in lines of at most so many inches, in letters of `size` points."""
-    font = FontProperties(family=style.SETTINGS["font.family"], size=size)
-
-    def width(letters: str) -> float:
-        return float(text_to_path.get_text_width_height_descent(letters, font, ismath=False)[0]) / 72
-
-    space, lines, left = width("a a") - 2 * width("a"), [""], inches
-    for word in text.split():
-        wide = width(word)
-        if wide > left and lines[-1]:
-            lines.append("")
-            left = inches
-        lines[-1] += f" {word}" if lines[-1] else word
-        left -= wide + space
-    return "\n".join(lines)
+    add_foot(figure, f"{text} {provenance(evidence, arms)}")
 
 
 def provenance(evidence: Evidence, arms: Iterable[Arm]) -> str:

@@ -17,7 +17,8 @@ from warmuplab.claims.planned.length import RATES, SHARES, length_arms
 from warmuplab.claims.planned.place import PILOT, STUDY
 from warmuplab.claims.terms import FINAL_LOSS, TRAINED
 from warmuplab.figures import style
-from warmuplab.figures.parts import DOTTED, WIDTH, Look, add_head, add_small_print, dashed_line, entropy_of, rate_axis
+from warmuplab.figures.heads import add_head
+from warmuplab.figures.parts import DOTTED, WIDTH, Look, add_small_print, dashed_line, entropy_of, rate_axis
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms
 

@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from warmuplab.base.portions import whole_portion
+from warmuplab.figures.heads import add_foot
 from warmuplab.figures.heatmap import draw_heatmap
 from warmuplab.figures.lines import Line, draw_dots, draw_lines, some_of
 from warmuplab.figures.panels import (
     MOST_PANELS,
-    add_foot,
     add_legend,
     footer,
     grid_of,
@@ -129,8 +129,8 @@ def draw_memorisation(study: Study, arms: Arms) -> Figure | None:
     add_foot(
         figure,
         "Loss on sentences of the first 5 % of the steps minus loss on unseen ones of like length, a line per run. Part"
-        f" of what is below 0\nis that the early sentences may be easier, alike for all schedules of a seed."
-        f" {footer(study, arms)}",
+        " of what is below 0 is that the early sentences may be easier, alike for all schedules of a seed."
+        f"\n{footer(study, arms)}",
     )
     return figure
 

@@ -14,8 +14,13 @@ from warmuplab import training, worker
 from warmuplab.bench.contender import Gate
 from warmuplab.bench.protocol import FailedError, Spec
 from warmuplab.bench.work import BARE, configs_of, done
+from warmuplab.population.precision import set_up
 
-PRECISIONS = {"float32": (), "tf32": (), "bfloat16": ("hardware.dtype=bfloat16",)}
+PRECISIONS = {
+    "float32": ("hardware.tf32=false",),
+    "tf32": ("hardware.tf32=true",),
+    "bfloat16": ("hardware.dtype=bfloat16",),
+}
 """Of matrix products, with the settings that a run needs for it."""
 MOST_STEPS, FEWEST_STEPS = 3000, 300  # the clock ends a measurement; what many members read is drawn before it
 FEW = 5
@@ -60,12 +65,12 @@ class Pace:
 
 
 def measure(precision: str, spec: Spec, gate: Gate) -> dict[str, Any]:
-    """Steps, seconds and useful operations between two reports; `spec.steps` are tenths of a second here."""
-    set_precision(precision)
+    """Steps after the warm-up, their seconds and useful operations; `spec.steps` are tenths of a second here."""
     steps = max(FEWEST_STEPS, min(MOST_STEPS, 16 * MOST_STEPS // len(spec.seeds)))
     never = f"training.validate_every={steps}"
     told = Spec(spec.kind, (*BARE, never, *PRECISIONS[precision], *spec.overrides), spec.seeds, outputs=spec.outputs)
     shared = configs_of(Spec(**vars(told) | {"seeds": spec.seeds[:1]}), steps)[0]
+    set_up(shared.hardware)  # as a worker does
     runs = [worker.prepare(replace(shared, seed=seed)) for seed in spec.seeds]
     trainer = training.Trainer(runs, worker.load_corpus(shared))
     gate()
@@ -91,11 +96,6 @@ def measure(precision: str, spec: Spec, gate: Gate) -> dict[str, Any]:
 def seconds_of(spec: Spec) -> float:
     """How long to measure: the clock, not the number of steps, keeps a check of a GPU short."""
     return spec.steps / 10
-
-
-def set_precision(precision: str) -> None:
-    """Of a GPU's products of float32: as they are, or rounded to TF32 first."""
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
 
 
 def _wait_for(device: torch.device) -> Callable[[], object]:

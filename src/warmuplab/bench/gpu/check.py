@@ -62,7 +62,7 @@ def tests(check: Check) -> bool:
     plain = ["-o", "addopts=", "--import-mode=importlib", "--strict-markers", "-p", "no:cacheprovider", "-rfEs"]
     command = [sys.executable, "-m", "pytest", "-m", "gpu", *plain, *files]
     said, status = _said(command, 60 * MINUTES_OF_TESTS, root)
-    write_text(check.folder / "tests.txt", said)
+    write_text(check.folder / "tests.txt", said.replace(str(root.resolve()), "."))  # no path of the machine
     check.say(said.strip().splitlines()[-1] if said.strip() else "nothing said")
     return status == 0
 

@@ -29,7 +29,7 @@ def text(parts: dict[str, Any]) -> str:
     pages = [_head(parts)]
     for name, section in SECTIONS.items():
         if name in parts:
-            pages.append(f"{section(parts[name]['measured_values'])}\n\n{_measured(parts[name])}")
+            pages.append(f"{section(parts[name]['measured_values'])}\n\n{_measured(name, parts[name])}")
     return "\n\n".join(pages) + "\n"
 
 
@@ -39,13 +39,15 @@ def _head(parts: dict[str, Any]) -> str:
     return f"# What training costs on {describe_hardware(hardware)}{figure}"
 
 
-def _measured(part: dict[str, Any]) -> str:
+def _measured(name: str, part: dict[str, Any]) -> str:
     told, versions = part["plan"], part["versions"]
     settings = " ".join(told["overrides"]) or "none"
+    on_device = f"{told['steps'] / 10:g} s each"  # of one process
+    often = on_device if name in DEVICE_SECTIONS else f"{told['steps']} steps, {told['workers']} processes"
     dirty = ", with uncommitted changes" if part["dirty"] else ""
     libraries = ", ".join(f"{name} {versions[name]}" for name in ("torch", "transformers") if versions.get(name))
     return (
-        f"*Measured {part['measured']} in {part['seconds']:.0f} s: {told['steps']} steps, {told['workers']} processes,"
+        f"*Measured {part['measured']} in {part['seconds']:.0f} s: {often},"
         f" overrides: {settings}; commit {(part['commit'] or 'unknown')[:10]}{dirty}; {libraries}.*"
     )
 

@@ -16,6 +16,7 @@ from warmuplab.claims.statistics import Floats
 from warmuplab.figures import style
 from warmuplab.figures.claims.arms import COOLED, FALL, HIGH, LONG_NONE, LONG_TENTH, NOAM, NOAM_SCALED
 from warmuplab.figures.claims.measures import TIME, TIMED_AT
+from warmuplab.figures.heads import add_head
 from warmuplab.figures.parts import (
     DASHED,
     DOTTED,
@@ -23,7 +24,6 @@ from warmuplab.figures.parts import (
     LOOKS,
     WIDTH,
     Look,
-    add_head,
     add_small_print,
     dashed_line,
     draw_band,

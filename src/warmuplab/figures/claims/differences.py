@@ -15,7 +15,8 @@ from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.judge import Judged
 from warmuplab.claims.statistics import Floats
 from warmuplab.figures import style
-from warmuplab.figures.parts import WIDTH, add_head, add_small_print
+from warmuplab.figures.heads import add_head
+from warmuplab.figures.parts import WIDTH, add_small_print
 
 TESTED, DESCRIBED = style.BLUE, "#666666"
 ROW = 0.52  # inches

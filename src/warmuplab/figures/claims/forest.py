@@ -16,8 +16,8 @@ from warmuplab.claims.judge import Judged
 from warmuplab.claims.parts import Part
 from warmuplab.claims.planned.settings import SETTINGS
 from warmuplab.figures import style
-from warmuplab.figures.panels import add_foot
-from warmuplab.figures.parts import WIDTH, wrapped
+from warmuplab.figures.heads import add_foot
+from warmuplab.figures.parts import WIDTH
 
 COLOURS = {
     "supported": style.GREEN,
@@ -80,7 +80,7 @@ def draw_forest(judged: Sequence[Judged]) -> Figure | None:
         " band. Inconclusive inside the band: runs at their ceiling hide differences. Linear between -1 and 1,"
         f" logarithmic beyond; beyond {END:g} drawn there."
     )
-    add_foot(figure, wrapped(note, WIDTH - 0.3))
+    add_foot(figure, note)
     return figure
 
 

@@ -14,7 +14,8 @@ from warmuplab.claims.planned.chosen import LADDER_RATES
 from warmuplab.claims.planned.confirm import LENGTH
 from warmuplab.claims.planned.place import PILOT
 from warmuplab.figures import style
-from warmuplab.figures.parts import INTERVAL, WIDTH, Look, add_head, add_small_print, dashed_line, draw_bars
+from warmuplab.figures.heads import add_head
+from warmuplab.figures.parts import INTERVAL, WIDTH, Look, add_small_print, dashed_line, draw_bars
 
 LOOKS = (Look(style.BLUE), Look(style.VERMILION, marker="s"), Look(style.GREEN, marker="^"))
 TICKS = (0, 10, 40, 160, 640)

@@ -13,9 +13,9 @@ from warmuplab.claims.planned.chosen import FEW
 from warmuplab.claims.planned.confirm import LAYERS
 from warmuplab.claims.planned.layers import BELOW, ON_CLIFF, PRE_RATE, layer_arms
 from warmuplab.figures import style
+from warmuplab.figures.heads import add_head
 from warmuplab.figures.parts import (
     WIDTH,
-    add_head,
     add_small_print,
     entropy_of,
     mean_and_interval,

@@ -35,7 +35,8 @@ from warmuplab.figures.claims.arms import (
     scheduled,
 )
 from warmuplab.figures.claims.best import chosen_by_others
-from warmuplab.figures.parts import INTERVAL, WIDTH, add_head, add_small_print, entropy_of, mean_and_interval
+from warmuplab.figures.heads import add_head
+from warmuplab.figures.parts import INTERVAL, WIDTH, add_small_print, entropy_of, mean_and_interval
 from warmuplab.study.results import Study
 from warmuplab.study.roles import Arms, arrange
 

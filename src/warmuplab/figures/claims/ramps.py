@@ -17,7 +17,8 @@ from warmuplab.claims.planned.widths import networks
 from warmuplab.claims.statistics import Floats
 from warmuplab.claims.terms import AtReadRate
 from warmuplab.figures import style
-from warmuplab.figures.parts import INTERVAL, WIDTH, Look, add_head, add_small_print, draw_bars
+from warmuplab.figures.heads import add_head
+from warmuplab.figures.parts import INTERVAL, WIDTH, Look, add_small_print, draw_bars
 
 LOOKS = (
     Look(style.BLUE),

@@ -31,6 +31,7 @@ from warmuplab.figures.claims.arms import (
     TENTH,
 )
 from warmuplab.figures.claims.losses import AtBest, at_best
+from warmuplab.figures.heads import add_head
 from warmuplab.figures.parts import (
     DASHED,
     DOTTED,
@@ -38,7 +39,6 @@ from warmuplab.figures.parts import (
     LOOKS,
     WIDTH,
     Look,
-    add_head,
     add_small_print,
     dashed_line,
     draw_band,

@@ -15,7 +15,8 @@ from warmuplab.claims.planned.confirm import CHOSEN, RATES
 from warmuplab.claims.planned.measures import LARGEST_RISE
 from warmuplab.claims.planned.place import NONE, PRE, WARM, Keys
 from warmuplab.figures import style
-from warmuplab.figures.parts import LOOKS, WIDTH, add_head, add_small_print, by_seed
+from warmuplab.figures.heads import add_head
+from warmuplab.figures.parts import LOOKS, WIDTH, add_small_print, by_seed
 
 SHOWN = 320  # steps: the window in which rises are measured
 TICKS = (0, 2, 5, 10, 20, 50, 100, 320)

@@ -12,18 +12,18 @@ from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.planned.confirm import CHOSEN, RATES
 from warmuplab.claims.planned.grids import POST_RATES
 from warmuplab.claims.planned.place import NONE, POST, PRE, WARM
+from warmuplab.figures.heads import add_head
 from warmuplab.figures.parts import (
     INTERVAL,
     LOOKS,
     WIDTH,
     Look,
-    add_head,
     add_small_print,
     dashed_line,
     draw_bars,
     entropy_of,
     rate_axis,
-)  # fmt: skip
+)
 
 PRE_NONE_RATES = (CHOSEN.pre_best, CHOSEN.pre_best_warm, CHOSEN.pre_large)
 ARMS: Mapping[str, Mapping[str, Arm]] = {

@@ -12,8 +12,9 @@ from warmuplab.base.words import rate_label
 from warmuplab.claims.arm import Arm
 from warmuplab.claims.evidence import Evidence
 from warmuplab.figures.claims.arms import NONE, PRE_NONE, PRE_TENTH, TENTH
+from warmuplab.figures.heads import add_head
 from warmuplab.figures.panels import logarithmic
-from warmuplab.figures.parts import LOOKS, WIDTH, add_head, add_small_print, warmup_of
+from warmuplab.figures.parts import LOOKS, WIDTH, add_small_print, warmup_of
 from warmuplab.study.results import SPIKE_COLUMNS, SPIKES, read_table
 
 SPIKING = (("post-LN", NONE, TENTH), ("pre-LN", PRE_NONE, PRE_TENTH))

@@ -19,13 +19,13 @@ from warmuplab.claims.statistics import Floats
 from warmuplab.figures.claims.arms import level as equal_area
 from warmuplab.figures.claims.arms import warmed
 from warmuplab.figures.claims.measures import READ_AT, SHARPNESS
+from warmuplab.figures.heads import add_head
 from warmuplab.figures.parts import (
     DASHED,
     DOTTED,
     INTERVAL,
     LOOKS,
     WIDTH,
-    add_head,
     add_small_print,
     by_seed,
     draw_band,

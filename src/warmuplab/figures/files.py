@@ -57,20 +57,6 @@ def draw_of_registry(judged: Sequence[Judged], folder: Path) -> list[Path]:
 
 
 def _write(figure: Figure, path: Path, few_colours: bool = True) -> list[Path]:
-    written = style.save(figure, path)
+    written = style.save(figure, path, few_colours)
     plt.close(figure)
-    if few_colours:
-        keep_256_colours(written[0])
     return written
-
-
-def keep_256_colours(png: Path) -> None:
-    """Write a PNG again with 256 colours: a third of the bytes, as it is committed, and lines and text use few."""
-    from PIL import Image
-
-    with Image.open(png) as image:
-        # The default, median cut, gives a colour of few pixels the colour of a neighbour: vermilion turned orange.
-        rgb = image.convert("RGB")
-        reduced = rgb.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        resolution = image.info.get("dpi", (100, 100))
-    reduced.save(png, optimize=True, dpi=resolution)

@@ -73,16 +73,18 @@ def draw_figures(study: Study, claims: tuple[list[Judged], Evidence] | None = No
     if frozen(study.folder):
         again = [path.stem for path in sorted(folder.glob("*.png")) if path.stem in CLAIM_FIGURES]
         return draw_of_claims(again, judged, evidence, folder)
-    known = {**STUDY_FIGURES, **PILOT_FIGURES, **CLAIM_FIGURES}
-    for old in sorted(folder.glob("*.*g")):
-        if old.stem in known or old.stem.startswith(DIFFERENCES):
-            old.unlink()
     if judged:
         names = dict.fromkeys(name for one in judged for name in claims_in_report.figure_names(one))
         there = _drawn_elsewhere(study, judged)
-        return draw_of_claims([name for name in names if name not in there], judged, evidence, folder)
-    figures = PILOT_FIGURES if is_pilot(study) else STUDY_FIGURES
-    return draw_of_study(list(figures), study, arrange(study), folder)
+        drawn = draw_of_claims([name for name in names if name not in there], judged, evidence, folder)
+    else:
+        figures = PILOT_FIGURES if is_pilot(study) else STUDY_FIGURES
+        drawn = draw_of_study(list(figures), study, arrange(study), folder)
+    known, new = {**STUDY_FIGURES, **PILOT_FIGURES, **CLAIM_FIGURES}, {path.stem for path in drawn}
+    for old in sorted(folder.glob("*.*g")):  # only now: the report of another study may look for one meanwhile
+        if old.stem not in new and (old.stem in known or old.stem.startswith(DIFFERENCES)):
+            old.unlink()
+    return drawn
 
 
 def _drawn_elsewhere(study: Study, judged: Sequence[Judged]) -> dict[str, str]:

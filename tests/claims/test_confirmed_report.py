@@ -128,6 +128,10 @@ def test_how_many_hold_in_all_settings(
     everywhere = [name for name in supported if set(asked[name]) == {"yes"}]
     assert said
     assert list(map(int, said.groups())) == [len(asked), len(supported), len(everywhere)]
+    opening = " ".join((ROOT / "README.md").read_text().split("\n## ")[0].split())
+    in_short = re.search(r"Of the (\d+) supported claims that were also asked .*?, (\d+) hold in all of them", opening)
+    assert in_short
+    assert list(map(int, in_short.groups())) == [len(supported), len(everywhere)]
 
 
 def short_of(claim: Claim, name: str) -> str:

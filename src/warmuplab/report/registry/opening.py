@@ -13,6 +13,7 @@ from warmuplab.claims.evidence import Evidence
 from warmuplab.claims.judge import Judged, counted
 from warmuplab.claims.planned.place import Place
 from warmuplab.report.registry.abstract import abstract, corpora_of, runs_of, sizes_of
+from warmuplab.report.registry.settings import elsewhere
 from warmuplab.report.registry.takeaway import takeaway_section
 
 README, CITATION = "README.md", "CITATION.cff"
@@ -48,7 +49,8 @@ def opening(judged: Sequence[Judged], evidence: Evidence, place: Place, report: 
     about = (
         f"*Small transformers of 4+4 layers ({sizes_of(evidence)}) on translation ({corpora_of(evidence)}),"
         f" {plural(runs_of(evidence), 'run')} besides the pilot. {plural(len(judged), 'claim')} were written down, with"
-        f" their smallest effects of interest, before any of these runs: {listed(came_to)}{yet}. {_seeds(judged)}"
+        f" their smallest effects of interest, before any of these runs: {listed(came_to)}{yet}."
+        f"{_spaced(_seeds(judged))}{_spaced(elsewhere(judged))}"
         " For all claims together, the chance that any is falsely called supported or refuted is at most 5 %; called"
         " no difference, 5 % for each. Rates are learning rates. Nothing is said of large models."
         f" [Every claim with its numbers]({report}/report.md).*"
@@ -63,6 +65,11 @@ def opening(judged: Sequence[Judged], evidence: Evidence, place: Place, report: 
         table, note = lengths
         parts += ["**How long to warm up**", table, _wrapped(note)]
     return "\n\n".join(parts)
+
+
+def _spaced(sentence: str) -> str:
+    """After another one."""
+    return f" {sentence}" if sentence else ""
 
 
 def _seeds(judged: Sequence[Judged]) -> str:

@@ -23,11 +23,10 @@ def settings_table(judged: Sequence[Judged]) -> ResultTable:
 
 def in_all(judged: Sequence[Judged]) -> list[str]:
     """How many claims hold in every setting that they were asked in: a paragraph, none where there is one setting."""
-    asked = [one for one in judged if any(_standings(one).values())]
+    asked = _asked(judged)
     if not asked:
         return []
-    supported = [one for one in asked if one.verdict.verdict == "supported"]
-    everywhere = [one for one in supported if all(standing == "holds" for standing in _standings(one).values())]
+    supported, everywhere = _supported_and_everywhere(asked)
     so_far = " and are trained so far" if any(_lacks(one) for one in judged) else ""
     named = "; ".join(one.claim.title or one.claim.id for one in everywhere)
     return [
@@ -35,6 +34,28 @@ def in_all(judged: Sequence[Judged]) -> list[str]:
         f" not tested. Of the {len(supported)} that are supported, {len(everywhere)} hold in all settings they were"
         f" asked in{so_far}{f': {named}' if named else ''}."
     ]
+
+
+def elsewhere(judged: Sequence[Judged]) -> str:
+    """How many of the supported claims hold in all other settings they were asked in, in a sentence; else nothing."""
+    supported, everywhere = _supported_and_everywhere(_asked(judged))
+    if not supported:
+        return ""
+    return (
+        f"Of the {len(supported)} supported claims that were also asked of other widths or another text, on fewer"
+        f" seeds, {len(everywhere)} hold in all of them."
+    )
+
+
+def _asked(judged: Sequence[Judged]) -> list[Judged]:
+    """Those that have runs in other settings."""
+    return [one for one in judged if any(_standings(one).values())]
+
+
+def _supported_and_everywhere(asked: Sequence[Judged]) -> tuple[list[Judged], list[Judged]]:
+    """Those that are supported, and those of them that hold in all settings they were asked in."""
+    supported = [one for one in asked if one.verdict.verdict == "supported"]
+    return supported, [one for one in supported if all(standing == "holds" for standing in _standings(one).values())]
 
 
 def _standings(one: Judged) -> dict[str, str]:

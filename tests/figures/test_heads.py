@@ -42,3 +42,19 @@ def test_small_print_ends_where_the_figure_does(width: float) -> None:
     assert foot.get_window_extent().x1 <= 100 * width
     assert foot.get_text().endswith("\nStudy quick: 48 runs.")
     assert foot.get_text().replace("\n", " ").split() == f"{text} Study quick: 48 runs.".split()
+
+
+@pytest.mark.parametrize("width", [4.5, 7.0])
+def test_a_long_title_has_lines_that_fit_and_the_legend_is_under_it(width: float) -> None:
+    style.apply()
+    title = "Starting Adam's second moment from the first gradient (GI-Adam) does what warmup does for it."
+    figure, _ = plt.subplots(figsize=(width, 3.0), layout="constrained")
+    heads.add_head(figure, title, [Line2D([], [], label="tested")])
+    figure.draw_without_rendering()
+    plt.close(figure)
+    head, (legend,) = figure._suptitle, figure.legends  # type: ignore[attr-defined]
+    (x, y), shown = head.get_position(), figure.get_suptitle()
+    lines = figure.text(x, y, shown.rstrip("\n"), va="top", fontproperties=head.get_fontproperties())
+    assert shown.split() == title.split()
+    assert lines.get_window_extent().x1 <= 100 * width
+    assert lines.get_window_extent().y0 >= legend.get_window_extent().y1 - 1

@@ -11,14 +11,15 @@ from matplotlib.textpath import text_to_path
 from warmuplab.figures import style
 
 MARGINS = 0.3  # inches, of both sides
-ENTRIES, SMALL_PRINT = 8.0, 7.0  # points: letters of a legend, and of the foot
+TITLE, ENTRIES, SMALL_PRINT = 10.5, 8.0, 7.0  # points: letters of a title, of a legend and of the foot
 BESIDE_ENTRY = 0.55  # inches: a line and the space around it
 
 
 def add_head(figure: Figure, title: str, handles: Sequence[Artist] = (), columns: int = 4) -> None:
-    """Title at the left, and under it the legend."""
+    """Title at the left, in as many lines as it needs, and under it the legend."""
     rows = -(-len(handles) // columns)
-    figure.suptitle(title + "\n" * rows, x=0.01, ha="left", fontweight="bold", fontsize=10.5)
+    title = wrapped(title, figure.get_figwidth() - MARGINS, TITLE, "bold")
+    figure.suptitle(title + "\n" * rows, x=0.01, ha="left", fontweight="bold", fontsize=TITLE)
     if handles:
         below_title = 1 - (0.25 + 0.17 * title.count("\n")) / figure.get_figheight()
         legend = figure.legend(
@@ -27,7 +28,7 @@ def add_head(figure: Figure, title: str, handles: Sequence[Artist] = (), columns
             bbox_to_anchor=(0.0, below_title),
             ncols=columns,
             frameon=False,
-            fontsize=8,
+            fontsize=ENTRIES,
             columnspacing=1.6,
             borderpad=0.2,
             labelspacing=0.3,
@@ -54,11 +55,12 @@ def add_foot(figure: Figure, text: str) -> None:
     figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=SMALL_PRINT, color="dimgrey")
 
 
-def wrapped(text: str, inches: float, size: float = SMALL_PRINT) -> str:
+def wrapped(text: str, inches: float, size: float = SMALL_PRINT, weight: str = "normal") -> str:
     """`text` in lines of at most so many inches, in letters of `size` points."""
-    space, lines, left = width_of("a a", size) - 2 * width_of("a", size), [""], inches
+    space = width_of("a a", size, weight) - 2 * width_of("a", size, weight)
+    lines, left = [""], inches
     for word in text.split():
-        wide = width_of(word, size)
+        wide = width_of(word, size, weight)
         if wide > left and lines[-1]:
             lines.append("")
             left = inches

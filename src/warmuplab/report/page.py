@@ -88,12 +88,11 @@ def draw_figures(study: Study, claims: tuple[list[Judged], Evidence] | None = No
 
 
 def _drawn_elsewhere(study: Study, judged: Sequence[Judged]) -> dict[str, str]:
-    """Where the differences of claims are that another study is the first of: its report has drawn the same figure."""
-    from warmuplab.figures.index import DIFFERENCES  # as in `draw_figures`
-
-    others = [one for one in judged if one.claim.study != study.name]
+    """Where the figures of other studies' claims are: their own reports have drawn the same, from the same evidence."""
+    mine, others = ([one for one in judged if (one.claim.study == study.name) is own] for own in (True, False))
+    drawn_here = {name for one in mine for name in claims_in_report.figure_names(one)}
     places = claims_in_report.figures_of_studies(others, study.folder)
-    return {name: place for name, place in places.items() if name.startswith(DIFFERENCES)}
+    return {name: place for name, place in places.items() if name not in drawn_here}
 
 
 def compose_claims(study: Study, judged: Sequence[Judged], drawn: Sequence[str]) -> str:

@@ -92,8 +92,7 @@ def draw_differences(judged: Judged, evidence: Evidence) -> Figure | None:
         for handle, colour in zip(handles, (TESTED, DESCRIBED, None), strict=True)
         if colour is None or colour in shown
     ]
-    title = "\n".join(textwrap.wrap(judged.claim.statement, 88))
-    add_head(figure, title, handles)
+    add_head(figure, judged.claim.statement, handles)
     note = (
         "Right of 0, or of the dotted margin, supports the claim. Dots: every seed; bars: mean with 95 % interval"
         " (exact sign-flip test)."

@@ -159,6 +159,11 @@ def fail(composed: DictConfig) -> None:
         (("training.steps=1e3",), "error: training.steps=1000.0: not a whole number"),
         (("hydra.searchpath=[nope]",), "error: hydra.searchpath=[nope]: there is no folder nope; name one that exists"),
         (("-m", "hydra.searchpath=[pkg://nope]"), "error: hydra.searchpath=[pkg://nope]: there is no folder nope"),
+        (
+            ("hydra.output_subdir=/dev/null",),
+            "error: hydra.output_subdir=/dev/null: File exists (/dev/null); name a folder",
+        ),
+        (("hydra.output_subdir=/dev/null/a",), "error: hydra.output_subdir=/dev/null/a: Not a directory (/dev/null/a)"),
         (("--config-dir=nope",), f"error: --config-dir={ROOT / 'nope'}: no such folder"),
         (("foo=1",), "error: foo=1: no such key; see `python scripts/train.py --help` for the settings and their"),
     ],

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,6 +130,9 @@ def _said(error: Exception) -> str | None:
             group, _, option = str(path).removesuffix(".yaml").rpartition("/")
             if str(path) in str(error.filename):  # Hydra looks for an option's file
                 return f"{group}={option[:60]}...: no such option; {_choice('', known.groups().get(group) or ())}"
+        case OSError() if error.errno and _was_raised_in(error, "_save_config"):  # Hydra's own record
+            given = _as_given("hydra.output_subdir")
+            return f"{given}: {reason(error)}; name a folder that can be written, or leave hydra.output_subdir out"
         case OSError() if (path := _local(error, "full_path")) and error.errno:
             return f"{os.path.relpath(path)}: {reason(error)}; make it a file of settings that can be read"
         case OSError() if "Invalid loaded object type" in str(error):
@@ -268,6 +272,11 @@ def _key(given: str) -> str:
 def _as_given(key: str, otherwise: str | None = None) -> str:
     """What the command line says of the key; the key alone, or `otherwise`, where it says nothing."""
     return next((a for a in sys.argv[1:] if _key(a) == key), otherwise or key)
+
+
+def _was_raised_in(error: Exception, function: str) -> bool:
+    """Whether a function of that name was being called."""
+    return any(frame.f_code.co_name == function for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _local(error: Exception, name: str) -> Any:

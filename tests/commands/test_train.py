@@ -164,6 +164,11 @@ def fail(composed: DictConfig) -> None:
             "error: hydra.output_subdir=/dev/null: File exists (/dev/null); name a folder",
         ),
         (("hydra.output_subdir=/dev/null/a",), "error: hydra.output_subdir=/dev/null/a: Not a directory (/dev/null/a)"),
+        (
+            ("hydra.launcher.cluster=slurm",),
+            "error: hydra.launcher.cluster=slurm: a single run trains in this process;",
+        ),
+        (("hydra.launcher.dry=true",), "error: hydra.launcher.dry=true: a single run trains in this process; add -m"),
         (("--config-dir=nope",), f"error: --config-dir={ROOT / 'nope'}: no such folder"),
         (("foo=1",), "error: foo=1: no such key; see `python scripts/train.py --help` for the settings and their"),
     ],

@@ -7,6 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import say
 from warmuplab.base.words import duration
 from warmuplab.commands.hydra_command import Launch, hydra_command
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LOOKS = 1.0  # at what another process trains
 
 
+def _check_trains_here(launcher: DictConfig) -> None:
+    """Raise `ConfigError` where a launcher is asked for something that only a sweep does."""
+    for key, value, remedy in (
+        ("cluster", "slurm", "add -m, which sends a sweep of one run to SLURM, or leave it out"),
+        ("dry", True, "add -m and hydra.launcher.cluster=slurm, or leave it out"),
+    ):
+        if launcher.get(key) == value:
+            typed = str(value).lower()
+            raise ConfigError(f"hydra.launcher.{key}", typed, "a single run trains in this process", remedy)
+
+
 def train_one(composed: DictConfig) -> None:
     """Train the composed run in this process, unless it is finished."""
     from warmuplab import worker
@@ -30,6 +42,8 @@ def train_one(composed: DictConfig) -> None:
     from warmuplab.record.leases import BusyError
 
     sweeps = HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN  # with another launcher than ours
+    if HydraConfig.initialized() and not sweeps:
+        _check_trains_here(HydraConfig.get().launcher)
     config = keeping.decided(from_mapping(composed), single=not sweeps)
     check_free(config.study)
     run = worker.prepare(config)

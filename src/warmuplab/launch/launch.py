@@ -1,6 +1,7 @@
 """From a list of jobs to trained runs: validate all, leave out what is finished, pack into populations, run workers."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -100,8 +101,11 @@ def launch(
     try:
         with display.shown(sweep) as show:
             backend(launcher.cluster, launcher.slurm)(sweep, packed.workers, show)
-    except KeyboardInterrupt:
-        sweep.when_interrupted()
+    except KeyboardInterrupt as ended:
+        sweep.when_interrupted(getattr(ended, "number", signal.SIGINT) == signal.SIGINT)
+        raise
+    except ConfigError:
+        sweep.when_interrupted(False)
         raise
     saying.what_is_not_uploaded(to_train, say)
     return runs

@@ -104,8 +104,9 @@ class Sweep:
     began: float = field(default_factory=time.monotonic)
     scheduler: str = ""
     """What a cluster's scheduler says of all of them, in a few words."""
-    when_interrupted: Callable[[], None] = lambda: None
-    """To be called when a person or a signal ended the sweep, as soon as the terminal is free."""
+    when_interrupted: Callable[[bool], None] = lambda _: None
+    """To be called when the sweep ended before its time, as soon as the terminal is free; with whether to ask a person,
+    who is there after Ctrl-C only."""
     _looked: float = -math.inf
 
     @property

@@ -14,15 +14,16 @@ from rich.console import Console
 from support.composing import QUICK, composed
 from support.records import numbers_of
 from warmuplab import training, worker
+from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import read_json
 from warmuplab.config.schema import RunConfig
 from warmuplab.launch import display, queue
 from warmuplab.launch.launch import LauncherConfig, launch
-from warmuplab.launch.slurm import backend, states, submission, tries
+from warmuplab.launch.slurm import backend, jobs, states, submission, tries
 from warmuplab.launch.slurm.arrays import Array
 from warmuplab.launch.slurm.settings import Settings
 from warmuplab.launch.slurm.states import Ended, Key, SilentError, Task
-from warmuplab.launch.slurm.submission import FullError
+from warmuplab.launch.slurm.submission import FullError, UnknownError
 from warmuplab.population import checkpoint
 from warmuplab.population.checkpoint import Checkpoint
 from warmuplab.record.progress import Progress
@@ -155,7 +156,7 @@ class Dying:
         self.kept = kept
         monkeypatch.setattr(slurm, "_end", self.end)
         monkeypatch.setattr(states, "ended", lambda _: None)
-        monkeypatch.setattr(backend, "owner_of", lambda _: "node7, process 12")
+        monkeypatch.setattr(jobs, "owner_of", lambda _: "node7, process 12")
         monkeypatch.setattr(queue, "SECONDS_BETWEEN_LOOKS", 0.0)
         self.statuses, self.arrays = slurm.statuses, slurm.arrays
 
@@ -190,6 +191,18 @@ def test_a_population_that_gets_further_is_not_given_up(
     assert len(slurm.arrays) == 5 + tries.MOST
 
 
+def test_a_checkpoint_of_before_is_no_progress(tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit):
+        launch(configs(tmp_path, 1), replace(ON_SLURM, dry=True), lambda _: None)
+    (file,) = tmp_path.glob("single/populations/*.json")
+    state = {"population.members.clock": torch.tensor(500)}
+    checkpoint.write(file.with_suffix(".checkpoint"), Checkpoint(state, {}))
+    slurm.arrays.clear()
+    Dying(slurm, monkeypatch, itertools.repeat(500))
+    launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    assert len(slurm.arrays) == tries.MOST
+
+
 def test_what_others_train_at_last_is_no_try(tmp_path: Path, slurm: Slurm) -> None:
     """A job that finds its runs in other hands did not die."""
     slurm.fate = {0: ("FAILED", BUSY)}
@@ -204,7 +217,7 @@ def test_the_lease_of_a_cancelled_task_is_not_that_of_another(
 ) -> None:
     """On another machine it lives on for a minute: the task is not submitted again meanwhile."""
     slurm.fate[0] = ("CANCELLED", 0)
-    monkeypatch.setattr(backend, "owner_of", lambda _: "node7, process 12")
+    monkeypatch.setattr(jobs, "owner_of", lambda _: "node7, process 12")
     runs = launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
     assert runs[0].summary is None
     assert len(slurm.arrays) == 1
@@ -233,6 +246,109 @@ def test_a_dry_run_fixes_no_packing(tmp_path: Path, slurm: Slurm) -> None:
     assert len(list(tmp_path.glob("single/populations/*.json"))) == 4
     runs = launch(configs(tmp_path, 4), replace(ON_SLURM, members=4), lambda _: None)
     assert {len((run.summary or {})["population"]["members"]) for run in runs} == {4}
+
+
+def test_a_dry_run_leaves_the_files_of_a_sweep_alone(tmp_path: Path, slurm: Slurm) -> None:
+    """A job may be training by them: with `overwrite` it would train finished runs again."""
+    launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    (file,) = slurm.arrays[0].populations
+    before = file.read_bytes()
+    with pytest.raises(ConfigError, match=f"hydra.launcher.dry=true: {file} is of a sweep with other settings"):
+        launch(configs(tmp_path, 1, "overwrite=true"), replace(ON_SLURM, dry=True), lambda _: None)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_array_of_which_nothing_is_known_is_looked_for_first(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    """The controller fell silent as it got the first one."""
+    asked: list[Array] = []
+
+    def submit(array: Array, text: str, settings: Settings) -> int:
+        asked.append(array)
+        if len(asked) > 1:
+            return slurm.submit(array, text, settings)
+        array.write(text)
+        if taken:
+            slurm.submit(array, text, settings)
+        raise UnknownError("Socket timed out on send/recv operation")
+
+    monkeypatch.setattr(submission, "submit", submit)
+    runs = launch(configs(tmp_path, 2), ON_SLURM, lambda _: None)
+    assert failures(runs) == []
+    assert all(run.is_complete for run in runs)
+    assert len(slurm.arrays) == 1
+    assert len(asked) == (1 if taken else 2)
+    assert asked[0].listing.exists() == taken
+
+
+def test_what_slurm_refuses_later_leaves_word_of_the_jobs_that_go_on(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slurm.room, submit = 1, slurm.submit
+
+    def refusing(array: Array, text: str, settings: Settings) -> int:
+        if slurm.arrays:
+            raise ConfigError("hydra.launcher.slurm.time", 240, "SLURM refuses it", "use fewer minutes")
+        return submit(array, text, settings)
+
+    monkeypatch.setattr(submission, "submit", refusing)
+    with pytest.raises(ConfigError):
+        launch(configs(tmp_path, 2), ON_SLURM, lambda _: None)
+    assert "1 job of this sweep is with SLURM and goes on" in capsys.readouterr().out
+
+
+def test_what_others_trained_before_a_job_began_is_cancelled(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm.stopped = True
+    cancelled: list[tuple[int, int]] = []
+
+    def cancel(tasks: list[tuple[int, int]]) -> None:
+        cancelled.extend(tasks)
+        slurm.told = {key: replace(task, state="CANCELLED") for key, task in slurm.told.items()}
+
+    def train_elsewhere(_: queue.Sweep) -> None:
+        if not cancelled:
+            launch(configs(tmp_path, 1), DEBUG, lambda _: None)
+
+    monkeypatch.setattr(states, "cancel", cancel)
+    planned = queue.plan([[worker.prepare(config)] for config in configs(tmp_path, 1)])
+    backend.run(planned, 1, train_elsewhere, Settings())
+    assert cancelled == [(101, 0)]
+    assert planned.populations[0].state == queue.DONE
+
+
+def test_a_job_that_was_ending_when_it_was_taken_up_is_no_failure(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right after a person cancelled the jobs: their nodes may take minutes to be rid of them."""
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    slurm.stopped = True
+    with monkeypatch.context() as patched:
+        patched.setattr(backend.time, "sleep", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    (key,) = slurm.told
+    slurm.told[key] = replace(slurm.told[key], state="COMPLETING")
+    asks = 0
+
+    def tasks() -> dict[Key, Task]:
+        nonlocal asks
+        asks += 1
+        if asks == 3:
+            slurm.told[key], slurm.statuses[slurm.told[key].job] = replace(slurm.told[key], state="CANCELLED"), 0
+            slurm.stopped = False
+        return slurm.tasks()
+
+    monkeypatch.setattr(states, "tasks", tasks)
+    runs = launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    assert [run.is_complete for run in runs] == [True]
+    assert len(slurm.arrays) == 2
 
 
 def test_the_machine_that_trains_decides_what_is_left_to_it(

@@ -121,14 +121,15 @@ def test_a_preempted_job_comes_back_and_goes_on(tmp_path: Path, undisturbed: Tab
     assert left_over(tmp_path) == []
 
 
-def test_a_task_near_its_time_limit_requeues_itself_alone(tmp_path: Path, undisturbed: Table) -> None:
+@pytest.mark.parametrize("number", [0, 1], ids=["the first", "the last, whose id is that of the array"])
+def test_a_task_near_its_time_limit_requeues_itself_alone(tmp_path: Path, undisturbed: Table, number: int) -> None:
     process = sweep(tmp_path, 8, *LONG)
     wait_for(lambda: in_training(tmp_path, 2), 180)
     first, second = sorted(line.partition("|")[0] for line in jobs("running"))
-    slurm("scancel", "--batch", "--signal=USR1", first)  # as SLURM does by --signal=B:USR1
-    wait_for(lambda: restarts(first) == 1, 60)
+    slurm("scancel", "--batch", "--signal=USR1", task := (first, second)[number])  # as SLURM does by --signal=B:USR1
+    wait_for(lambda: restarts(task) == 1, 60)
     ended(process)
-    assert restarts(second) == 0
+    assert restarts((second, first)[number]) == 0
     assert bytes_of(tmp_path) == undisturbed
 
 

@@ -47,17 +47,21 @@ def job_file(tmp_path: Path, what: str, **settings: object) -> Path:
 
 
 def begun(tmp_path: Path, path: Path, *, state: str = "RUNNING", restarts: int = 0) -> "subprocess.Popen[str]":
-    """The job file in bash, as task 1 of array 40, whose own job id is 42."""
+    """The job file in bash, as task 1 of array 40, the last one: SLURM gives it the id of the array for its own."""
     tools = tmp_path / "tools"
     tools.mkdir(exist_ok=True)
     (tools / "scontrol").write_text(
         f'#!/bin/sh\necho "$@" >> {shlex.quote(str(tmp_path / "asked"))}\n'
-        f'case "$*" in *show*) echo "JobId=42 ArrayJobId=40 JobState={state} Reason=None";; esac\n'
+        'case "$*" in\n'
+        f'*show*) echo "JobId=40 ArrayJobId=40 JobState={state} Reason=None";;\n'
+        "esac\n"
+        # Asked for an array, SLURM tells of all its tasks.
+        'case "$*" in *"job 40") echo "JobId=41 ArrayJobId=40 JobState=COMPLETED Reason=None";; esac\n'
     )
     (tools / "scontrol").chmod(0o755)
     environment = os.environ | {
         "PATH": f"{tools}:{os.environ['PATH']}",
-        "SLURM_JOB_ID": "42",
+        "SLURM_JOB_ID": "40",
         "SLURM_ARRAY_JOB_ID": "40",
         "SLURM_ARRAY_TASK_ID": "1",
         "SLURM_RESTART_COUNT": str(restarts),
@@ -132,6 +136,29 @@ def test_a_signal_during_the_set_up_starts_no_worker_and_requeues(tmp_path: Path
     assert process.returncode == 0
     assert not (tmp_path / "began").exists()
     assert asked(tmp_path) == ["requeue 40_1"]
+
+
+@pytest.mark.parametrize("setup", ["set -e", "set -euo pipefail"])
+def test_a_set_up_that_ends_at_errors_does_not_end_what_follows(tmp_path: Path, setup: str) -> None:
+    process = begun(tmp_path, job_file(tmp_path, "time.sleep(60)", setup=[setup]))
+    wait_for((tmp_path / "began").exists, 30)
+    process.send_signal(signal.SIGUSR1)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert (tmp_path / "signals").read_text() == f"{signal.SIGTERM.value}\n"
+    assert asked(tmp_path) == ["requeue 40_1"]
+
+
+def test_a_set_up_that_fails_under_set_e_starts_no_worker(tmp_path: Path) -> None:
+    process = begun(tmp_path, job_file(tmp_path, "pass", setup=["set -e", "false"]))
+    process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert not (tmp_path / "began").exists()
+
+
+def test_a_sign_of_slurm_in_the_folder_is_none_to_it(tmp_path: Path) -> None:
+    text = script.text("a", [tmp_path / "a.json"], Settings(), 1, 1, tmp_path / "50%j")
+    assert f"--output={tmp_path}/50%%j/{script.LOG}" in text
 
 
 def test_a_worker_that_is_through_as_the_signal_comes_is_through(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from warmuplab.launch.launch import LauncherConfig, launch
 from warmuplab.launch.slurm import arrays, backend, question, script, states, submission
 from warmuplab.launch.slurm.settings import Settings
 from warmuplab.launch.slurm.states import Ended, SilentError, Task
-from warmuplab.launch.slurm.submission import FullError
+from warmuplab.launch.slurm.submission import FullError, UnknownError
 
 POLICY = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
 SQUEUE = """\
@@ -148,6 +148,66 @@ def test_a_full_queue_is_no_error(tools: Path, tmp_path: Path, said: str) -> Non
         submission.submit(array(tmp_path), "", Settings())
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "QOSMaxMemoryPerJob",
+        "QOSMaxGRESPerUser",
+        "AssocMaxGRESPerJob",
+        "MaxMemPerLimit",
+        "QOSMaxWallDurationPerJobLimit",
+    ],
+)
+def test_a_limit_of_another_kind_is_no_full_queue(tools: Path, tmp_path: Path, name: str) -> None:
+    stands_in(
+        tools, "sbatch", f"echo {shlex.quote(f'sbatch: error: {name}')} >&2; echo {shlex.quote(POLICY)} >&2; exit 1"
+    )
+    with pytest.raises(ConfigError, match=name):
+        submission.submit(array(tmp_path), "", Settings())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Batch job submission failed: Unable to contact slurm controller (connect failure)",
+        "Batch job submission failed: Socket timed out on send/recv operation",
+        "Batch job submission failed: Zero Bytes were transmitted or received",
+    ],
+)
+def test_an_array_that_may_have_been_taken_stays_written_down(tools: Path, tmp_path: Path, said: str) -> None:
+    stands_in(tools, "sbatch", f"echo {shlex.quote(f'sbatch: error: {said}')} >&2; exit 1")
+    new = array(tmp_path)
+    with pytest.raises(UnknownError, match=re.escape(said)):
+        submission.submit(new, "", Settings())
+    assert arrays.known([tmp_path / "populations"]) == [new]
+
+
+def test_a_persons_own_variables_change_neither_questions_nor_job_files(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = {"SBATCH_JOB_NAME": "mine", "SBATCH_ARRAY_INX": "0-9", "SBATCH_NO_REQUEUE": "1", "SBATCH_TIMELIMIT": "1"}
+    theirs |= {"SBATCH_PARTITION": "high", "SBATCH_ACCOUNT": "ours", "SBATCH_QOS": "long", "SBATCH_CONSTRAINT": "a100"}
+    theirs |= {"SQUEUE_PARTITION": "high", "SQUEUE_SORT": "i", "SLURM_RESTART_COUNT": "3"}
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    for name in ("sbatch", "squeue"):
+        stands_in(tools, name, f"env > {tools}/{name}.env; [ {name} = squeue ] || echo 17")
+    states.tasks()
+    submission.submit(array(tmp_path), "", Settings(partition="low", options={"constraint": "h100"}))
+    seen = {name: set((tools / f"{name}.env").read_text().splitlines()) for name in ("sbatch", "squeue")}
+    left = {f"{name}={value}" for name, value in theirs.items()}
+    assert seen["sbatch"] & left == {"SBATCH_ACCOUNT=ours", "SBATCH_QOS=long"}  # of which the job file says nothing
+    assert not {line for line in seen["squeue"] & left if line.startswith(("SQUEUE", "SLURM"))}
+
+
+def test_a_slurm_without_arrays_is_told_in_one_line(tools: Path) -> None:
+    for name in ("sbatch", "squeue", "scancel"):
+        stands_in(tools, name, "")
+    stands_in(tools, "scontrol", "echo 'MaxArraySize            = 0'")
+    with pytest.raises(ConfigError, match=r"this SLURM has none \(MaxArraySize += 0\)"):
+        states.check()
+
+
 def test_where_there_is_no_slurm_it_says_so(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tools))
     config = composed(*QUICK, f"outputs={tmp_path}")
@@ -207,7 +267,7 @@ def test_populations_with_more_threads_have_an_array_of_their_own(tmp_path: Path
         worker.prepare(composed(*QUICK, f"outputs={tmp_path}", f"seed={seed}", f"hardware.threads={threads}"))
         for seed, threads in told
     ]
-    plans = submission.planned(queue.plan([[run] for run in runs]).populations, Settings(), 4, 5)
+    plans = submission.planned(queue.plan([[run] for run in runs]).populations, Settings(), 4, 5, 4)
     cores = [re.findall(r"--cpus-per-task=(\d+)", text) for _, text in plans]
     assert [(len(array.populations), *found) for (array, _), found in zip(plans, cores, strict=True)] == [
         (2, "1"),
@@ -218,9 +278,19 @@ def test_populations_with_more_threads_have_an_array_of_their_own(tmp_path: Path
 def test_more_tasks_than_an_array_may_have_are_several_arrays(tmp_path: Path) -> None:
     configs = [composed(*QUICK, f"outputs={tmp_path}", f"seed={seed}") for seed in range(5)]
     planned = queue.plan([[worker.prepare(config)] for config in configs])
-    plans = submission.planned(planned.populations, Settings(), 4, 2)
+    plans = submission.planned(planned.populations, Settings(), 4, 2, 5)
     assert [len(array.populations) for array, _ in plans] == [2, 2, 1]
     assert [path for array, _ in plans for path in array.populations] == [p.file.path for p in planned.populations]
+    assert [re.findall(r"--array=(\S+)", text) for _, text in plans] == [["0-1%1"], ["0-1%1"], ["0-0%1"]]  # of 4 in all
+
+
+def test_whoever_moves_finds_the_jobs_of_relative_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path)
+    arrays.new("a", [Path("out/populations/a.json")]).write("")
+    monkeypatch.chdir(tmp_path / "below")
+    (found,) = arrays.known([Path("../out/populations")])
+    assert found.populations == (tmp_path / "out/populations/a.json",)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +312,7 @@ def test_a_person_says_what_becomes_of_the_jobs(
             raise KeyboardInterrupt
         return answer
 
-    question.ask([(12, 4), (12, 0), (9, 3), (12, 1), (12, 2)], read)  # others have the tasks between them
+    question.ask([(12, 4), (12, 0), (9, 3), (12, 1), (12, 2)], True, read)  # others have the tasks between them
     said = capsys.readouterr().out
     assert ("Cancelled." in said) is cancelled
     assert ("the same command shows them again, `scancel 9_3 '12_[0-2,4]'` cancels them" in said) is not cancelled
@@ -255,7 +325,11 @@ def test_without_a_terminal_nobody_is_asked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
-    question.ask([(12, 0)], lambda _: pytest.fail("asked"))
+    question.ask([(12, 0)], True, lambda _: pytest.fail("asked"))
+    assert "1 job of this sweep is with SLURM and goes on" in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    question.ask([(12, 0)], False, lambda _: pytest.fail("asked"))  # a signal ended the command, and no person
     assert "1 job of this sweep is with SLURM and goes on" in capsys.readouterr().out
 
 

@@ -49,7 +49,7 @@ class Array:
 
     def write(self, text: str) -> None:
         """Write it down, with the `text` of its job file. SLURM's log folder is there then, as it must be."""
-        write_text(self.listing, json.dumps([str(path) for path in self.populations], indent=1) + "\n")
+        write_text(self.listing, json.dumps([str(path.resolve()) for path in self.populations], indent=1) + "\n")
         write_text(self.script, text)
 
     def forget(self) -> None:

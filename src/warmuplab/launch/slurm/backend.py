@@ -6,15 +6,12 @@ a record is missing. Whoever watches is not needed: without it the tasks go on, 
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from warmuplab.base.files import say
 from warmuplab.base.words import plural
-from warmuplab.launch.local import last_words
 from warmuplab.launch.queue import (
-    DONE,
     ELSEWHERE,
     FAILED,
     QUEUED,
@@ -26,36 +23,20 @@ from warmuplab.launch.queue import (
     Sweep,
 )
 from warmuplab.launch.slurm import arrays, question, states, submission
+from warmuplab.launch.slurm.arrays import Array
+from warmuplab.launch.slurm.jobs import Job, end, is_new, look_at, runs_left, show_state
 from warmuplab.launch.slurm.settings import Settings
-from warmuplab.launch.slurm.states import Ended, Key, SilentError, Task
-from warmuplab.launch.slurm.submission import FullError
+from warmuplab.launch.slurm.states import SilentError
+from warmuplab.launch.slurm.submission import FullError, UnknownError
 from warmuplab.launch.slurm.tries import MOST, Tries
 from warmuplab.record import writing
-from warmuplab.record.leases import owner_of
 from warmuplab.record.progress import Progress
-from warmuplab.record.run import Run
-from warmuplab.worker import BUSY, OUT_OF_MEMORY, unfinished
+from warmuplab.worker import unfinished
 
 SECONDS_BETWEEN_LOOKS = 2.0  # at the files of the workers
 SECONDS_BETWEEN_ASKS = 10.0  # what SLURM says
 SECONDS_BETWEEN_TRIES = 60.0  # to submit what a full queue did not take
 SECONDS_TO_BE_SEEN = 90.0  # by which a network file system shows everybody what a task wrote last
-INTERRUPTED = ("CANCELLED", "PREEMPTED", "NODE_FAIL", "TIMEOUT", "BOOT_FAIL", "DEADLINE")  # keeps what it trained
-
-
-@dataclass
-class _Job:
-    """A population that was handed to SLURM."""
-
-    population: QueuedPopulation
-    key: Key
-    array: int
-    """The job id of its array."""
-    submitted: float
-    """When its array was written down, by the clock of the file system."""
-    last: Task | None = None
-    over_since: float | None = None
-    """When it was first seen to have ended, or not to be there, by this process's clock."""
 
 
 @dataclass
@@ -63,7 +44,7 @@ class _Watch:
     sweep: Sweep
     slots: int
     settings: Settings
-    jobs: list[_Job] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
     tries: Tries = field(default_factory=Tries)
     asked: float = -SECONDS_BETWEEN_ASKS
     tried: float = -SECONDS_BETWEEN_TRIES
@@ -71,6 +52,8 @@ class _Watch:
     """What SLURM said when it took no more jobs."""
     silent: str = ""
     """What came instead of an answer of SLURM."""
+    unsure: Array | None = None
+    """One that SLURM may have taken without saying so."""
     largest: int = 0
     """Most tasks of an array; 0 before SLURM was asked."""
 
@@ -87,9 +70,9 @@ class _Watch:
                 population = waiting.pop(path, None) if path is not None else None
                 if population is not None:
                     self._follow(array, task.array, index, population)
-                    self.jobs[-1].last = task
+                    self.jobs[-1].last, self.jobs[-1].was_ending = task, task.state == "COMPLETING"
                     population.before = Progress.read(population.file.progress_path) or population.before
-                    _show_state(population, task)
+                    show_state(population, task)
         if self.jobs:
             running = sum(job.population.state == TRAINING for job in self.jobs)
             say(
@@ -100,7 +83,7 @@ class _Watch:
         """Hand what waits to SLURM, all at once where it takes that, else in smaller arrays as there is room."""
         if self.full and time.monotonic() - self.tried < SECONDS_BETWEEN_TRIES:
             return
-        if not self.sweep.among(WAITING, ELSEWHERE):
+        if not self._is_settled() or not self.sweep.among(WAITING, ELSEWHERE):
             return
         largest, was_full = self._largest_array(), bool(self.full)
         while taken := self.sweep.take(largest):
@@ -109,7 +92,9 @@ class _Watch:
                 continue
             for population in waiting:
                 population.file.progress_path.unlink(missing_ok=True)
-            array, text = submission.planned(waiting, self.settings, self.slots, largest)[0]
+                population.progress = None
+            of = len(self.sweep.among(WAITING, QUEUED, TRAINING))
+            array, text = submission.planned(waiting, self.settings, self.slots, largest, of)[0]
             try:
                 number = submission.submit(array, text, self.settings)
             except FullError as error:
@@ -120,10 +105,31 @@ class _Watch:
                 if not self.jobs and not was_full:
                     say(f"SLURM takes no more jobs now ({error}): tried again every {SECONDS_BETWEEN_TRIES:.0f} s.")
                 return
+            except UnknownError as error:
+                self.tried, self.full, self.unsure = time.monotonic(), str(error), array
+                return
             self.full, self.asked = "", -SECONDS_BETWEEN_ASKS
             by_path = {population.file.path: population for population in waiting}
             for index, path in enumerate(array.populations):
                 self._follow(array, number, index, by_path[path])
+
+    def _is_settled(self) -> bool:
+        """Whether it is known of every array if SLURM has it: its jobs are followed then, or it is forgotten."""
+        if self.unsure is None:
+            return True
+        try:
+            tasks = states.tasks()
+        except SilentError as error:
+            self.tried, self.full = time.monotonic(), str(error)
+            return False
+        array, self.unsure, self.full = self.unsure, None, ""
+        found = {index: task for (name, index), task in tasks.items() if name == array.name}
+        by_path = {population.file.path: population for population in self.sweep.populations}
+        for index, task in found.items():
+            self._follow(array, task.array, index, by_path[array.populations[index]])
+        if not found:
+            array.forget()
+        return True
 
     def _is_given_up(self, population: QueuedPopulation) -> bool:
         """Whether a population failed, as it was submitted often enough and does not get further."""
@@ -135,7 +141,7 @@ class _Watch:
         why = f"given up after {MOST} jobs that ended without getting further; see {log} and {more}"
         say(f"{population.file.name}: {why}")
         for run in unfinished(population.runs):
-            if not (run.is_complete and _is_new(run, self.tries.since(population))):
+            if not (run.is_complete and is_new(run, self.tries.since(population))):
                 writing.fail(run, why)
         return True
 
@@ -145,7 +151,7 @@ class _Watch:
         return self.largest
 
     def _follow(self, array: arrays.Array, number: int, index: int, population: QueuedPopulation) -> None:
-        self.jobs.append(_Job(population, (array.name, index), number, array.listing.stat().st_mtime))
+        self.jobs.append(Job(population, (array.name, index), number, array.listing.stat().st_mtime))
         self.tries.note(population, self.jobs[-1].submitted)
         population.state = QUEUED
 
@@ -156,7 +162,7 @@ class _Watch:
             self._ask()
         for job in self.jobs:
             if job.population.state != QUEUED:
-                _look_at(job.population)
+                look_at(job.population)
         self.sweep.scheduler = self._summary()
 
     def _ask(self) -> None:
@@ -171,17 +177,19 @@ class _Watch:
             job.last = task or job.last
             if task is not None and not task.is_over:
                 job.over_since = None
-                _show_state(job.population, task)
+                show_state(job.population, task)
+                if task.is_queued and not runs_left(job):  # others have trained them meanwhile
+                    states.cancel([(task.array, task.index)])
             elif self._is_over(job):
                 self.jobs.remove(job)
-                _end(job, self.sweep, self.tries)
+                end(job, self.sweep, self.tries)
 
-    def _is_over(self, job: _Job) -> bool:
+    def _is_over(self, job: Job) -> bool:
         """Whether a job that is not among the living is over: seen twice, and what it wrote is seen too."""
         now = time.monotonic()
         first = job.over_since is None
         job.over_since = now if job.over_since is None else job.over_since
-        if not _left(job):
+        if not runs_left(job):
             return True
         well = job.last is None or job.last.state == "COMPLETED" or not job.last.is_over
         return not first and (not well or now - job.over_since >= SECONDS_TO_BE_SEEN)
@@ -198,13 +206,13 @@ class _Watch:
             kinds["to be submitted when it takes more"] = waiting
         return "SLURM: " + (", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "no jobs")
 
-    def when_interrupted(self) -> None:
-        """Ask what is to become of the jobs."""
-        question.ask([(job.array, job.key[1]) for job in self.jobs])
+    def when_interrupted(self, may_ask: bool) -> None:
+        """Ask what is to become of the jobs, or say that they go on."""
+        question.ask([(job.array, job.key[1]) for job in self.jobs], may_ask)
 
 
 def run(populations: Sweep, slots: int, show: Show, settings: Settings) -> None:
-    """Have SLURM train all waiting populations, `slots` tasks of an array at a time; a failed one stops no other.
+    """Have SLURM train all waiting populations, about `slots` at a time; a failed one stops no other.
 
     Raises `ConfigError` where SLURM does not answer or refuses the jobs.
     """
@@ -224,65 +232,8 @@ def job_files(populations: Sweep, slots: int, settings: Settings) -> dict[Path, 
 
     A person may submit these files: `run` takes up their jobs.
     """
-    plans = submission.planned(populations.populations, settings, slots, states.largest_array())
+    every = populations.populations
+    plans = submission.planned(every, settings, slots, states.largest_array(), len(every))
     for array, text in plans:
         array.write(text)
     return {array.script: text for array, text in plans}
-
-
-def _show_state(population: QueuedPopulation, task: Task) -> None:
-    population.job = str(task)
-    population.state = QUEUED if task.is_queued else WRITING if population.state == WRITING else TRAINING
-
-
-def _look_at(population: QueuedPopulation) -> None:
-    population.hear(Progress.read(population.file.progress_path))
-    writes = population.progress is not None and population.progress.writing
-    population.state = WRITING if writes else TRAINING
-
-
-def _left(job: _Job) -> list[Run]:
-    """The runs of a job that it has not finished."""
-    return [run for run in unfinished(job.population.runs) if not (run.is_complete and _is_new(run, job.submitted))]
-
-
-def _is_new(run: Run, submitted: float) -> bool:
-    """Whether its record is one that a job of that time wrote: runs that are to be overwritten had one before."""
-    try:
-        return (run.directory / "summary.json").stat().st_mtime >= submitted
-    except OSError:
-        return False
-
-
-def _end(job: _Job, sweep: Sweep, tries: Tries) -> None:
-    population, left = job.population, _left(job)
-    population.job = ""
-    how = states.ended(job.last.job) if left and job.last is not None else None
-    how = how or Ended(job.last.state if job.last and job.last.is_over else "", 0)
-    if not left:
-        population.state = DONE
-    elif how.status == BUSY:
-        tries.forgive(population)
-        population.state = ELSEWHERE
-    elif (how.status == OUT_OF_MEMORY or how.state == "OUT_OF_MEMORY") and sweep.halve(population):
-        return
-    elif how.state not in INTERRUPTED and any(owner_of(run.directory) for run in left):
-        population.state = ELSEWHERE  # the lease of a task that was ended lives on for a while, and is nobody else's
-    else:
-        population.state = FAILED
-        _record(job, left, how)
-
-
-def _record(job: _Job, left: Sequence[Run], how: Ended) -> None:
-    """Say in the records why there is no result, where the worker could not; what was interrupted goes on later."""
-    name = f"job {job.last.job}" if job.last is not None else f"job of {job.key[0]}"
-    population = job.population
-    if how.state in INTERRUPTED:
-        say(f"{population.file.name}: its {name} ended as {how.state}; the same command goes on with what it kept.")
-        return
-    ended = f"as {how.state}, exit status {how.status}" if how.state else "before SLURM could be asked how"
-    log = population.file.log_path
-    why = f"its {name} ended {ended}{last_words(log)}; see {log} and {log.parent / arrays.FOLDER}"
-    for run in left:
-        if run.summary is None or not _is_new(run, job.submitted):
-            writing.fail(run, why)

@@ -11,16 +11,17 @@ from warmuplab.launch.slurm import states
 ASKED = "Cancel them? They keep what they have trained. [y: cancel, any other key: leave them running] "
 
 
-def ask(tasks: Sequence[tuple[int, int]], read: Callable[[str], str] = input) -> None:
-    """Ask whether to cancel these `tasks`, each the job id of an array and an index. Without a terminal they go on.
+def ask(tasks: Sequence[tuple[int, int]], may_ask: bool, read: Callable[[str], str] = input) -> None:
+    """Ask whether to cancel these `tasks`, each the job id of an array and an index.
 
-    Only they: other commands may have populations in the same arrays.
+    Without a terminal, or where nobody `may_ask`, they go on. Only they: other commands may have populations in the
+    same arrays.
     """
     jobs = len(tasks)
     if not jobs:
         return
     there = f"{plural(jobs, 'job')} of this sweep {'is' if jobs == 1 else 'are'} with SLURM"
-    if sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():
+    if may_ask and sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():
         say(f"{there}.")
         if _says_yes(read):
             refused = states.cancel(tasks)

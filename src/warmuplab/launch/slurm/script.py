@@ -8,7 +8,8 @@ nothing would be saved. What happens then depends on who ends the task:
   SLURM starts the task again.
 * It nears its time limit, or a scheduler warns of a preemption (USR1, or SIGTERM with a grace time): the job is still
   RUNNING, so nobody puts it back but the task itself. It requeues `ARRAYJOB_TASK`: the id of the array alone would
-  requeue all its tasks, finished ones too.
+  requeue all its tasks, finished ones too. It asks for its state by that name as well: the id of the last task of an
+  array is that of the array.
 * A person cancels it: SIGTERM, and COMPLETING as well. It must not come back.
 
 submitit writes the options of `sbatch`. Its own way to run a task, a pickled function, is not used: that ignores
@@ -43,6 +44,7 @@ trap 'ask USR1' USR1
 trap 'ask TERM' TERM"""
 
 _COMMAND = """\
+set +eu +o pipefail  # where a set-up said otherwise: neither a signal nor a failed worker may end this shell
 for attempt in {{1..{waits}}}; do
   [ -z "$asked" ] || break
   {worker} "$file" >> "${{file%.json}}.log" 2>&1 & worker=$!
@@ -56,7 +58,7 @@ done
 trap '' USR1 TERM  # a requeue ends this shell with a signal
 if [ -n "$asked" ] && [ "${{status:-1}}" != 0 ]; then
   echo "$(date '+%F %T') $task: asked to end by $asked, restart ${{SLURM_RESTART_COUNT:-0}}"
-  state=$(scontrol --oneliner show job "$SLURM_JOB_ID" | grep --only-matching 'JobState=[A-Z_]*')
+  state=$(scontrol --oneliner show job "$task" | grep --only-matching 'JobState=[A-Z_]*')
   if [ "$state" = JobState=RUNNING ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {requeues} ]; then
     scontrol requeue "$task" && exit 0
   fi
@@ -75,7 +77,7 @@ def text(name: str, populations: Sequence[Path], settings: Settings, threads: in
     more = {
         "array": f"0-{len(populations) - 1}%{min(slots, len(populations))}",
         "chdir": Path.cwd(),
-        "output": folder.resolve() / LOG,
+        "output": f"{str(folder.resolve()).replace('%', '%%')}/{LOG}",
         "requeue": True,
         "signal": f"B:USR1@{delay}",
     }

@@ -4,6 +4,7 @@ Not by `sacct`: it needs an accounting daemon, lags behind, and shows old jobs w
 found by the name of their array, which no other array ever had.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,8 @@ ENDED = (
 IN_THE_QUEUE = ("PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT")
 NO_REASON = ("None", "", "N/A")
 SECONDS_TO_ANSWER = 60.0
+FILTERS = ("SQUEUE_", "SCANCEL_", "SINFO_", "SLURM_RESTART_COUNT")
+"""Variables, by how they begin, that a user has for commands of their own."""
 
 Key = tuple[str, int]
 """A task: the name of its array and its index there."""
@@ -100,11 +103,17 @@ def ended(job: str) -> Ended | None:
 
 
 def largest_array() -> int:
-    """The most tasks of one array; SLURM's default where it does not say."""
+    """The most tasks of one array; SLURM's default where it does not say.
+
+    Raises `ConfigError` where it has no arrays.
+    """
     try:
         said = re.search(r"MaxArraySize\s*=\s*(\d+)", _answer(["scontrol", "show", "config"]))
     except SilentError:
         said = None
+    if said and int(said[1]) < 1:
+        remedy = "ask its administrators for job arrays, or use hydra.launcher.cluster=local within a job"
+        raise ConfigError("hydra.launcher.cluster", "slurm", f"this SLURM has none ({said[0]})", remedy)
     return int(said[1]) if said else 1001
 
 
@@ -142,7 +151,7 @@ def cancel(tasks: Iterable[tuple[int, int]]) -> str | None:
 
 
 def check() -> None:
-    """Raise `ConfigError` unless SLURM's commands are here and its controller answers."""
+    """Raise `ConfigError` unless SLURM's commands are here, its controller answers, and it has job arrays."""
     missing = [name for name in ("sbatch", "squeue", "scontrol", "scancel") if shutil.which(name) is None]
     if missing:
         remedy = "run it on a machine of the cluster; hydra.launcher.dry=true prints the job file anywhere"
@@ -151,11 +160,18 @@ def check() -> None:
         tasks()
     except SilentError as error:
         raise ConfigError("hydra.launcher.cluster", "slurm", str(error), "see whether `sinfo` answers here") from None
+    largest_array()
+
+
+def environment() -> dict[str, str]:
+    """This process's, without what would filter or change the answers of SLURM's commands."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(FILTERS)}
 
 
 def _answer(command: list[str]) -> str:
+    told, long = environment(), SECONDS_TO_ANSWER
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=long, check=False, env=told)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SilentError(in_one_line(f"{command[0]}: {error}")) from None
     if done.returncode:

@@ -8,7 +8,7 @@ from warmuplab.base.errors import ConfigError, in_one_line
 from warmuplab.launch.queue import QueuedPopulation
 from warmuplab.launch.slurm import arrays, script, states
 from warmuplab.launch.slurm.arrays import Array
-from warmuplab.launch.slurm.settings import KEY, Settings
+from warmuplab.launch.slurm.settings import KEY, OURS, Settings
 
 IS_FULL = ("temporarily unable to accept job", "submit limit", "submitjob", "invalid job array specification")
 """What SLURM says, in small letters, where it would take the array another time, or a smaller one."""
@@ -25,16 +25,26 @@ SAYS_WHY = {
 }
 
 
+NO_ANSWER = ("unable to contact", "timed out", "zero bytes", "standby mode", "connection refused", "try again later")
+"""What it says where its controller did not answer: it may have taken the array all the same."""
+
+
+class UnknownError(Exception):
+    """Whether SLURM has the array is not known; the message is what it says."""
+
+
 class FullError(Exception):
     """SLURM takes no more jobs now; the message is what it says."""
 
 
 def planned(
-    populations: Sequence[QueuedPopulation], settings: Settings, slots: int, largest: int
+    populations: Sequence[QueuedPopulation], settings: Settings, slots: int, largest: int, of: int
 ) -> list[tuple[Array, str]]:
     """Arrays for `populations`, none of more than `largest` tasks and each of one study, with their job files.
 
-    All tasks of an array get the same cores, so those that train with more threads than others have their own.
+    All tasks of an array get the same cores, so those that train with more threads than others have their own. SLURM
+    bounds the tasks at a time of an array alone: each gets its share of the `slots`, by its tasks among all `of` the
+    sweep, and at least one.
     """
     alike: dict[tuple[str, int], list[QueuedPopulation]] = {}
     for population in populations:
@@ -45,34 +55,42 @@ def planned(
         for first in range(0, len(together), largest):
             part = together[first : first + largest]
             array = arrays.new(part[0].runs[0].config.study, [population.file.path for population in part])
-            text = script.text(array.name, array.populations, settings, threads, slots, array.folder)
+            share = max(1, slots * len(part) // of)
+            text = script.text(array.name, array.populations, settings, threads, share, array.folder)
             plans.append((array, text))
     return plans
 
 
 def submit(array: Array, text: str, settings: Settings) -> int:
-    """Hand the array to SLURM; its job id. Raises `FullError`, and `ConfigError` for what SLURM will never take."""
+    """Hand the array to SLURM; its job id.
+
+    Raises `FullError`, `UnknownError`, and `ConfigError` for what SLURM will never take.
+    """
     array.write(text)
-    words, printed, status = _sbatch(array)
+    words, printed, status = _sbatch(array, settings)
     number = printed.partition(";")[0].strip()  # behind it may stand the name of the cluster
     if status == 0 and number.isdigit():
         return int(number)
-    array.forget()
     said = in_one_line("; ".join(words)) or f"sbatch ended with status {status}"
+    if any(sign in said.lower() for sign in NO_ANSWER):
+        raise UnknownError(said)
+    array.forget()
     raise FullError(said) if _is_full(said) else _refused(said, settings)
 
 
 def _is_full(said: str) -> bool:
     """Whether there may be room another time. One sentence speaks of many limits; then a name says which is meant."""
-    named = re.findall(r"\b\w+Limit\b", said)
+    named = re.findall(r"\b(?:QOS|Assoc|Max)\w+|\b\w+Limit\b", said)
     return any(sign in said.lower() for sign in IS_FULL) and all("SubmitJob" in limit for limit in named)
 
 
-def _sbatch(array: Array) -> tuple[list[str], str, int]:
+def _sbatch(array: Array, settings: Settings) -> tuple[list[str], str, int]:
     """What it said and printed, and its exit status."""
     command = ["sbatch", "--parsable", str(array.script)]
     words = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment(settings)
+    ) as process:
         assert process.stderr is not None
         assert process.stdout is not None
         for line in process.stderr:
@@ -81,6 +99,20 @@ def _sbatch(array: Array) -> tuple[list[str], str, int]:
                 process.kill()
         printed = process.stdout.read()
     return words, printed, process.returncode
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """This process's, but for variables of sbatch that would take the place of what the job file says."""
+    ours = {*OURS, *(name.replace("_", "-") for name in settings.options)}
+    ours |= {name for name in ("partition", "account") if getattr(settings, name) is not None}
+    shorter = {"array-inx": "array", "timelimit": "time", "mem-per-node": "mem", "mem-per-cpu": "mem"}
+
+    def says(variable: str) -> str:
+        option = variable.removeprefix("SBATCH_").lower().replace("_", "-")
+        return shorter.get(option, option)
+
+    told = states.environment()
+    return {name: value for name, value in told.items() if not name.startswith("SBATCH_") or says(name) not in ours}
 
 
 def _refused(said: str, settings: Settings) -> ConfigError:

@@ -17,7 +17,8 @@ class Tries:
     """What was handed over, by the names of the populations."""
 
     _count: dict[str, int] = field(default_factory=dict)
-    _furthest: dict[str, int] = field(default_factory=dict)
+    _kept: dict[str, int] = field(default_factory=dict)
+    """Steps in the checkpoint when they were last counted."""
     _since: dict[str, float] = field(default_factory=dict)
 
     def note(self, population: QueuedPopulation, submitted: float) -> None:
@@ -25,6 +26,8 @@ class Tries:
         name = population.file.name
         self._count[name] = self._count.get(name, 0) + 1
         self._since.setdefault(name, submitted)
+        if name not in self._kept:
+            self._kept[name] = _steps_kept(population)
 
     def forgive(self, population: QueuedPopulation) -> None:
         """The last time does not count: another one really had its runs."""
@@ -40,17 +43,20 @@ class Tries:
         if not self._count.get(name):
             return False
         steps = _steps_kept(population)
-        if steps > self._furthest.get(name, 0):
-            self._furthest[name], self._count[name] = steps, 0
+        if steps != self._kept[name]:  # fewer: a checkpoint of other code was not used
+            self._kept[name], self._count[name] = steps, 0
         return self._count[name] >= MOST
 
 
 def _steps_kept(population: QueuedPopulation) -> int:
     """The steps in its checkpoint; 0 where it has none that can be read."""
+    path = checkpoint_path(population.runs[0].config, population.file.name)
+    if not path.exists():
+        return 0
     from warmuplab.population import checkpoint  # slow to import, and seldom needed
 
     try:
-        kept = checkpoint.read(checkpoint_path(population.runs[0].config, population.file.name))
+        kept = checkpoint.read(path)
     except checkpoint.DamagedError:
         return 0
     return 0 if kept is None else int(kept.state["population.members.clock"])

@@ -164,11 +164,6 @@ def fail(composed: DictConfig) -> None:
             "error: hydra.output_subdir=/dev/null: File exists (/dev/null); name a folder",
         ),
         (("hydra.output_subdir=/dev/null/a",), "error: hydra.output_subdir=/dev/null/a: Not a directory (/dev/null/a)"),
-        (
-            ("hydra.launcher.cluster=slurm",),
-            "error: hydra.launcher.cluster=slurm: a single run trains in this process;",
-        ),
-        (("hydra.launcher.dry=true",), "error: hydra.launcher.dry=true: a single run trains in this process; add -m"),
         (("--config-dir=nope",), f"error: --config-dir={ROOT / 'nope'}: no such folder"),
         (("foo=1",), "error: foo=1: no such key; see `python scripts/train.py --help` for the settings and their"),
     ],
@@ -375,3 +370,15 @@ def test_the_benchmark_has_seeds_of_its_own(
         runpy.run_path(str(ROOT / "scripts" / "bench.py"), run_name="__main__")
     assert ended.value.code == 2
     assert capsys.readouterr().err == "error: seed=abc: the bench sets it itself; leave it out\n"
+
+
+@pytest.mark.parametrize("asked", ["hydra.launcher.cluster=slurm", "hydra.launcher.dry=true"])
+def test_a_single_run_is_not_sent_to_slurm(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, asked: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", *QUICK, f"outputs={tmp_path}", asked])
+    with pytest.raises(SystemExit) as ended:
+        hydra_command(train_one)()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: {asked}: a single run trains in this process; add -m")
+    assert not list(tmp_path.iterdir())

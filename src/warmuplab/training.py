@@ -32,6 +32,7 @@ from warmuplab.series.catalogue import LR, LR_ELSEWHERE
 
 WATCHED_STEPS = 100  # over which a report looks for a spike under way
 SECONDS_BETWEEN_REPORTS = 2.0  # a report waits for the device, so it must be rare
+LARGEST_PAUSE = 60.0  # seconds, even after a report that waited for a disk
 SECONDS_OF_A_REPORT = 0.04  # where it takes longer, as it does with many members, the next comes later by that factor
 
 Result = tuple[pd.DataFrame, pd.DataFrame | None, dict[str, Any]]
@@ -213,8 +214,9 @@ class Trainer:
 
 
 def _next_report(began: float, ended: float) -> float:
-    """When the next report is due, so that reports take 2 % of the time at most."""
-    return ended + SECONDS_BETWEEN_REPORTS * max(1.0, (ended - began) / SECONDS_OF_A_REPORT)
+    """When the next report is due: so that reports take 2 % of the time, but for one that takes very long."""
+    wanted = SECONDS_BETWEEN_REPORTS * max(1.0, (ended - began) / SECONDS_OF_A_REPORT)
+    return ended + max(SECONDS_BETWEEN_REPORTS, min(wanted, LARGEST_PAUSE))
 
 
 def _result(

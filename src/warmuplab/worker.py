@@ -99,8 +99,7 @@ def write_population(runs: Sequence[Run], *, printed: bool = False) -> Populatio
     """The file for `runs`, under the folder of their study; its name says which runs they are.
 
     Where it is only `printed`, by a dry run, and was not there, a later sweep may pack its runs otherwise; one that a
-    sweep wrote stays as it is, as a job may train by it. Raises `ConfigError` where it cannot be written, or where a
-    dry run would need it with other settings.
+    sweep wrote stays as it is, as a job may train by it. Raises `ConfigError` where it cannot be written.
     """
     config = runs[0].config
     file = PopulationFile(Path(config.outputs) / config.study / "populations" / f"{population_name(runs)}.json")
@@ -109,9 +108,6 @@ def write_population(runs: Sequence[Run], *, printed: bool = False) -> Populatio
         there = read_json(file.path) if printed else None
         if not isinstance(there, dict) or PRINTED in there:
             write_json(file.path, ({PRINTED: True} if printed else {}) | _listing(runs))
-        elif not file.lists(runs) and not file.lists(decided(runs)):
-            problem = f"{file.path} is of a sweep with other settings, and may be in use"
-            raise ConfigError("hydra.launcher.dry", "true", problem, "type the settings of that sweep")
     return file
 
 

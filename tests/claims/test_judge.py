@@ -174,7 +174,12 @@ def test_a_figure_that_the_report_of_its_own_study_has_drawn_is_not_drawn_again(
     assert written() == ({mine, other}, [f"figures/{mine}", f"figures/{other}"])
     there.parent.mkdir(parents=True)
     there.touch()
+    told = json.loads((study.folder / "claims.json").read_text())
+    (there.parent.parent / "claims.json").write_text(json.dumps(told))
     assert written() == ({mine}, [f"figures/{mine}", f"../{OTHER.study}/figures/{other}"])
+    told["claims"][1]["effect"] += 1e-3  # it was drawn from other runs
+    (there.parent.parent / "claims.json").write_text(json.dumps(told))
+    assert written() == ({mine, other}, [f"figures/{mine}", f"figures/{other}"])
     there.unlink()
     assert written() == ({mine, other}, [f"figures/{mine}", f"figures/{other}"])
 

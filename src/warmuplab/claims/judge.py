@@ -1,5 +1,6 @@
 """From registered claims and collected runs to verdicts, with all that they follow from, as `claims.json` holds it."""
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from warmuplab.base.files import write_json
+from warmuplab.base.files import read_json, write_json
 from warmuplab.base.words import OWN_RATE, rate_label
 from warmuplab.claims import verdicts
 from warmuplab.claims.arm import Arm, Measure
@@ -260,6 +261,25 @@ def write_claims(judged: Sequence[Judged], folder: Path) -> Path:
     path = folder / CLAIMS_FILE
     write_json(path, {"claims": [record(one) for one in judged]})
     return path
+
+
+def says_the_same(one: Judged, folder: Path) -> bool:
+    """Whether `claims.json` in `folder` has the claim with these very numbers, but for their last digits."""
+    there = read_json(folder / CLAIMS_FILE)
+    told = there.get("claims") if isinstance(there, dict) else None
+    mine = json.loads(json.dumps(record(one)))
+    return isinstance(told, list) and any(_alike(each, mine) for each in told)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal, numbers as far as the make of a processor lets them be."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, float | int) and isinstance(other, float | int):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)
+    return bool(one == other)
 
 
 def counted(judged: Sequence[Judged]) -> Mapping[str, int]:

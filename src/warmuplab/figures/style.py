@@ -99,7 +99,8 @@ def _path(commands: str) -> str:
     shorter, last = "", ""
     for command, numbers in re.findall(rf"([{PATH_COMMANDS}])([^{PATH_COMMANDS}]*)", commands):
         there = " ".join(re.sub(r"(\.\d*?)0+$", r"\1", each).removesuffix(".") for each in numbers.split())
-        repeats = there and (command == last or (last, command) == ("M", "L"))
+        # Numbers after the point that a line begins at are those of a line, so two such points keep their commands.
+        repeats = there and ((command == last and command != "M") or (last, command) == ("M", "L"))
         shorter += f" {there}" if repeats else f"{command}{there}"
         last = command
     return shorter

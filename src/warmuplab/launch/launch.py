@@ -96,6 +96,7 @@ def launch(
     saying.what_is_recorded(packed.begun, named, say)
     sweep = queue.plan(packed.populations, packed.gpus, here=launcher.cluster != SLURM, printed=launcher.dry)
     if launcher.dry:
+        saying.what_stays_written(sweep.populations, say)
         saying.job_files(job_files(sweep, packed.workers, launcher.slurm))
         raise SystemExit(0)
     try:

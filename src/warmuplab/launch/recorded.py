@@ -4,6 +4,8 @@ A member comes out to the last bit as it would have only with the same neighbour
 checkpoint is that of one population.
 """
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from warmuplab.base.files import read_json, remove_halves
+from warmuplab.config.mapping import to_mapping
+from warmuplab.launch.queue import QueuedPopulation
 from warmuplab.record import leases
 from warmuplab.record.identity import population_key
 from warmuplab.record.run import Run
@@ -105,3 +109,13 @@ def _as_recorded(members: Sequence[Run], content: Mapping[str, Any]) -> list[Run
     kept = {key: told[key] for key in RECORDED if isinstance(told, dict) and type(told.get(key)) in (bool, int)}
     hardware = replace(hardware, **kept)
     return [replace(run, config=replace(run.config, hardware=hardware)) for run in members]
+
+
+def has_other_settings(population: QueuedPopulation) -> bool:
+    """Whether a sweep wrote its file with other settings than it has now; what a machine decides is none of them."""
+    content = read_json(population.file.path)
+    if not isinstance(content, dict) or PRINTED in content:
+        return False
+    now = [to_mapping(run.config) for run in population.runs]
+    there, here = (re.sub(r'"compile": [^,}]+', "", json.dumps(runs)) for runs in (content.get("runs"), now))
+    return there != here

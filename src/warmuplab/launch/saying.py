@@ -2,11 +2,13 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from warmuplab.base.words import plural
 from warmuplab.config.rerun import again
+from warmuplab.launch import recorded
+from warmuplab.launch.queue import QueuedPopulation
 from warmuplab.record import environment
 from warmuplab.record.run import Run
 from warmuplab.tracking.server import not_uploaded
@@ -56,6 +58,15 @@ def what_is_recorded(begun: list[list[Run]], named: dict[str, Run], say: Say) ->
     if threads:
         told = ", ".join(map(str, sorted(threads)))
         say(f"What began with hardware.threads={told} goes on with it, as threads change the last digits.")
+
+
+def what_stays_written(populations: Sequence[QueuedPopulation], say: Say) -> None:
+    """That a dry run leaves the files of an earlier sweep as they are, and what that means."""
+    other = [population for population in populations if recorded.has_other_settings(population)]
+    if other:
+        count, first = plural(len(other), "population"), other[0].file.path
+        say(f"{count} of an earlier sweep with other settings, which its jobs may train by: {first} and so on stay.")
+        say("The printed jobs train by them; the sweep itself, without dry, writes them anew.")
 
 
 def what_is_left_out(runs: list[Run], to_train: list[Run], say: Say) -> None:

@@ -75,7 +75,7 @@ def draw_figures(study: Study, claims: tuple[list[Judged], Evidence] | None = No
         return draw_of_claims(again, judged, evidence, folder)
     if judged:
         names = dict.fromkeys(name for one in judged for name in claims_in_report.figure_names(one))
-        there = _drawn_elsewhere(study, judged)
+        there = claims_in_report.figures_elsewhere(judged, study.name, study.folder)
         drawn = draw_of_claims([name for name in names if name not in there], judged, evidence, folder)
     else:
         figures = PILOT_FIGURES if is_pilot(study) else STUDY_FIGURES
@@ -87,17 +87,11 @@ def draw_figures(study: Study, claims: tuple[list[Judged], Evidence] | None = No
     return drawn
 
 
-def _drawn_elsewhere(study: Study, judged: Sequence[Judged]) -> dict[str, str]:
-    """Where the figures of other studies' claims are: their own reports have drawn the same, from the same evidence."""
-    mine, others = ([one for one in judged if (one.claim.study == study.name) is own] for own in (True, False))
-    drawn_here = {name for one in mine for name in claims_in_report.figure_names(one)}
-    places = claims_in_report.figures_of_studies(others, study.folder)
-    return {name: place for name, place in places.items() if name not in drawn_here}
-
-
 def compose_claims(study: Study, judged: Sequence[Judged], drawn: Sequence[str]) -> str:
     """The text of the report of a study that claims are about: verdicts first."""
-    places = {name: f"{FIGURES}/{name}.png" for name in drawn} | _drawn_elsewhere(study, judged)
+    places = {name: f"{FIGURES}/{name}.png" for name in drawn} | claims_in_report.figures_elsewhere(
+        judged, study.name, study.folder
+    )
     parts = [
         f"# Study `{study.name}`",
         obtained(study),

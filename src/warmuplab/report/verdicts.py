@@ -6,7 +6,7 @@ from pathlib import Path
 
 from warmuplab.base.words import MISSING, listed, plural
 from warmuplab.claims.families import ALPHA, EQUIVALENT
-from warmuplab.claims.judge import Judged, counted, where
+from warmuplab.claims.judge import Judged, counted, says_the_same, where
 from warmuplab.claims.wording import p_value as in_digits
 from warmuplab.config.rerun import again
 from warmuplab.report.registration import done_otherwise
@@ -79,6 +79,14 @@ def figures_of_studies(judged: Sequence[Judged], folder: Path) -> dict[str, str]
     """Where the figures of claims are that the reports of their own studies have drawn: by name, seen from `folder`."""
     places = {name: f"../{one.claim.study}/{FIGURES}/{name}.png" for one in judged for name in figure_names(one)}
     return {name: place for name, place in places.items() if (folder / place).resolve().exists()}
+
+
+def figures_elsewhere(judged: Sequence[Judged], study: str, folder: Path) -> dict[str, str]:
+    """Where the figures of other studies' claims are, if their own reports say the same of them and have drawn them."""
+    others = [one for one in judged if one.claim.study != study]
+    there = [one for one in others if says_the_same(one, folder.parent / one.claim.study)]
+    drawn_here = {name for one in judged if one not in there for name in figure_names(one)}
+    return {name: place for name, place in figures_of_studies(there, folder).items() if name not in drawn_here}
 
 
 def _claim(one: Judged, drawn: Mapping[str, str], shown: set[str]) -> list[str]:

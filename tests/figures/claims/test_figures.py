@@ -172,6 +172,7 @@ def test_an_svg_keeps_what_scales_its_letters() -> None:
         ),
         ('<use xlink:href="#g-6c" transform="translate(-63.62 0)"/>', '<use xlink:href="#g-6c" x="-63.62"/>'),
         ('<use xlink:href="#g-6c" transform="translate(0 39.06) scale(0.7)"/>', None),
+        ('<path d="M 1 2 \nM 3 4 \nL 5 6 \n"/>', '<path d="M1 2M3 4 5 6"/>'),  # a point alone, then a line
         ('<path d="M1 2" transform="translate(63.62 0)"/>', None),  # a path has no place of its own
         (
             '<path id="m0123456789" style="stroke: #000000; fill: none"/>',

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from warmuplab import training, worker
 from warmuplab.base.errors import ConfigError
 from warmuplab.base.files import read_json
 from warmuplab.config.schema import RunConfig
-from warmuplab.launch import display, queue
+from warmuplab.launch import display, queue, recorded
 from warmuplab.launch.launch import LauncherConfig, launch
 from warmuplab.launch.slurm import backend, jobs, states, submission, tries
 from warmuplab.launch.slurm.arrays import Array
@@ -152,7 +153,7 @@ def test_what_others_had_is_trained_when_it_is_free(tmp_path: Path, slurm: Slurm
 class Dying:
     """Tasks that are killed on another machine: no exit status, and their leases live on until nobody looks."""
 
-    def __init__(self, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, kept: Iterator[int]) -> None:
+    def __init__(self, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, kept: Iterator[int | None]) -> None:
         self.kept = kept
         monkeypatch.setattr(slurm, "_end", self.end)
         monkeypatch.setattr(states, "ended", lambda _: None)
@@ -162,8 +163,10 @@ class Dying:
 
     def end(self, key: Key, task: Task) -> Task:
         array = next(array for array in self.arrays if array.name == key[0])
-        state = {"population.members.clock": torch.tensor(next(self.kept))}
-        checkpoint.write(array.populations[task.index].with_suffix(".checkpoint"), Checkpoint(state, {}))
+        next_kept = next(self.kept)
+        if next_kept is not None:
+            state = {"population.members.clock": torch.tensor(next_kept)}
+            checkpoint.write(array.populations[task.index].with_suffix(".checkpoint"), Checkpoint(state, {}))
         return replace(task, state="FAILED")
 
 
@@ -198,7 +201,7 @@ def test_a_checkpoint_of_before_is_no_progress(tmp_path: Path, slurm: Slurm, mon
     state = {"population.members.clock": torch.tensor(500)}
     checkpoint.write(file.with_suffix(".checkpoint"), Checkpoint(state, {}))
     slurm.arrays.clear()
-    Dying(slurm, monkeypatch, itertools.repeat(500))
+    Dying(slurm, monkeypatch, itertools.repeat(None))
     launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
     assert len(slurm.arrays) == tries.MOST
 
@@ -248,14 +251,77 @@ def test_a_dry_run_fixes_no_packing(tmp_path: Path, slurm: Slurm) -> None:
     assert {len((run.summary or {})["population"]["members"]) for run in runs} == {4}
 
 
-def test_a_dry_run_leaves_the_files_of_a_sweep_alone(tmp_path: Path, slurm: Slurm) -> None:
+def test_a_dry_run_leaves_the_files_of_a_sweep_alone(
+    tmp_path: Path, slurm: Slurm, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A job may be training by them: with `overwrite` it would train finished runs again."""
     launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
     (file,) = slurm.arrays[0].populations
     before = file.read_bytes()
-    with pytest.raises(ConfigError, match=f"hydra.launcher.dry=true: {file} is of a sweep with other settings"):
-        launch(configs(tmp_path, 1, "overwrite=true"), replace(ON_SLURM, dry=True), lambda _: None)
-    assert file.read_bytes() == before
+    capsys.readouterr()
+    for told, is_said in (("overwrite=true", True), ("overwrite=false", False)):
+        with pytest.raises(SystemExit):
+            launch(configs(tmp_path, 1, told), replace(ON_SLURM, dry=True))
+        said = capsys.readouterr().err
+        assert (f"with other settings, which its jobs may train by: {file}" in said) == is_said
+        assert file.read_bytes() == before
+
+
+def test_what_a_machine_decided_is_no_other_setting(tmp_path: Path) -> None:
+    runs = [worker.prepare(config) for config in configs(tmp_path, 1, "hardware.compile=auto")]
+    file = worker.write_population(runs)
+    assert file.begin(runs) != runs
+    assert not recorded.has_other_settings(queue.QueuedPopulation(runs, file))
+    others = [worker.prepare(replace(run.config, overwrite=True)) for run in runs]
+    assert recorded.has_other_settings(queue.QueuedPopulation(others, file))
+
+
+@pytest.mark.parametrize(
+    ("workers", "room", "bounds"),
+    [
+        (None, 100, ["0-4%5", "0-0%1"]),
+        (2, 100, ["0-4%2", "0-0%1"]),  # the second has one at least
+        (3, 3, ["0-1%2", "0-0%1", "0-2%3"]),  # cut up by a full queue, then those that are free again
+    ],
+)
+def test_arrays_share_the_tasks_at_a_time(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, workers: int | None, room: int, bounds: list[str]
+) -> None:
+    found: list[str] = []
+    slurm.room, submit = room, slurm.submit
+
+    def seen(array: Array, text: str, settings: Settings) -> int:
+        number = submit(array, text, settings)
+        found.extend(re.findall(r"--array=(\S+)", text))
+        return number
+
+    monkeypatch.setattr(submission, "submit", seen)
+    assert failures(launch(configs(tmp_path, 6), replace(ON_SLURM, workers=workers), lambda _: None)) == []
+    assert found[: len(bounds)] == bounds
+
+
+def test_whoever_interrupts_hears_of_an_array_that_may_have_been_taken(
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arrays: list[Array] = []
+
+    def submit(array: Array, text: str, settings: Settings) -> int:
+        array.write(text)
+        arrays.append(array)
+        raise UnknownError("Socket timed out on send/recv operation")
+
+    def interrupt(_: float) -> None:
+        slurm.silent_at, slurm.asked = 1, 1
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(submission, "submit", submit)
+    monkeypatch.setattr(backend.time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    said = capsys.readouterr().out
+    assert f"SLURM may have taken the job array {arrays[0].name}, or not (Socket timed out" in said
+    assert f"`squeue --name {arrays[0].name}` shows it" in said
+    assert arrays[0].listing.exists()
 
 
 @pytest.mark.parametrize("taken", [True, False])
@@ -320,8 +386,15 @@ def test_what_others_trained_before_a_job_began_is_cancelled(
     assert planned.populations[0].state == queue.DONE
 
 
+@pytest.mark.parametrize(
+    ("states_after", "again"),
+    [
+        (["COMPLETING", "COMPLETING", "CANCELLED"], True),
+        (["COMPLETING", "PENDING", "RUNNING", "CANCELLED"], False),  # preempted, and cancelled later
+    ],
+)
 def test_a_job_that_was_ending_when_it_was_taken_up_is_no_failure(
-    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, states_after: list[str], again: bool
 ) -> None:
     """Right after a person cancelled the jobs: their nodes may take minutes to be rid of them."""
 
@@ -335,20 +408,20 @@ def test_a_job_that_was_ending_when_it_was_taken_up_is_no_failure(
             launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
     (key,) = slurm.told
     slurm.told[key] = replace(slurm.told[key], state="COMPLETING")
-    asks = 0
+    steps = iter(states_after)
 
     def tasks() -> dict[Key, Task]:
-        nonlocal asks
-        asks += 1
-        if asks == 3:
-            slurm.told[key], slurm.statuses[slurm.told[key].job] = replace(slurm.told[key], state="CANCELLED"), 0
+        state = next(steps, None)
+        if state is not None:
+            slurm.told[key], slurm.statuses[slurm.told[key].job] = replace(slurm.told[key], state=state), 0
+        elif len(slurm.arrays) > 1:
             slurm.stopped = False
         return slurm.tasks()
 
     monkeypatch.setattr(states, "tasks", tasks)
     runs = launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
-    assert [run.is_complete for run in runs] == [True]
-    assert len(slurm.arrays) == 2
+    assert [run.is_complete for run in runs] == [again]
+    assert len(slurm.arrays) == (2 if again else 1)
 
 
 def test_the_machine_that_trains_decides_what_is_left_to_it(

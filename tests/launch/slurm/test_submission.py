@@ -139,6 +139,7 @@ def test_what_sbatch_refuses_names_the_setting(tools: Path, tmp_path: Path, said
         POLICY,
         "QOSMaxSubmitJobPerUserLimit",
         "Batch job submission failed: Invalid job array specification",
+        "Maximum number of jobs reached (job submit limit)",
     ],
 )
 def test_a_full_queue_is_no_error(tools: Path, tmp_path: Path, said: str) -> None:
@@ -186,6 +187,7 @@ def test_a_persons_own_variables_change_neither_questions_nor_job_files(
     tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = {"SBATCH_JOB_NAME": "mine", "SBATCH_ARRAY_INX": "0-9", "SBATCH_NO_REQUEUE": "1", "SBATCH_TIMELIMIT": "1"}
+    theirs |= {"SBATCH_MEM_PER_GPU": "1G", "SBATCH_CPUS_PER_GPU": "9", "SBATCH_TRES_PER_TASK": "gres/gpu:4"}
     theirs |= {"SBATCH_PARTITION": "high", "SBATCH_ACCOUNT": "ours", "SBATCH_QOS": "long", "SBATCH_CONSTRAINT": "a100"}
     theirs |= {"SQUEUE_PARTITION": "high", "SQUEUE_SORT": "i", "SLURM_RESTART_COUNT": "3"}
     for name, value in theirs.items():
@@ -267,7 +269,7 @@ def test_populations_with_more_threads_have_an_array_of_their_own(tmp_path: Path
         worker.prepare(composed(*QUICK, f"outputs={tmp_path}", f"seed={seed}", f"hardware.threads={threads}"))
         for seed, threads in told
     ]
-    plans = submission.planned(queue.plan([[run] for run in runs]).populations, Settings(), 4, 5, 4)
+    plans = submission.planned(queue.plan([[run] for run in runs]).populations, Settings(), 4, 5)
     cores = [re.findall(r"--cpus-per-task=(\d+)", text) for _, text in plans]
     assert [(len(array.populations), *found) for (array, _), found in zip(plans, cores, strict=True)] == [
         (2, "1"),
@@ -278,10 +280,10 @@ def test_populations_with_more_threads_have_an_array_of_their_own(tmp_path: Path
 def test_more_tasks_than_an_array_may_have_are_several_arrays(tmp_path: Path) -> None:
     configs = [composed(*QUICK, f"outputs={tmp_path}", f"seed={seed}") for seed in range(5)]
     planned = queue.plan([[worker.prepare(config)] for config in configs])
-    plans = submission.planned(planned.populations, Settings(), 4, 2, 5)
+    plans = submission.planned(planned.populations, Settings(), 4, 2)
     assert [len(array.populations) for array, _ in plans] == [2, 2, 1]
     assert [path for array, _ in plans for path in array.populations] == [p.file.path for p in planned.populations]
-    assert [re.findall(r"--array=(\S+)", text) for _, text in plans] == [["0-1%1"], ["0-1%1"], ["0-0%1"]]  # of 4 in all
+    assert [re.findall(r"--array=(\S+)", text) for _, text in plans] == [["0-1%2"], ["0-1%2"], ["0-0%1"]]
 
 
 def test_whoever_moves_finds_the_jobs_of_relative_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ a record is missing. Whoever watches is not needed: without it the tasks go on, 
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from warmuplab.launch.slurm import arrays, question, states, submission
 from warmuplab.launch.slurm.arrays import Array
 from warmuplab.launch.slurm.jobs import Job, end, is_new, look_at, runs_left, show_state
 from warmuplab.launch.slurm.settings import Settings
-from warmuplab.launch.slurm.states import SilentError
+from warmuplab.launch.slurm.states import Key, SilentError, Task
 from warmuplab.launch.slurm.submission import FullError, UnknownError
 from warmuplab.launch.slurm.tries import MOST, Tries
 from warmuplab.record import writing
@@ -54,6 +55,8 @@ class _Watch:
     """What came instead of an answer of SLURM."""
     unsure: Array | None = None
     """One that SLURM may have taken without saying so."""
+    shares: dict[str, int] = field(default_factory=dict)
+    """How many tasks each array may have at a time, where this command submitted it."""
     largest: int = 0
     """Most tasks of an array; 0 before SLURM was asked."""
 
@@ -93,8 +96,8 @@ class _Watch:
             for population in waiting:
                 population.file.progress_path.unlink(missing_ok=True)
                 population.progress = None
-            of = len(self.sweep.among(WAITING, QUEUED, TRAINING))
-            array, text = submission.planned(waiting, self.settings, self.slots, largest, of)[0]
+            free = self._free_slots()
+            array, text = submission.planned(waiting, self.settings, free, largest)[0]
             try:
                 number = submission.submit(array, text, self.settings)
             except FullError as error:
@@ -106,12 +109,20 @@ class _Watch:
                     say(f"SLURM takes no more jobs now ({error}): tried again every {SECONDS_BETWEEN_TRIES:.0f} s.")
                 return
             except UnknownError as error:
+                say(f"SLURM may have taken the job array {array.name}, or not ({error}): looked for in a minute.")
                 self.tried, self.full, self.unsure = time.monotonic(), str(error), array
                 return
-            self.full, self.asked = "", -SECONDS_BETWEEN_ASKS
+            self.full, self.asked, self.shares[array.name] = "", -SECONDS_BETWEEN_ASKS, free
             by_path = {population.file.path: population for population in waiting}
             for index, path in enumerate(array.populations):
                 self._follow(array, number, index, by_path[path])
+
+    def _free_slots(self) -> int:
+        """How many tasks of a new array may run at a time: what others leave of a number that is set, at least one."""
+        if self.slots >= len(self.sweep.populations):
+            return self.slots
+        living = Counter(job.key[0] for job in self.jobs)
+        return max(1, self.slots - sum(min(count, self.shares.get(name, count)) for name, count in living.items()))
 
     def _is_settled(self) -> bool:
         """Whether it is known of every array if SLURM has it: its jobs are followed then, or it is forgotten."""
@@ -172,17 +183,26 @@ class _Watch:
             self.silent = str(error)
             return
         self.silent = ""
+        self._cancel_what_is_trained(tasks)
         for job in list(self.jobs):
             task = tasks.get(job.key)
             job.last = task or job.last
             if task is not None and not task.is_over:
                 job.over_since = None
+                job.was_ending = job.was_ending and task.state == "COMPLETING"  # one that was preempted comes back
                 show_state(job.population, task)
-                if task.is_queued and not runs_left(job):  # others have trained them meanwhile
-                    states.cancel([(task.array, task.index)])
             elif self._is_over(job):
                 self.jobs.remove(job)
                 end(job, self.sweep, self.tries)
+
+    def _cancel_what_is_trained(self, tasks: Mapping[Key, Task]) -> None:
+        """Cancel, once, the jobs in the queue whose runs others have trained meanwhile."""
+        queued = [job for job in self.jobs if not job.cancelled and (task := tasks.get(job.key)) and task.is_queued]
+        spare = [job for job in queued if not runs_left(job)]
+        if spare:
+            states.cancel([(job.array, job.key[1]) for job in spare])
+        for job in spare:
+            job.cancelled = True
 
     def _is_over(self, job: Job) -> bool:
         """Whether a job that is not among the living is over: seen twice, and what it wrote is seen too."""
@@ -208,6 +228,12 @@ class _Watch:
 
     def when_interrupted(self, may_ask: bool) -> None:
         """Ask what is to become of the jobs, or say that they go on."""
+        if not self._is_settled() and self.unsure is not None:
+            name = self.unsure.name
+            say(
+                f"SLURM may have taken the job array {name}: `squeue --name {name}` shows it, `scancel --name {name}`"
+                " ends it."
+            )
         question.ask([(job.array, job.key[1]) for job in self.jobs], may_ask)
 
 
@@ -232,8 +258,7 @@ def job_files(populations: Sweep, slots: int, settings: Settings) -> dict[Path, 
 
     A person may submit these files: `run` takes up their jobs.
     """
-    every = populations.populations
-    plans = submission.planned(every, settings, slots, states.largest_array(), len(every))
+    plans = submission.planned(populations.populations, settings, slots, states.largest_array())
     for array, text in plans:
         array.write(text)
     return {array.script: text for array, text in plans}

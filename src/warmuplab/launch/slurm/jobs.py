@@ -33,7 +33,9 @@ class Job:
     """When its array was written down, by the clock of the file system."""
     last: Task | None = None
     was_ending: bool = False
-    """Whether it was taken up on its way out: somebody had cancelled it before."""
+    """Whether it was taken up on its way out, and has not come back: somebody had cancelled it before."""
+    cancelled: bool = False
+    """Whether this command cancelled it, as others had trained its runs."""
     over_since: float | None = None
     """When it was first seen to have ended, or not to be there, by this process's clock."""
 

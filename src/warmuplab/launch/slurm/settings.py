@@ -9,9 +9,10 @@ from warmuplab.base.errors import ConfigError
 
 KEY = "hydra.launcher.slurm"
 OURS = (
-    "array", "chdir", "cluster-constraint", "clusters", "cpus-per-task", "error", "gpus", "gpus-per-node",
-    "gpus-per-socket", "gpus-per-task", "gres", "job-name", "mem", "no-requeue", "nodes", "ntasks", "ntasks-per-node",
-    "open-mode", "output", "parsable", "requeue", "signal", "test-only", "time", "wait", "wrap",
+    "array", "chdir", "cluster-constraint", "clusters", "cpus-per-gpu", "cpus-per-task", "error", "gpus",
+    "gpus-per-node", "gpus-per-socket", "gpus-per-task", "gres", "job-name", "mem", "mem-per-cpu", "mem-per-gpu",
+    "no-requeue", "nodes", "ntasks", "ntasks-per-node", "open-mode", "output", "parsable", "requeue", "signal",
+    "test-only", "time", "tres-per-task", "wait", "wrap",
 )  # fmt: skip
 """Options of sbatch without which a task would not be found again, or not go on after a preemption."""
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}

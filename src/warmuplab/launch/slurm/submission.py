@@ -38,13 +38,12 @@ class FullError(Exception):
 
 
 def planned(
-    populations: Sequence[QueuedPopulation], settings: Settings, slots: int, largest: int, of: int
+    populations: Sequence[QueuedPopulation], settings: Settings, slots: int, largest: int
 ) -> list[tuple[Array, str]]:
     """Arrays for `populations`, none of more than `largest` tasks and each of one study, with their job files.
 
     All tasks of an array get the same cores, so those that train with more threads than others have their own. SLURM
-    bounds the tasks at a time of an array alone: each gets its share of the `slots`, by its tasks among all `of` the
-    sweep, and at least one.
+    bounds the tasks at a time of an array alone: each gets what those before it leave of the `slots`, and at least one.
     """
     alike: dict[tuple[str, int], list[QueuedPopulation]] = {}
     for population in populations:
@@ -55,7 +54,8 @@ def planned(
         for first in range(0, len(together), largest):
             part = together[first : first + largest]
             array = arrays.new(part[0].runs[0].config.study, [population.file.path for population in part])
-            share = max(1, slots * len(part) // of)
+            share = min(len(part), max(1, slots))
+            slots -= share
             text = script.text(array.name, array.populations, settings, threads, share, array.folder)
             plans.append((array, text))
     return plans
@@ -80,7 +80,7 @@ def submit(array: Array, text: str, settings: Settings) -> int:
 
 def _is_full(said: str) -> bool:
     """Whether there may be room another time. One sentence speaks of many limits; then a name says which is meant."""
-    named = re.findall(r"\b(?:QOS|Assoc|Max)\w+|\b\w+Limit\b", said)
+    named = re.findall(r"\b(?:QOS|Assoc|Max)[A-Z]\w+|\b\w+Limit\b", said)
     return any(sign in said.lower() for sign in IS_FULL) and all("SubmitJob" in limit for limit in named)
 
 
@@ -105,7 +105,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     """This process's, but for variables of sbatch that would take the place of what the job file says."""
     ours = {*OURS, *(name.replace("_", "-") for name in settings.options)}
     ours |= {name for name in ("partition", "account") if getattr(settings, name) is not None}
-    shorter = {"array-inx": "array", "timelimit": "time", "mem-per-node": "mem", "mem-per-cpu": "mem"}
+    shorter = {"array-inx": "array", "timelimit": "time", "req-switch": "switches", "cpus-per-gpu": "cpus-per-task"}
+    shorter |= {"tres-per-task": "gres"} | dict.fromkeys(("mem-per-node", "mem-per-cpu", "mem-per-gpu"), "mem")
 
     def says(variable: str) -> str:
         option = variable.removeprefix("SBATCH_").lower().replace("_", "-")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from warmuplab.launch.queue import QueuedPopulation
 from warmuplab.worker import checkpoint_path
 
+Signature = tuple[int, int] | None
 MOST = 3  # in a row, in which its checkpoint does not get further
 
 
@@ -17,8 +18,8 @@ class Tries:
     """What was handed over, by the names of the populations."""
 
     _count: dict[str, int] = field(default_factory=dict)
-    _kept: dict[str, int] = field(default_factory=dict)
-    """Steps in the checkpoint when they were last counted."""
+    _kept: dict[str, tuple[Signature, int | None]] = field(default_factory=dict)
+    """Its checkpoint when it was last looked at, and the steps in that where they were read: it may be large."""
     _since: dict[str, float] = field(default_factory=dict)
 
     def note(self, population: QueuedPopulation, submitted: float) -> None:
@@ -26,8 +27,8 @@ class Tries:
         name = population.file.name
         self._count[name] = self._count.get(name, 0) + 1
         self._since.setdefault(name, submitted)
-        if name not in self._kept:
-            self._kept[name] = _steps_kept(population)
+        there = _signature(population)
+        self._kept.setdefault(name, (there, 0 if there is None else None))
 
     def forgive(self, population: QueuedPopulation) -> None:
         """The last time does not count: another one really had its runs."""
@@ -42,21 +43,30 @@ class Tries:
         name = population.file.name
         if not self._count.get(name):
             return False
-        steps = _steps_kept(population)
-        if steps != self._kept[name]:  # fewer: a checkpoint of other code was not used
-            self._kept[name], self._count[name] = steps, 0
+        there, (before, steps_before) = _signature(population), self._kept[name]
+        if there != before:
+            steps = _steps_kept(population)
+            self._kept[name] = there, steps
+            if steps != steps_before:  # fewer: a checkpoint of other code was not used
+                self._count[name] = 0
         return self._count[name] >= MOST
+
+
+def _signature(population: QueuedPopulation) -> Signature:
+    """Which checkpoint there is; None without one."""
+    try:
+        status = checkpoint_path(population.runs[0].config, population.file.name).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def _steps_kept(population: QueuedPopulation) -> int:
     """The steps in its checkpoint; 0 where it has none that can be read."""
-    path = checkpoint_path(population.runs[0].config, population.file.name)
-    if not path.exists():
-        return 0
     from warmuplab.population import checkpoint  # slow to import, and seldom needed
 
     try:
-        kept = checkpoint.read(path)
+        kept = checkpoint.read(checkpoint_path(population.runs[0].config, population.file.name))
     except checkpoint.DamagedError:
         return 0
     return 0 if kept is None else int(kept.state["population.members.clock"])

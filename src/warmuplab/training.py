@@ -130,9 +130,11 @@ class Trainer:
                 self.metrics.record("test/loss", self.steps - 1, self.population.mean_losses(self._test))
             now = time.perf_counter()
             if step == self.steps - 1 or now > next_report:
+                bool(self.population.alive_M.any())  # waits for the device: its steps are no part of a report
+                reports_from = time.perf_counter()
                 report(self._progress(step, loss_M, now - began))
                 self._hand_over_rows(step + 1)
-                next_report = _next_report(now, time.perf_counter())
+                next_report = _next_report(reports_from, time.perf_counter())
             if ends:
                 break
             between_steps(self, now - began)

@@ -263,12 +263,16 @@ def write_claims(judged: Sequence[Judged], folder: Path) -> Path:
     return path
 
 
-def says_the_same(one: Judged, folder: Path) -> bool:
-    """Whether `claims.json` in `folder` has the claim with these very numbers, but for their last digits."""
+def told(folder: Path) -> dict[str, Any]:
+    """The claims that `claims.json` in `folder` holds, by id; none where it cannot be read."""
     there = read_json(folder / CLAIMS_FILE)
-    told = there.get("claims") if isinstance(there, dict) else None
-    mine = json.loads(json.dumps(record(one)))
-    return isinstance(told, list) and any(_alike(each, mine) for each in told)
+    claims = there.get("claims") if isinstance(there, dict) else None
+    return {each["id"]: each for each in claims or [] if isinstance(each, dict) and "id" in each}
+
+
+def says_the_same(one: Judged, there: Any) -> bool:
+    """Whether what is `told` of a claim has its very numbers, but for their last digits."""
+    return _alike(there, json.loads(json.dumps(record(one))))
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -4,8 +4,6 @@ A member comes out to the last bit as it would have only with the same neighbour
 checkpoint is that of one population.
 """
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from warmuplab.base.files import read_json, remove_halves
-from warmuplab.config.mapping import to_mapping
 from warmuplab.launch.queue import QueuedPopulation
 from warmuplab.record import leases
 from warmuplab.record.identity import population_key
@@ -113,9 +110,7 @@ def _as_recorded(members: Sequence[Run], content: Mapping[str, Any]) -> list[Run
 
 def has_other_settings(population: QueuedPopulation) -> bool:
     """Whether a sweep wrote its file with other settings than it has now; what a machine decides is none of them."""
-    content = read_json(population.file.path)
-    if not isinstance(content, dict) or PRINTED in content:
+    content = read(population.file.path)
+    if content is None or PRINTED in content:
         return False
-    now = [to_mapping(run.config) for run in population.runs]
-    there, here = (re.sub(r'"compile": [^,}]+', "", json.dumps(runs)) for runs in (content.get("runs"), now))
-    return there != here
+    return not population.file.lists(_as_recorded(population.runs, content))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from warmuplab.base.words import MISSING, listed, plural
 from warmuplab.claims.families import ALPHA, EQUIVALENT
-from warmuplab.claims.judge import Judged, counted, says_the_same, where
+from warmuplab.claims.judge import Judged, counted, says_the_same, told, where
 from warmuplab.claims.wording import p_value as in_digits
 from warmuplab.config.rerun import again
 from warmuplab.report.registration import done_otherwise
@@ -83,8 +83,8 @@ def figures_of_studies(judged: Sequence[Judged], folder: Path) -> dict[str, str]
 
 def figures_elsewhere(judged: Sequence[Judged], study: str, folder: Path) -> dict[str, str]:
     """Where the figures of other studies' claims are, if their own reports say the same of them and have drawn them."""
-    others = [one for one in judged if one.claim.study != study]
-    there = [one for one in others if says_the_same(one, folder.parent / one.claim.study)]
+    reports = {other: told(folder.parent / other) for other in {one.claim.study for one in judged} - {study}}
+    there = [one for one in judged if says_the_same(one, reports.get(one.claim.study, {}).get(one.claim.id))]
     drawn_here = {name for one in judged if one not in there for name in figure_names(one)}
     return {name: place for name, place in figures_of_studies(there, folder).items() if name not in drawn_here}
 

@@ -110,6 +110,19 @@ def configs(folder: Path, seeds: int, *overrides: str) -> list[RunConfig]:
     return [composed(*QUICK, f"outputs={folder}", f"seed={seed}", *overrides) for seed in range(seeds)]
 
 
+def interrupted(runs: list[RunConfig], slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C as soon as the jobs are submitted, of which none begins."""
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    slurm.stopped = True
+    with monkeypatch.context() as patched:
+        patched.setattr(backend.time, "sleep", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            launch(runs, ON_SLURM, lambda _: None)
+
+
 def test_populations_are_the_tasks_of_arrays_and_trained_once(
     tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -397,15 +410,7 @@ def test_a_job_that_was_ending_when_it_was_taken_up_is_no_failure(
     tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, states_after: list[str], again: bool
 ) -> None:
     """Right after a person cancelled the jobs: their nodes may take minutes to be rid of them."""
-
-    def interrupt(_: float) -> None:
-        raise KeyboardInterrupt
-
-    slurm.stopped = True
-    with monkeypatch.context() as patched:
-        patched.setattr(backend.time, "sleep", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            launch(configs(tmp_path, 1), ON_SLURM, lambda _: None)
+    interrupted(configs(tmp_path, 1), slurm, monkeypatch)
     (key,) = slurm.told
     slurm.told[key] = replace(slurm.told[key], state="COMPLETING")
     steps = iter(states_after)
@@ -493,14 +498,7 @@ def test_a_controller_that_starts_again_is_waited_for(
 def test_the_same_command_takes_up_the_jobs_that_go_on(
     tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(_: float) -> None:
-        raise KeyboardInterrupt
-
-    slurm.stopped = True
-    with monkeypatch.context() as patched:
-        patched.setattr(backend.time, "sleep", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            launch(configs(tmp_path, 3), ON_SLURM, lambda _: None)
+    interrupted(configs(tmp_path, 3), slurm, monkeypatch)
     said = capsys.readouterr().out
     assert "3 jobs of this sweep are with SLURM and go on" in said
     assert "`scancel '101_[0-2]'` cancels them" in said

@@ -16,7 +16,7 @@ from warmuplab.claims.judge import Judged
 from warmuplab.claims.parts import Part
 from warmuplab.claims.planned.settings import SETTINGS
 from warmuplab.figures import style
-from warmuplab.figures.heads import add_foot
+from warmuplab.figures.heads import add_foot, add_head
 from warmuplab.figures.parts import WIDTH
 
 COLOURS = {
@@ -149,20 +149,7 @@ def _add_legend(figure: Figure, judged: Sequence[Judged]) -> None:
         for setting, mark in MARKS.items()
         if setting in there
     ]
-    lines = 1 if len(handles) <= 2 else 2
-    figure.suptitle(
-        "What the registered claims came to" + "\n" * lines, x=0.01, ha="left", fontweight="bold", fontsize=10.5
-    )
-    legend = figure.legend(
-        handles=handles,
-        loc="upper left",
-        ncols=-(-len(handles) // lines),
-        frameon=False,
-        fontsize=7.5,
-        bbox_to_anchor=(0.0, 1 - 0.25 / figure.get_figheight()),
-        borderpad=0.2,
-    )
-    legend.set_in_layout(False)  # the empty lines of the title keep its place
+    add_head(figure, "What the registered claims came to", handles, max(2, -(-len(handles) // 2)))
 
 
 def _within(value: float) -> float:

@@ -169,9 +169,10 @@ def environment() -> dict[str, str]:
 
 
 def _answer(command: list[str]) -> str:
-    told, long = environment(), SECONDS_TO_ANSWER
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=long, check=False, env=told)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER, check=False, env=environment()
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SilentError(in_one_line(f"{command[0]}: {error}")) from None
     if done.returncode:
